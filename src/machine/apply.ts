@@ -1,0 +1,86 @@
+/**
+ * The replicated state machine: one entry in, the next state, its outcome and its archive changes out. PURE: no clock,
+ * no randomness, no I/O; the same entries give the same bytes on every node (P10).
+ *
+ * Invariants: M1 entries are applied in slot order without gaps. M2 a group's numbers only rise; none is used twice.
+ * M3 runs are ascending and neither touch nor overlap; `incomplete` and `contents` lie within `live`. M4 an open
+ * transaction's group and volumes exist, and no two open ones share a volume or a freeze target. M5 a decision never
+ * changes. M6 `clock` rises with every commit. M7 what is held, pinned, pending or being restored is live.
+ */
+import { assertInvariant, unreachable } from '../errors.js';
+import { begin } from './begin.js';
+import { chainArchive } from './digest.js';
+import type { Entry, Operation, Outcome, Slot } from './entry.js';
+import { createGroup, removeGroup, updateGroup } from './groups.js';
+import { addHold, releaseHold } from './holds.js';
+import { addPin, releasePin } from './pins.js';
+import { published } from './publishing.js';
+import { retire } from './retire.js';
+import { answerRepeat, rememberRequest, sweepSessions } from './sessions.js';
+import type { ArchiveChange, State } from './state.js';
+import type { Step, StepContext } from './step.js';
+import { abort, commit, takeOver } from './transactions.js';
+import { addVolume, forfeitVolume, removeVolume } from './volumes.js';
+
+export interface Applied {
+  readonly state: State;
+  readonly outcome: Outcome;
+  /** To be written together with the state, in this order. */
+  readonly archive: readonly ArchiveChange[];
+}
+
+/** Throws an InvariantError (and nothing else) when `slot` is not the one after `state.applied`. */
+export function apply(state: State, slot: Slot, entry: Entry): Applied {
+  const next = state.applied + 1;
+  assertInvariant(slot === next, 'M1', `slot ${String(slot)} came where slot ${String(next)} was due`);
+  const { state: stepped, outcome, archive } = carryOut(state, slot, entry);
+  const swept = sweepSessions(stepped, slot);
+  const archiveDigest = archive.reduce(chainArchive, state.archiveDigest);
+  return { state: { ...swept, applied: slot, archiveDigest }, outcome, archive };
+}
+
+function carryOut(state: State, slot: Slot, entry: Entry): Step {
+  const repeated = answerRepeat(state, slot, entry);
+  if (repeated !== null) return { state, outcome: repeated, archive: [] };
+  const step = reduce(state, entry.operation, { slot, at: entry.at, request: entry.request?.id ?? null });
+  return { ...step, state: rememberRequest(step.state, slot, entry, step.outcome) };
+}
+
+function reduce(state: State, operation: Operation, context: StepContext): Step {
+  switch (operation.type) {
+    case 'addVolume':
+      return addVolume(state, operation);
+    case 'removeVolume':
+      return removeVolume(state, operation);
+    case 'forfeitVolume':
+      return forfeitVolume(state, operation);
+    case 'createGroup':
+      return createGroup(state, operation);
+    case 'updateGroup':
+      return updateGroup(state, operation);
+    case 'removeGroup':
+      return removeGroup(state, operation);
+    case 'begin':
+      return begin(state, operation, context);
+    case 'takeOver':
+      return takeOver(state, operation, context);
+    case 'commit':
+      return commit(state, operation, context);
+    case 'abort':
+      return abort(state, operation, context);
+    case 'published':
+      return published(state, operation);
+    case 'retire':
+      return retire(state, operation);
+    case 'addHold':
+      return addHold(state, operation);
+    case 'releaseHold':
+      return releaseHold(state, operation);
+    case 'addPin':
+      return addPin(state, operation);
+    case 'releasePin':
+      return releasePin(state, operation);
+    default:
+      return unreachable(operation);
+  }
+}

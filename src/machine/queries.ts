@@ -1,0 +1,96 @@
+/** Reading a state: everything that more than one place wants to know of it. PURE; changes nothing. */
+import type { TransactionId } from './entry.js';
+import { generationKey } from './keys.js';
+import { compareText, lookup } from './record.js';
+import { expandRuns, hasNumber, lastOfRuns, subtractRuns } from './runs.js';
+import type { GroupState, OpenTransaction, PendingPublish, Pin, State } from './state.js';
+
+export interface NamedPin extends Pin {
+  readonly pin: string;
+}
+
+/** Whether that generation is committed and not retired. */
+export function isLive(state: State, group: string, generation: number): boolean {
+  const found = lookup(state.groups, group);
+  return found !== undefined && hasNumber(found.live, generation);
+}
+
+/** Whether that generation is live and lost a volume. */
+export function isIncomplete(state: State, group: string, generation: number): boolean {
+  const found = lookup(state.groups, group);
+  return found !== undefined && hasNumber(found.incomplete, generation);
+}
+
+/** The group's current generation: the newest live one that lost no volume; 0 for none. */
+export function newestComplete(group: GroupState): number {
+  return lastOfRuns(subtractRuns(group.live, group.incomplete));
+}
+
+/** Every live generation, incomplete ones too, ascending. */
+export function liveGenerations(group: GroupState): readonly number[] {
+  return expandRuns(group.live);
+}
+
+/** Whether every node has published it; of a generation that is live. */
+export function generationState(state: State, group: string, generation: number): 'committed' | 'published' {
+  return lookup(state.pending, generationKey(group, generation)) === undefined ? 'published' : 'committed';
+}
+
+/** All pending publishes, by group and generation. */
+export function allPending(state: State): readonly PendingPublish[] {
+  return Object.values(state.pending).sort(
+    (a, b) => compareText(a.record.group, b.record.group) || a.record.generation - b.record.generation,
+  );
+}
+
+/** The generations that this volume's node still has to publish, and that hold this volume. */
+export function pendingOf(state: State, volume: string): readonly PendingPublish[] {
+  return allPending(state).filter(({ record, nodes }) =>
+    record.manifest.volumes.some((member) => member.volume === volume && nodes.includes(member.node)),
+  );
+}
+
+/** The group's open transaction; there is never more than one, since they would share a volume. */
+export function openTransactionOf(state: State, group: string): OpenTransaction | undefined {
+  return openTransactions(state).find((open) => open.begin.group === group);
+}
+
+/** Oldest first. */
+export function openTransactions(state: State): readonly OpenTransaction[] {
+  return Object.values(state.open).sort((a, b) => a.beganSlot - b.beganSlot);
+}
+
+/** The open transaction that has this volume as a member. */
+export function holderOfVolume(state: State, volume: string): OpenTransaction | undefined {
+  return openTransactions(state).find((open) => open.begin.members.some((member) => member.volume === volume));
+}
+
+/** How that transaction was decided; undefined when it is open, unknown or forgotten. */
+export function finishedTransaction(state: State, transaction: TransactionId): State['finished'][number] | undefined {
+  return state.finished.find((finished) => finished.transaction === transaction);
+}
+
+/** Groups that have this volume, by name. */
+export function groupsWithVolume(state: State, volume: string): readonly string[] {
+  return Object.values(state.groups)
+    .filter((group) => group.record.volumes.includes(volume))
+    .map((group) => group.record.name)
+    .sort(compareText);
+}
+
+/** Sorted. */
+export function heldTags(state: State, group: string, generation: number): readonly string[] {
+  return lookup(state.holds, generationKey(group, generation)) ?? [];
+}
+
+/** Pins of one generation, by pin id. */
+export function pinsOf(state: State, group: string, generation: number): readonly NamedPin[] {
+  return allPins(state).filter((pin) => pin.group === group && pin.generation === generation);
+}
+
+/** By pin id. */
+export function allPins(state: State): readonly NamedPin[] {
+  return Object.entries(state.pins)
+    .map(([pin, value]) => ({ ...value, pin }))
+    .sort((a, b) => compareText(a.pin, b.pin));
+}

@@ -1,0 +1,115 @@
+/**
+ * What a driver can do with one volume. Types only; every driver passes test/contract/volume-driver.
+ *
+ * A driver knows nothing of groups, generations or the log: names are chosen by the participant, and each is one path
+ * component inside the volume's publish directory. Every method that changes something says what is durable when it
+ * resolves. Errors are SnapcommitErrors that name the volume and the path; VOLUME_UNAVAILABLE when the source or the
+ * publish directory is gone.
+ */
+import type { DriverName } from '../machine/entry.js';
+
+/** The part of a VolumeRecord that a driver needs. */
+export interface VolumePlace {
+  readonly name: string;
+  readonly source: string;
+  readonly publishDirectory: string;
+}
+
+export interface Inspection {
+  /** The source as the driver will use it: absolute, without symlinks. */
+  readonly source: string;
+  readonly publishDirectory: string;
+  readonly filesystem: string;
+  /** The live tree's identity. */
+  readonly live: string;
+  /** Whether `exchange` can work there; the reason where not. */
+  readonly exchange: { readonly possible: true } | { readonly possible: false; readonly reason: string };
+}
+
+export interface Capabilities {
+  /** A staged snapshot is one point in time (false: a plain copy). */
+  readonly pointInTime: boolean;
+  /** The kernel keeps snapshots read-only (false: only verify's digest tells). */
+  readonly readOnly: boolean;
+}
+
+export interface Listed {
+  readonly name: string;
+  /** null where the entry is no snapshot or clone of this driver's. */
+  readonly id: string | null;
+  readonly readOnly: boolean;
+}
+
+export interface FreeSpace {
+  readonly dataBytes: number;
+  /** The same as dataBytes where the filesystem does not tell them apart. */
+  readonly metadataBytes: number;
+}
+
+export interface VolumeDriver {
+  readonly name: DriverName;
+  readonly capabilities: Capabilities;
+
+  /**
+   * Examines a source before it becomes a volume, changing nothing. `publishDirectory` null: the driver's default
+   * (`.snapcommit/NAME` beside the source, or inside it where the source is a mount point).
+   * Refuses symlinks (SOURCE_INVALID), nested subvolumes (SOURCE_NESTED, by name), and a publish directory on another
+   * filesystem (SOURCE_INVALID).
+   */
+  inspect(name: string, source: string, publishDirectory: string | null): Promise<Inspection>;
+  /** Makes the publish directory. Durable when it resolves. Doing it twice is doing it once. */
+  prepare(volume: VolumePlace): Promise<void>;
+
+  freeSpace(volume: VolumePlace): Promise<FreeSpace>;
+  /** Writes dirty data out (syncfs). */
+  flush(volume: VolumePlace): Promise<void>;
+  /** The live tree's identity and whether it is read-only. Also refuses what `inspect` refuses, since it may have come later. */
+  live(volume: VolumePlace): Promise<{ readonly id: string; readonly readOnly: boolean }>;
+
+  /** A read-only snapshot of the live tree under `name`. Durable when it resolves. STAGED_NAME_EXISTS when the name is taken. */
+  stage(volume: VolumePlace, name: string): Promise<{ readonly id: string }>;
+  /** A writable clone under `name`, of the live tree (null) or of the snapshot `from`. STAGED_NAME_EXISTS when taken. */
+  clone(volume: VolumePlace, name: string, from: string | null): Promise<{ readonly id: string }>;
+  /** A read-only snapshot `name` of the clone `cloneName`. Durable when it resolves. */
+  seal(volume: VolumePlace, cloneName: string, name: string): Promise<{ readonly id: string }>;
+
+  /**
+   * Renames `from` to `to` without replacing anything. Not durable until `sync`. `absent` when `from` does not exist
+   * (the caller decides what that means); EXISTS when `to` does.
+   */
+  rename(volume: VolumePlace, from: string, to: string): Promise<'renamed' | 'absent'>;
+  /** Makes renames and links inside the publish directory durable (fsync of the directory). */
+  sync(volume: VolumePlace): Promise<void>;
+
+  /** Identity and read-only state of one name in the publish directory; null where there is no such name. */
+  lookup(volume: VolumePlace, name: string): Promise<Listed | null>;
+  /** Everything in the publish directory. */
+  list(volume: VolumePlace): Promise<readonly Listed[]>;
+  /** Where readers find the entry `name`. */
+  path(volume: VolumePlace, name: string): string;
+
+  /** Makes the live tree read-only or writable (only that tree: a volume whose live path shows another tree is the caller's to check first). Durable when it resolves. Drivers whose filesystem cannot do nothing. */
+  setLiveReadOnly(volume: VolumePlace, readOnly: boolean): Promise<void>;
+  /**
+   * What changed in the live tree since the clone `cloneName` was taken from it (flushes first). Empty: nothing.
+   * At most `limit` paths; never misses a change, may not name every path.
+   */
+  changedSince(volume: VolumePlace, cloneName: string, limit: number): Promise<readonly string[]>;
+  /**
+   * Exchanges the live tree with the clone `cloneName`. Idempotent by identity: the live path already shows `clone` ->
+   * 'done'; shows `base` -> exchanges, syncs both parents -> 'exchanged'; anything else -> CONFLICT, nothing changed.
+   * Afterwards the former live tree stands under `cloneName`, read-only where the filesystem can.
+   * The live tree IS READ-ONLY (setLiveReadOnly) when this is called and must not become writable under its live path
+   * for an instant: a write that slipped in would be lost. (btrfs refuses to move a read-only subvolume to another
+   * directory with EROFS; so bring the writable clone beside the live path under a hidden name first, exchange within
+   * that one directory, then bring the replaced tree back under `cloneName`. A crash between any two of these steps is
+   * finished by calling again.)
+   */
+  exchange(volume: VolumePlace, cloneName: string, identities: { readonly base: string; readonly clone: string }): Promise<'exchanged' | 'done'>;
+
+  /** Deletes these (trash) names. Durable when it resolves. A name that is gone is no error. */
+  remove(volume: VolumePlace, names: readonly string[]): Promise<void>;
+
+  /** Drivers whose snapshots the kernel does not protect compare content here. Resolves to what is wrong; empty: nothing. */
+  verifyContent(volume: VolumePlace, name: string): Promise<readonly string[]>;
+}
