@@ -1,0 +1,93 @@
+/** What SQLite's failures mean here: the one table from its codes to ours. */
+import Database from 'better-sqlite3';
+import { SnapcommitError } from '../../errors.js';
+
+/** What the store was doing when it failed; only a failed commit can leave the outcome open. */
+export type Phase = 'open' | 'begin' | 'work' | 'commit';
+
+export function corrupt(file: string, what: string, slot: number | null, cause?: unknown): SnapcommitError {
+  const where = slot === null ? file : `slot ${String(slot)} of ${file}`;
+  return new SnapcommitError(
+    'LOG_CORRUPT',
+    `the log is damaged: ${where}: ${what}. Nothing was changed. Check the disk, keep the file, and restore the state directory from a copy`,
+    { file, slot, what },
+    cause,
+  );
+}
+
+export function latched(file: string, cause?: unknown): SnapcommitError {
+  return new SnapcommitError(
+    'LOG_LATCHED',
+    `an earlier read or sync of ${file} failed, so what is on the disk is not known and this process uses it no more. Check the disk, then run the command again`,
+    { file },
+    cause,
+  );
+}
+
+/** An I/O failure: after one nothing that this process believes about the file can be trusted. */
+export function isInputOutputFailure(error: unknown): boolean {
+  return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_IOERR') && !isFull(error.code);
+}
+
+/** The shared-memory file cannot grow on a full disk: SQLite calls that an I/O error, but no data was at stake. */
+function isFull(code: string): boolean {
+  return code === 'SQLITE_FULL' || code === 'SQLITE_IOERR_SHMSIZE';
+}
+
+/** Turns what SQLite threw into ours; everything else passes through as it is. */
+export function translate(error: unknown, file: string, phase: Phase): unknown {
+  if (!(error instanceof Database.SqliteError)) return error;
+  const { code } = error;
+  if (isFull(code)) return full(file, error);
+  if (code.startsWith('SQLITE_IOERR')) return phase === 'commit' ? unknownOutcome(file, error) : latched(file, error);
+  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') return corrupt(file, error.message, null, error);
+  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) return busy(file, error);
+  if (code.startsWith('SQLITE_READONLY')) return readOnly(file, error);
+  if (code.startsWith('SQLITE_CANTOPEN')) return cannotOpen(file, error);
+  return error;
+}
+
+export function readOnly(file: string, cause?: unknown): SnapcommitError {
+  return new SnapcommitError(
+    'STORE_READ_ONLY',
+    `the log ${file} cannot be written: its filesystem or directory is read-only. Make it writable, or name another state directory`,
+    { file },
+    cause,
+  );
+}
+
+function full(file: string, cause: unknown): SnapcommitError {
+  return new SnapcommitError(
+    'STORE_FULL',
+    `the filesystem of ${file} is full; nothing was written. Free some space and run the command again`,
+    { file },
+    cause,
+  );
+}
+
+function busy(file: string, cause: unknown): SnapcommitError {
+  return new SnapcommitError(
+    'BUSY',
+    `another process is writing to ${file} and did not finish in time; nothing was written. Run the command again`,
+    { file },
+    cause,
+  );
+}
+
+function unknownOutcome(file: string, cause: unknown): SnapcommitError {
+  return new SnapcommitError(
+    'OUTCOME_UNKNOWN',
+    `the sync of ${file} failed, so it is not known whether the entry is stored. Check the disk, then ask again with the same request id`,
+    { file },
+    cause,
+  );
+}
+
+function cannotOpen(file: string, cause: unknown): SnapcommitError {
+  return new SnapcommitError(
+    'UNAVAILABLE',
+    `the log ${file} cannot be opened. Check that the directory and the file exist and that this user may read and write them`,
+    { file },
+    cause,
+  );
+}

@@ -1,0 +1,77 @@
+/** Opening a store that `init` made: what it must be before a single row is believed. */
+import { accessSync, constants, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Database from 'better-sqlite3';
+import { SnapcommitError } from '../../errors.js';
+import { fileError } from './create.js';
+import { corrupt, translate } from './errors.js';
+import { APPLICATION_ID, FORMAT } from './format.js';
+import { assertSpace, READ_FLOOR_BYTES } from './space.js';
+import { SqliteStore } from './store.js';
+
+/** How long an operation waits for another process's one, ms. */
+export const BUSY_TIMEOUT_MS = 10_000;
+
+/**
+ * @throws STATE_NOT_FOUND, LOG_FOREIGN (not a log of ours), LOG_FORMAT_NEWER, LOG_CORRUPT, STORE_READ_ONLY, STORE_FULL,
+ * DENIED, BUSY.
+ */
+export function openStore(file: string, busyTimeoutMs: number = BUSY_TIMEOUT_MS): SqliteStore {
+  assertThere(file);
+  // SQLite takes an empty file for a new database.
+  if (statSync(file).size === 0) throw corrupt(file, 'the file is empty', null);
+  assertSpace(file, READ_FLOOR_BYTES);
+  let database: Database.Database | undefined;
+  try {
+    database = new Database(file, { fileMustExist: true, timeout: busyTimeoutMs });
+    assertOurs(database, file);
+    prepare(database, file);
+    return new SqliteStore(file, database);
+  } catch (error) {
+    database?.close();
+    throw translate(error, file, 'open');
+  }
+}
+
+function assertThere(file: string): void {
+  try {
+    accessSync(file, constants.R_OK | constants.W_OK);
+    accessSync(dirname(file), constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+      throw new SnapcommitError('STATE_NOT_FOUND', `there is no log at ${file}. Make one with: snapcommit init`, {
+        file,
+      });
+    throw fileError(error, file);
+  }
+}
+
+function assertOurs(database: Database.Database, file: string): void {
+  const application = database.pragma('application_id', { simple: true });
+  if (application !== APPLICATION_ID)
+    throw new SnapcommitError(
+      'LOG_FOREIGN',
+      `${file} is a database, but no log of snapcommit. Name another state directory`,
+      {
+        file,
+      },
+    );
+  const version = Number(database.pragma('user_version', { simple: true }));
+  if (version > FORMAT)
+    throw new SnapcommitError(
+      'LOG_FORMAT_NEWER',
+      `the log ${file} has format ${String(version)}, and this version of snapcommit knows formats up to ${String(FORMAT)}. Install a newer snapcommit`,
+      { file, found: version, known: FORMAT },
+    );
+}
+
+function prepare(database: Database.Database, file: string): void {
+  if (database.pragma('journal_mode', { simple: true }) !== 'wal')
+    throw new SnapcommitError('LOG_CORRUPT', `the log ${file} is not in WAL mode; something else has written to it`, {
+      file,
+    });
+  database.pragma('synchronous = FULL');
+  database.pragma('wal_autocheckpoint = 0');
+  database.pragma('trusted_schema = OFF');
+  database.pragma('cell_size_check = ON');
+}

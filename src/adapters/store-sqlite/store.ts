@@ -1,0 +1,126 @@
+/**
+ * The log's store on SQLite: transactions, locking, syncs and what happens when one fails.
+ *
+ * WAL with synchronous=FULL: a commit is one write to the WAL and one sync of it. SQLite's own folding of the WAL into
+ * the database is switched off and done here, after our checkpoints, because SQLite would hide a failed sync in it (D6).
+ * better-sqlite3 is built with synchronous=NORMAL for WAL, and a commit would then sync nothing: it is set on every open
+ * and looked at after the writes, right before each commit (D4).
+ */
+import Database from 'better-sqlite3';
+import { crashPoint } from '../../crash-points.js';
+import { assertInvariant } from '../../errors.js';
+import type { LogStore, StoreTransaction, StoreView } from '../../ports/log-store.js';
+import { isInputOutputFailure, latched, translate, type Phase } from './errors.js';
+import { assertSpace, READ_FLOOR_BYTES, WRITE_FLOOR_BYTES } from './space.js';
+import { Tables } from './tables.js';
+import { SqliteTransaction } from './transaction.js';
+import { SqliteView } from './view.js';
+
+const SYNCHRONOUS_FULL = 2;
+
+export class SqliteStore implements LogStore {
+  readonly file: string;
+  readonly #database: Database.Database;
+  readonly #tables: Tables;
+  #failure: unknown = null;
+
+  constructor(file: string, database: Database.Database) {
+    this.file = file;
+    this.#database = database;
+    this.#tables = new Tables(database);
+  }
+
+  exclusively<T>(work: (transaction: StoreTransaction) => T): T {
+    this.#begin('BEGIN IMMEDIATE', WRITE_FLOOR_BYTES);
+    const { result, transaction } = this.#inTransaction(() => {
+      const transaction = new SqliteTransaction(this.#tables, this.file);
+      const result = work(transaction);
+      if (transaction.written !== 'nothing') transaction.finish();
+      return { result, transaction };
+    });
+    if (transaction.written === 'nothing') this.#rollBack();
+    else this.#commit(transaction);
+    return result;
+  }
+
+  snapshot<T>(work: (view: StoreView) => T): T {
+    return this.#reading((view) => work(view));
+  }
+
+  scrub(): number {
+    return this.#reading((view) => {
+      const found = this.#database.pragma('quick_check(1)', { simple: true });
+      if (found !== 'ok') view.refuse(`SQLite finds: ${String(found)}`);
+      return view.scrub();
+    });
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #reading<T>(work: (view: SqliteView) => T): T {
+    this.#begin('BEGIN', READ_FLOOR_BYTES);
+    const result = this.#inTransaction(() => work(new SqliteView(this.#tables, this.file)));
+    this.#rollBack();
+    return result;
+  }
+
+  #begin(sql: 'BEGIN' | 'BEGIN IMMEDIATE', floorBytes: number): void {
+    this.#guarded('begin', () => {
+      assertSpace(this.file, floorBytes);
+      this.#database.exec(sql);
+    });
+  }
+
+  /** Runs `work` between begin and end; when it throws, nothing of it stays. */
+  #inTransaction<T>(work: () => T): T {
+    try {
+      return this.#guarded('work', work);
+    } catch (error) {
+      this.#rollBack();
+      throw error;
+    }
+  }
+
+  #commit(transaction: SqliteTransaction): void {
+    const onlyCheckpoint = transaction.written === 'checkpoint';
+    assertInvariant(this.#tables.synchronous() === SYNCHRONOUS_FULL, 'D4', 'SQLite would commit without a sync');
+    crashPoint(onlyCheckpoint ? 'log.before-checkpoint' : 'log.before-sync');
+    try {
+      this.#guarded('commit', () => this.#database.exec('COMMIT'));
+    } catch (error) {
+      this.#rollBack();
+      throw error;
+    }
+    crashPoint(onlyCheckpoint ? 'log.after-checkpoint' : 'log.after-sync');
+    if (transaction.checkpointed) this.#foldWal();
+  }
+
+  /**
+   * Copies the WAL into the database. What was committed is durable without it, so a full disk or a reader in the way
+   * only puts it off, and a failed sync latches the store for whatever comes next.
+   */
+  #foldWal(): void {
+    try {
+      this.#database.pragma('wal_checkpoint(PASSIVE)');
+    } catch (error) {
+      if (isInputOutputFailure(error)) this.#failure = error;
+    }
+  }
+
+  /** A store whose sync failed is not touched again, not even to roll back: its connection ends with the process. */
+  #rollBack(): void {
+    if (this.#failure === null && this.#database.inTransaction) this.#database.exec('ROLLBACK');
+  }
+
+  #guarded<T>(phase: Phase, act: () => T): T {
+    if (this.#failure !== null) throw latched(this.file, this.#failure);
+    try {
+      return act();
+    } catch (error) {
+      if (isInputOutputFailure(error)) this.#failure = error;
+      throw translate(error, this.file, phase);
+    }
+  }
+}

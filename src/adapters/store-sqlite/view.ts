@@ -1,0 +1,125 @@
+/** Reading, with every check: what is handed out was whole and in its place (D10). Nothing here writes. */
+import type { SnapcommitError } from '../../errors.js';
+import { slot, type LogEntry, type Slot } from '../../paxos/contiguous-log.js';
+import type { ArchivedRow, StoreHead, StoreIdentity, StoreView } from '../../ports/log-store.js';
+import { corrupt } from './errors.js';
+import * as format from './format.js';
+import type { StoredArchived, Tables } from './tables.js';
+
+export function readMeta(tables: Tables, file: string): format.Meta {
+  const stored = tables.meta();
+  if (stored === undefined) throw corrupt(file, 'the meta row is missing', null);
+  if (format.metaCrc(stored.body) !== stored.crc) throw corrupt(file, 'the meta row fails its checksum', null);
+  try {
+    return format.decodeMeta(stored.body);
+  } catch (cause) {
+    throw corrupt(file, 'the meta row does not say what it must', null, cause);
+  }
+}
+
+export class SqliteView implements StoreView {
+  protected readonly tables: Tables;
+  protected readonly file: string;
+  protected meta: format.Meta;
+
+  constructor(tables: Tables, file: string) {
+    this.tables = tables;
+    this.file = file;
+    this.meta = readMeta(tables, file);
+  }
+
+  get identity(): StoreIdentity {
+    return this.meta.identity;
+  }
+
+  get head(): StoreHead {
+    return this.meta.head;
+  }
+
+  entries(after: Slot): readonly LogEntry[] {
+    const { last } = this.meta.head;
+    const rows = this.tables.rowsAfter(after);
+    let chain = this.chainAt(after);
+    for (let at = after + 1; at <= Math.max(last, after + rows.length); at += 1) {
+      const row = rows[at - after - 1];
+      if (row === undefined)
+        throw this.#corruptAt(at, `its row is missing; there must be rows up to slot ${String(last)}`);
+      chain = this.#checkRow(row, at, chain);
+    }
+    if (chain.toString('hex') !== this.meta.lastChain)
+      throw this.#corruptAt(last, 'the hash chain does not end where it must');
+    return rows.map(format.entryOf);
+  }
+
+  /** Answers the row's chain. */
+  #checkRow(row: format.StoredRow, at: number, previous: Buffer): Buffer {
+    if (row.slot !== at) throw this.#corruptAt(at, `its row is missing; the next one is of slot ${String(row.slot)}`);
+    if (at > this.meta.head.last)
+      throw this.#corruptAt(at, `there is a row, though the last slot is ${String(this.meta.head.last)}`);
+    if (format.rowCrc(row) !== row.crc) throw this.#corruptAt(at, 'its row fails its checksum');
+    const chain = format.chainAfter(previous, slot(at), format.entryOf(row));
+    if (!chain.equals(row.chain)) throw this.#corruptAt(at, 'its row does not follow from the one before it');
+    return chain;
+  }
+
+  checkpoint(): Uint8Array | null {
+    return this.#checkpoint()?.bytes ?? null;
+  }
+
+  #checkpoint(): format.StoredCheckpoint | null {
+    const wanted = this.meta.head.checkpoint;
+    if (wanted === 0) return null;
+    const stored = this.tables.checkpoint();
+    if (stored?.slot !== wanted) throw this.#corruptAt(wanted, 'its checkpoint is missing');
+    if (format.checkpointCrc(stored.slot, stored.chain, stored.bytes) !== stored.crc)
+      throw this.#corruptAt(wanted, 'its checkpoint fails its checksum');
+    return stored;
+  }
+
+  archived(group: string, generation: number): Uint8Array | undefined {
+    const stored = this.tables.archived(group, generation);
+    return stored === undefined ? undefined : this.checkArchived(stored).bytes;
+  }
+
+  archivedOf(group: string): readonly ArchivedRow[] {
+    return this.tables.archivedOf(group).map((stored) => this.checkArchived(stored));
+  }
+
+  protected checkArchived(stored: StoredArchived): ArchivedRow {
+    const { group_name: group, generation, bytes, crc } = stored;
+    if (format.archiveCrc(group, generation, bytes) !== crc)
+      throw corrupt(this.file, `the record of ${group}@${String(generation)} fails its checksum`, null);
+    return { generation, bytes };
+  }
+
+  /** The chain of the slot `at`, from which the next row goes on. */
+  protected chainAt(at: Slot): Buffer {
+    const { base, last, checkpoint } = this.meta.head;
+    if (at === last) return Buffer.from(this.meta.lastChain, 'hex');
+    if (at === base) return Buffer.from(this.meta.baseChain, 'hex');
+    const stored = at === checkpoint ? this.#checkpoint() : this.tables.row(at);
+    if (stored === undefined || stored === null) throw this.#corruptAt(at, 'its row is missing');
+    return stored.chain;
+  }
+
+  /** Checks everything; answers how many rows the log has. */
+  scrub(): number {
+    const { base, last } = this.meta.head;
+    const lowest = this.tables.lowestSlot();
+    if (lowest !== null && lowest <= base)
+      throw this.#corruptAt(lowest, `there is a row, though the log starts after slot ${String(base)}`);
+    const rows = this.entries(base);
+    this.#checkpoint();
+    for (const stored of this.tables.archive()) this.checkArchived(stored);
+    return Math.min(rows.length, last - base);
+  }
+
+  /** @throws LOG_CORRUPT always. */
+  refuse(what: string): never {
+    throw corrupt(this.file, what, null);
+  }
+
+  #corruptAt(at: number, what: string): SnapcommitError {
+    return corrupt(this.file, what, at);
+  }
+}

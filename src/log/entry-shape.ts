@@ -1,0 +1,113 @@
+/** The shapes of what the log stores: entries and archived generations. Follows machine/entry.ts field by field. */
+import { ERROR_CODES } from '../errors.js';
+import {
+  GRADES,
+  type Consistency,
+  type DriverName,
+  type Entry,
+  type Epoch,
+  type GroupRecord,
+  type Manifest,
+  type ManifestVolume,
+  type Member,
+  type Operation,
+  type ProcessIdentity,
+  type Slot,
+  type TransactionId,
+  type TransactionMode,
+  type VolumeRecord,
+} from '../machine/entry.js';
+import type { GenerationRecord } from '../machine/state.js';
+import { list, literal, natural, nullable, object, oneOf, record, text, variants, type Check } from './shape.js';
+
+export const slotShape: Check<Slot> = (value, where) => natural(value, where) as Slot;
+const transactionId: Check<TransactionId> = (value, where) => text(value, where) as TransactionId;
+const driver = oneOf<DriverName>(['btrfs', 'zfs', 'directory', 'memory']);
+const mode = oneOf<TransactionMode>(['capture', 'transact', 'restore']);
+const grade = oneOf(GRADES);
+const texts = list(text);
+
+const epoch = object<Epoch>({ incarnation: natural, slot: slotShape });
+const holder = object<ProcessIdentity>({ node: text, bootId: text, pid: natural, startTime: natural });
+const volume = object<VolumeRecord>({
+  name: text,
+  node: text,
+  driver,
+  source: text,
+  publishDirectory: text,
+  filesystem: text,
+});
+const group = object<GroupRecord>({
+  name: text,
+  volumes: texts,
+  freezeCgroups: texts,
+  freezeUnits: texts,
+  stopUnits: texts,
+  require: nullable(grade),
+  stallLimitMs: natural,
+  preHooks: texts,
+  postHooks: texts,
+});
+const member = object<Member>({ volume: text, node: text, driver, base: nullable(text) });
+const manifestVolume = object<ManifestVolume>({
+  volume: text,
+  node: text,
+  driver,
+  staged: text,
+  id: text,
+  swap: nullable(object<NonNullable<ManifestVolume['swap']>>({ base: text, clone: text, cloneName: text })),
+});
+const consistency = object<Consistency>({ grade, stallMs: natural, skewMs: natural, frozen: texts });
+const manifest = object<Manifest>({ consistency, volumes: list(manifestVolume) });
+
+const operation = variants<Operation>({
+  addVolume: object({ type: literal('addVolume'), volume }),
+  removeVolume: object({ type: literal('removeVolume'), volume: text }),
+  forfeitVolume: object({ type: literal('forfeitVolume'), volume: text }),
+  createGroup: object({ type: literal('createGroup'), group }),
+  updateGroup: object({ type: literal('updateGroup'), group }),
+  removeGroup: object({ type: literal('removeGroup'), group: text }),
+  begin: object({
+    type: literal('begin'),
+    transaction: transactionId,
+    mode,
+    group: text,
+    members: list(member),
+    freezeTargets: texts,
+    coordinator: holder,
+    deadline: natural,
+    expectGeneration: nullable(natural),
+    sourceGeneration: nullable(natural),
+    message: text,
+    labels: record(text),
+  }),
+  takeOver: object({ type: literal('takeOver'), transaction: transactionId, coordinator: holder }),
+  commit: object({ type: literal('commit'), transaction: transactionId, epoch, manifest }),
+  abort: object({ type: literal('abort'), transaction: transactionId, epoch, code: oneOf(ERROR_CODES), reason: text }),
+  published: object({ type: literal('published'), group: text, generation: natural, node: text }),
+  retire: object({ type: literal('retire'), group: text, generations: list(natural) }),
+  addHold: object({ type: literal('addHold'), group: text, generation: natural, tag: text }),
+  releaseHold: object({ type: literal('releaseHold'), group: text, generation: natural, tag: text }),
+  addPin: object({ type: literal('addPin'), pin: text, group: text, generation: natural, holder }),
+  releasePin: object({ type: literal('releasePin'), pin: text }),
+});
+
+export const entryShape: Check<Entry> = object<Entry>({
+  at: natural,
+  request: nullable(object<NonNullable<Entry['request']>>({ id: text, digest: text })),
+  operation,
+});
+
+export const generationShape: Check<GenerationRecord> = object<GenerationRecord>({
+  group: text,
+  generation: natural,
+  transaction: transactionId,
+  mode,
+  epoch,
+  slot: slotShape,
+  committedAt: natural,
+  message: text,
+  labels: record(text),
+  sourceGeneration: nullable(natural),
+  manifest,
+});

@@ -1,0 +1,153 @@
+/** A disk that is full, and one that is read-only: a small ext4 of its own. Needs root. */
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { SnapcommitError } from '#src/errors.js';
+import { initEmbeddedLog, openEmbeddedLog } from '#src/log/embedded.js';
+import { childCommand, clock, freshDirectory, hasTool, identity, run, volumeNamed, withLog } from './support.js';
+
+/** Whether this process may mount. Under CI it has to. */
+function mayMount(t: Test): boolean {
+  const root = process.getuid?.() === 0;
+  if (process.env['CI'] === 'true') t.ok(root, 'this test has to run as root under CI');
+  else if (!root) t.comment('not root: nothing was tested');
+  return root && hasTool(t, 'mkfs.ext4');
+}
+
+/** A mounted ext4 of 8 MiB that goes when the test ends. */
+function smallDisk(t: Test, blockBytes: number): string {
+  const directory = freshDirectory(t);
+  const image = join(directory, 'image');
+  const mount = join(directory, 'mounted');
+  writeFileSync(image, '');
+  truncateSync(image, 8 << 20);
+  execFileSync('mkfs.ext4', ['-q', '-F', '-m', '0', '-b', String(blockBytes), image]);
+  mkdirSync(mount);
+  execFileSync('mount', ['-o', 'loop', image, mount]);
+  t.teardown(() => {
+    execFileSync('umount', ['-l', mount]);
+  });
+  return mount;
+}
+
+/** Fills the disk; answers the file that does. */
+function fill(mount: string, leaveBytes: number): string {
+  const filler = join(mount, 'filler');
+  const descriptor = openSync(filler, 'w');
+  const block = Buffer.alloc(4096, 0x55);
+  let written = 0;
+  try {
+    for (;;) written += writeSync(descriptor, block);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error;
+  } finally {
+    closeSync(descriptor);
+  }
+  truncateSync(filler, Math.max(0, written - leaveBytes));
+  return filler;
+}
+
+async function codeOf(act: () => Promise<unknown>): Promise<string> {
+  try {
+    await act();
+  } catch (error) {
+    if (error instanceof SnapcommitError) return error.code;
+    throw error;
+  }
+  return 'done';
+}
+
+t.test('L6 on a full disk every answer is yes or no, and both are true', async (t) => {
+  if (!mayMount(t)) return;
+  // Blocks smaller than a page are where the kernel would answer SQLite's memory map with SIGBUS.
+  for (const [blockBytes, leave] of [
+    [4096, 340_000],
+    [4096, 600_000],
+    [1024, 340_000],
+  ] as const) {
+    const mount = smallDisk(t, blockBytes);
+    const directory = join(mount, 'log');
+    await initEmbeddedLog(directory, identity);
+    const filler = fill(mount, leave);
+    const { stdout } = await run(t, childCommand('append', directory, 'v', '60', 'die'));
+    const lines = stdout.trim().split('\n');
+    const chosen = lines.filter((line) => line.startsWith('chosen')).map((line) => line.split(' ')[2] ?? '');
+    const refused = lines.filter((line) => line === 'STORE_FULL');
+    t.ok(
+      refused.length > 0 && chosen.length > 0,
+      `${String(chosen.length)} appends fitted into ${String(leave)} bytes`,
+    );
+    t.equal(chosen.length + refused.length, 60, 'nothing else was answered');
+    rmSync(filler);
+    await withLog(directory, async (log) => {
+      t.same(
+        Object.keys((await log.read()).volumes).sort(),
+        [...chosen].sort(),
+        'exactly what was answered yes is there',
+      );
+      t.match(await log.append(volumeNamed('more')), { status: 'chosen', slot: chosen.length + 1 });
+      await log.scrub();
+    });
+  }
+});
+
+t.test('L6 a batch that is larger than the space left is not done, and a crash does not bring it back', async (t) => {
+  if (!mayMount(t)) return;
+  const mount = smallDisk(t, 4096);
+  const directory = join(mount, 'log');
+  await initEmbeddedLog(directory, identity);
+  const filler = fill(mount, 300 << 10);
+  const { stdout, signal } = await run(t, childCommand('large', directory, 'v', String(600 << 10)));
+  t.same(stdout.trim().split('\n'), ['chosen', 'STORE_FULL', 'chosen']);
+  t.equal(signal, 'SIGKILL', 'it died without closing, so the next process recovers from the WAL');
+  rmSync(filler);
+  await withLog(directory, async (log) => {
+    t.equal((await log.read()).applied, 2);
+    t.same(Object.keys((await log.read()).volumes).sort(), ['v1', 'v3']);
+    await log.scrub();
+  });
+});
+
+t.test('L6 a process that met a full disk goes on when there is space again', async (t) => {
+  if (!mayMount(t)) return;
+  const mount = smallDisk(t, 4096);
+  const directory = join(mount, 'log');
+  await initEmbeddedLog(directory, identity);
+  const log = await openEmbeddedLog(directory, { clock });
+  t.teardown(() => {
+    log.close();
+  });
+  await log.append(volumeNamed('first'));
+  const filler = fill(mount, 0);
+  let n = 0;
+  while ((await codeOf(() => log.append(volumeNamed(`v${String(n)}`)))) === 'done') n += 1;
+  t.equal(await codeOf(() => log.append(volumeNamed('no'))), 'STORE_FULL');
+  t.equal(await codeOf(() => log.read()), 'STORE_FULL', 'not even a read: SQLite needs some space for one');
+  rmSync(filler);
+  t.equal((await log.read()).applied, n + 1);
+  t.match(await log.append(volumeNamed('yes')), { status: 'chosen', slot: n + 2 });
+  log.close();
+});
+
+t.test('a disk that is full before init leaves no log', async (t) => {
+  if (!mayMount(t)) return;
+  const mount = smallDisk(t, 4096);
+  const directory = join(mount, 'log');
+  mkdirSync(directory);
+  const filler = fill(mount, 4096);
+  t.equal(await codeOf(() => initEmbeddedLog(directory, identity)), 'STORE_FULL');
+  t.equal(await codeOf(() => openEmbeddedLog(directory, { clock })), 'STATE_NOT_FOUND');
+  rmSync(filler);
+  t.equal(await codeOf(() => initEmbeddedLog(directory, identity)), 'done');
+});
+
+t.test('a read-only filesystem is said to be one', async (t) => {
+  if (!mayMount(t)) return;
+  const mount = smallDisk(t, 4096);
+  const directory = join(mount, 'log');
+  await initEmbeddedLog(directory, identity);
+  execFileSync('mount', ['-o', 'remount,ro', mount]);
+  t.equal(await codeOf(() => openEmbeddedLog(directory, { clock })), 'STORE_READ_ONLY');
+  t.equal(await codeOf(() => initEmbeddedLog(join(mount, 'other'), identity)), 'STORE_READ_ONLY');
+});
