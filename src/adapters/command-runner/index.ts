@@ -1,0 +1,67 @@
+/**
+ * Running other programs: the only place that imports execa. Argument arrays, absolute paths, a fixed environment,
+ * never a shell. Every program gets a session of its own, so that a time limit ends it with all of its children, and
+ * Ctrl-C at the terminal reaches us alone.
+ */
+import { isAbsolute } from 'node:path';
+import { SnapcommitError } from '../../errors.js';
+import type { CommandResult, CommandRunner, RunOptions } from '../../ports/commands.js';
+import { drainAfterExit, endGroupWhenDue } from './process-group.js';
+
+export { createHooks } from './hooks.js';
+
+type Execa = typeof import('execa');
+
+/** What every program sees, whatever our own environment is. */
+const FIXED_ENVIRONMENT = { LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } as const;
+
+let execa: Promise<Execa> | undefined;
+
+/** Programs run with `/` as working directory, and read nothing from standard input unless `input` is given. */
+export function createCommandRunner(): CommandRunner {
+  return { run };
+}
+
+async function run(file: string, args: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
+  if (!isAbsolute(file)) throw new SnapcommitError('USAGE', `"${file}" is not an absolute path`, { file });
+  const { execa: start } = await loadExeca();
+  const subprocess = start(file, args, {
+    cleanup: false,
+    cwd: '/',
+    detached: true,
+    env: { ...options.environment, ...FIXED_ENVIRONMENT },
+    extendEnv: false,
+    input: options.input ?? '',
+    reject: false,
+    stripFinalNewline: false,
+  });
+  const limits = endGroupWhenDue(subprocess, options);
+  drainAfterExit(subprocess);
+  try {
+    const result = await subprocess;
+    if (subprocess.pid === undefined) throw notStarted(file, result.code, result.cause);
+    const { exitCode: status, signalCode: signal } = subprocess;
+    return { status, signal, stdout: result.stdout, stderr: result.stderr, timedOut: limits.timedOut() };
+  } finally {
+    limits.clear();
+  }
+}
+
+/** Loaded by the first program that is run: a commit that runs none does not pay for it. */
+async function loadExeca(): Promise<Execa> {
+  try {
+    execa ??= import('execa');
+    return await execa;
+  } catch (cause) {
+    const message = 'the npm package execa could not be loaded; run npm install';
+    throw new SnapcommitError('DEPENDENCY_MISSING', message, {}, cause);
+  }
+}
+
+function notStarted(file: string, code: string | undefined, cause: unknown): SnapcommitError {
+  if (code === 'EACCES' || code === 'EPERM') {
+    return new SnapcommitError('DENIED', `${file} may not be executed by this user; check its mode`, { file }, cause);
+  }
+  const what = code === 'ENOENT' ? 'it, or the interpreter that it names, does not exist' : (code ?? 'unknown reason');
+  return new SnapcommitError('DEPENDENCY_MISSING', `${file} could not be started: ${what}`, { file }, cause);
+}

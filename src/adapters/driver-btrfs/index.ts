@@ -1,0 +1,65 @@
+/**
+ * The btrfs driver: snapshots are subvolumes, identities their UUIDs. This file puts the parts together; each part
+ * stands in its own file. Nothing here parses the output of the btrfs command.
+ */
+import { statfs } from 'node:fs/promises';
+import { isReadOnly, isSubvolume, setReadOnly } from '../../native/btrfs.js';
+import { metadataFree } from '../../native/btrfs-space.js';
+import { syncFilesystem } from '../../native/sync.js';
+import type { FreeSpace, VolumeDriver, VolumePlace } from '../../ports/volume-driver.js';
+import { changedSince } from './changes.js';
+import { exchange } from './exchange.js';
+import { inspect, live } from './inspect.js';
+import { entryPath, errnoOf, withDirectory, withLive } from './place.js';
+import { prepare } from './prepare.js';
+import { remove } from './remove.js';
+import { clone, list, lookup, rename, seal, stage, sync } from './snapshots.js';
+
+export function createBtrfsDriver(): VolumeDriver {
+  return {
+    name: 'btrfs',
+    capabilities: { pointInTime: true, readOnly: true },
+    inspect,
+    prepare,
+    freeSpace,
+    flush: (volume) => withLive(volume, 'flush', () => syncFilesystem(volume.source)),
+    live,
+    stage,
+    clone,
+    seal,
+    rename,
+    sync,
+    lookup,
+    list,
+    path: entryPath,
+    setLiveReadOnly,
+    changedSince,
+    exchange,
+    remove,
+    // the kernel keeps snapshots read-only and checksums their data
+    verifyContent: () => Promise.resolve([]),
+  };
+}
+
+/** Whether `path` is the root of a btrfs subvolume; false where it does not exist. DEPENDENCY_MISSING without libbtrfsutil. */
+export async function isBtrfsSubvolume(path: string): Promise<boolean> {
+  try {
+    return await withDirectory(path, isSubvolume);
+  } catch (failure) {
+    if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES'].includes(errnoOf(failure))) return false;
+    throw failure;
+  }
+}
+
+function freeSpace(volume: VolumePlace): Promise<FreeSpace> {
+  return withLive(volume, 'ask for the free space of', async (fd) => {
+    const { bavail, bsize } = await statfs(volume.source);
+    return { dataBytes: bavail * bsize, metadataBytes: metadataFree(fd, volume.source) };
+  });
+}
+
+function setLiveReadOnly(volume: VolumePlace, readOnly: boolean): Promise<void> {
+  return withLive(volume, readOnly ? 'make read-only' : 'make writable', async (fd) => {
+    if (isReadOnly(fd, volume.source) !== readOnly) await setReadOnly(fd, readOnly, volume.source);
+  });
+}

@@ -1,0 +1,114 @@
+/**
+ * Where a volume's things stand, and opening them: names are single components, nothing follows a symlink in its last
+ * component, and every failed call becomes a SnapcommitError that names the volume and the path.
+ */
+import { constants } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SnapcommitError, type ErrorCode } from '../../errors.js';
+import { filesystemUuid } from '../../native/btrfs-space.js';
+import { isSubvolume, subvolumeInfo } from '../../native/btrfs.js';
+import type { VolumePlace } from '../../ports/volume-driver.js';
+
+/** The directory that the publish directories stand in; a subvolume, so that it stays out of snapshots of its parent. */
+export const HIDDEN_DIRECTORY = '.snapcommit';
+
+const NAME_BYTES_MAX = 255;
+const NO_UUID = /^[0-]+$/;
+
+export function validateName(volume: VolumePlace, name: string): string {
+  const length = Buffer.byteLength(name);
+  if (length > 0 && length <= NAME_BYTES_MAX && name !== '.' && name !== '..' && !/[/\0]/.test(name)) return name;
+  throw new SnapcommitError(
+    'NAME_INVALID',
+    `volume ${volume.name}: ${JSON.stringify(name)} is not a single path component; an entry of a publish directory must be one`,
+    { volume: volume.name, name },
+  );
+}
+
+export function entryPath(volume: VolumePlace, name: string): string {
+  return join(volume.publishDirectory, validateName(volume, name));
+}
+
+/** The errno's name that Node or our own calls left on an error; an empty string where there is none. */
+export function errnoOf(failure: unknown): string {
+  if (failure instanceof Error && 'code' in failure && typeof failure.code === 'string') return failure.code;
+  return '';
+}
+
+/** What failed calls mean here; anything else is the caller's `otherwise`. */
+const MEANINGS: Readonly<Record<string, readonly [code: ErrorCode, advice: string]>> = {
+  ENOENT: ['VOLUME_UNAVAILABLE', 'is it mounted, and was it moved or deleted?'],
+  ENOTDIR: ['VOLUME_UNAVAILABLE', 'is it mounted, and was it replaced?'],
+  ELOOP: ['VOLUME_UNAVAILABLE', 'it was replaced by a symlink'],
+  ENODEV: ['VOLUME_UNAVAILABLE', 'the device is gone'],
+  ENXIO: ['VOLUME_UNAVAILABLE', 'the device is gone'],
+  ESTALE: ['VOLUME_UNAVAILABLE', 'it was deleted'],
+  EIO: ['VOLUME_UNAVAILABLE', 'the device failed; see the kernel log'],
+  EROFS: ['VOLUME_UNAVAILABLE', 'the filesystem is read-only; see the kernel log'],
+  ENOSPC: ['NO_SPACE', 'free some space'],
+  EDQUOT: ['NO_SPACE', 'the quota is used up'],
+  EACCES: ['DENIED', 'run as root'],
+  EPERM: ['DENIED', 'run as root'],
+};
+
+/** Turns a failed call into an error that says what was being done, to what. SnapcommitErrors pass. */
+export function driverError(
+  volume: VolumePlace,
+  doing: string,
+  path: string,
+  failure: unknown,
+  otherwise: ErrorCode,
+): SnapcommitError {
+  if (failure instanceof SnapcommitError) return failure;
+  const errno = errnoOf(failure);
+  const [code, advice] = MEANINGS[errno] ?? [otherwise, 'see the kernel log'];
+  const reason = failure instanceof Error ? failure.message : String(failure);
+  const message = `volume ${volume.name}: could not ${doing} ${path} (${reason}); ${advice}`;
+  return new SnapcommitError(code, message, { volume: volume.name, path, errno }, failure);
+}
+
+/** Runs `action` and translates what it throws. */
+export async function translated<T>(
+  volume: VolumePlace,
+  doing: string,
+  path: string,
+  otherwise: ErrorCode,
+  action: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await action();
+  } catch (failure) {
+    throw driverError(volume, doing, path, failure, otherwise);
+  }
+}
+
+/** Opens a directory, not through a symlink, for the time of `action`. Throws Node's own errors. */
+export async function withDirectory<T>(path: string, action: (fd: number) => T | Promise<T>): Promise<T> {
+  const directory: FileHandle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    return await action(directory.fd);
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Opens the live tree; VOLUME_UNAVAILABLE when it is gone or is no subvolume any more. */
+export function withLive<T>(volume: VolumePlace, doing: string, action: (fd: number) => T | Promise<T>): Promise<T> {
+  return translated(volume, doing, volume.source, 'UNAVAILABLE', () =>
+    withDirectory(volume.source, (fd) => {
+      if (isSubvolume(fd)) return action(fd);
+      throw new SnapcommitError(
+        'VOLUME_UNAVAILABLE',
+        `volume ${volume.name}: ${volume.source} is not the root of a btrfs subvolume now; is its filesystem mounted?`,
+        { volume: volume.name, path: volume.source },
+      );
+    }),
+  );
+}
+
+/** The identity of the open subvolume: its UUID. The root of an old filesystem has none and goes by the filesystem's. */
+export function identity(fd: number, subject: string): string {
+  const { uuid } = subvolumeInfo(fd, subject);
+  return NO_UUID.test(uuid) ? filesystemUuid(fd, subject) : uuid;
+}

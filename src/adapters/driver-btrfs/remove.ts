@@ -1,0 +1,58 @@
+/**
+ * Deleting what the participant renamed to trash. One sync makes all of it durable: without it a deleted subvolume can
+ * be back after a power loss. Nothing is followed and nothing outside of the publish directory is touched.
+ */
+import { lstat, rmdir, unlink } from 'node:fs/promises';
+import { crashPoint } from '../../crash-points.js';
+import { SnapcommitError } from '../../errors.js';
+import { deleteSubvolume, isReadOnly, isSubvolume, nestedSubvolumes, setReadOnly } from '../../native/btrfs.js';
+import { syncDirectory } from '../../native/sync.js';
+import type { VolumePlace } from '../../ports/volume-driver.js';
+import { driverError, entryPath, errnoOf, validateName, withDirectory } from './place.js';
+
+export async function remove(volume: VolumePlace, names: readonly string[]): Promise<void> {
+  for (const name of names) validateName(volume, name);
+  crashPoint('remove.before');
+  for (const name of names) {
+    await removeOne(volume, name);
+    crashPoint('remove.after-first');
+  }
+  await syncDirectory(volume.publishDirectory).catch((failure: unknown) => {
+    throw driverError(volume, 'sync', volume.publishDirectory, failure, 'UNAVAILABLE');
+  });
+  crashPoint('remove.after');
+}
+
+async function removeOne(volume: VolumePlace, name: string): Promise<void> {
+  const path = entryPath(volume, name);
+  try {
+    const found = await lstat(path);
+    if (!found.isDirectory()) await unlink(path);
+    else if (await withDirectory(path, isSubvolume)) await removeSubvolume(volume, name, path);
+    else await rmdir(path);
+  } catch (failure) {
+    if (errnoOf(failure) === 'ENOENT' && (await publishDirectoryExists(volume))) return;
+    throw removalError(volume, path, failure);
+  }
+}
+
+async function removeSubvolume(volume: VolumePlace, name: string, path: string): Promise<void> {
+  await withDirectory(path, async (fd) => {
+    // the user's command may have made subvolumes in its clone; they cannot be unlinked from a read-only one
+    const nested = nestedSubvolumes(fd, path, 1, () => false).length > 0;
+    if (nested && isReadOnly(fd, path)) await setReadOnly(fd, false, path);
+  });
+  await withDirectory(volume.publishDirectory, (directory) => deleteSubvolume(directory, name));
+}
+
+function publishDirectoryExists(volume: VolumePlace): Promise<boolean> {
+  return withDirectory(volume.publishDirectory, () => true).catch(() => false);
+}
+
+function removalError(volume: VolumePlace, path: string, failure: unknown): SnapcommitError {
+  const errno = errnoOf(failure);
+  if (errno !== 'ENOTEMPTY' && errno !== 'EBUSY') return driverError(volume, 'delete', path, failure, 'UNAVAILABLE');
+  const why = errno === 'EBUSY' ? 'is mounted somewhere; unmount it' : 'is a directory with files that are not ours';
+  const message = `volume ${volume.name}: ${path} was not deleted, it ${why}, then try again`;
+  return new SnapcommitError('IN_USE', message, { volume: volume.name, path }, failure);
+}

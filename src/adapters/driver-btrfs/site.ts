@@ -1,0 +1,66 @@
+/**
+ * Where an exchange is done: the directory that holds the live tree and the publish directory, both seen through one
+ * mount, since a rename between two mounts of one filesystem fails. Where the live path is a mount point, or the two
+ * stand in different mounts, that is a detached mount of the filesystem's top level.
+ */
+import { closeSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { SnapcommitError } from '../../errors.js';
+import { mountTopLevel } from '../../native/mount-swap.js';
+import { readMounts } from '../../native/mountinfo.js';
+import type { VolumePlace } from '../../ports/volume-driver.js';
+import { mountOf, mountsAt, pathInFilesystem } from './mounts.js';
+
+export interface Site {
+  /** The directory that holds the live tree, its name there, and the publish directory. */
+  readonly parent: string;
+  readonly name: string;
+  readonly publish: string;
+  /** Where the live path is a mount point: the detached top level, and the live tree's path from it. */
+  readonly mounted: { readonly topLevelFd: number; readonly path: string } | null;
+}
+
+/**
+ * The name, beside the live tree, that the clone has just before the exchange and the replaced tree has just after it.
+ * It tells the live tree's own name, so that a mount that shows the replaced tree leads back to it.
+ */
+export function asideName(name: string): string {
+  return `.${name}${ASIDE_SUFFIX}`;
+}
+const ASIDE_SUFFIX = '.snapcommit-exchange';
+
+function liveNameOf(name: string): string {
+  const aside = name.startsWith('.') && name.endsWith(ASIDE_SUFFIX);
+  return aside ? name.slice(1, -ASIDE_SUFFIX.length) : name;
+}
+
+export async function withSite<T>(volume: VolumePlace, action: (site: Site) => Promise<T>): Promise<T> {
+  const { source, publishDirectory } = volume;
+  const mounts = readMounts('self');
+  const [mount] = mountsAt(mounts, source);
+  const around = mount ?? mountOf(mounts, source);
+  const publishMount = mountOf(mounts, publishDirectory);
+  if (around === undefined || publishMount === undefined) throw unmounted(volume);
+  if (mount === undefined && around.id === publishMount.id)
+    return action({ parent: dirname(source), name: basename(source), publish: publishDirectory, mounted: null });
+
+  const topLevelFd = mountTopLevel(around.source);
+  try {
+    const root = `/proc/self/fd/${String(topLevelFd)}`;
+    const path = pathInFilesystem(around, source);
+    const name = liveNameOf(basename(path));
+    return await action({
+      parent: join(root, dirname(path)),
+      name,
+      publish: join(root, pathInFilesystem(publishMount, publishDirectory)),
+      mounted: mount === undefined ? null : { topLevelFd, path: join(dirname(path), name).slice(1) },
+    });
+  } finally {
+    closeSync(topLevelFd);
+  }
+}
+
+function unmounted(volume: VolumePlace): SnapcommitError {
+  const message = `volume ${volume.name}: no mount shows ${volume.source} and ${volume.publishDirectory}; mount them`;
+  return new SnapcommitError('VOLUME_UNAVAILABLE', message, { volume: volume.name, path: volume.source });
+}

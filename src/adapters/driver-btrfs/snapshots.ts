@@ -1,0 +1,113 @@
+/** Making snapshots and clones, and the entries of the publish directory: look up, list, rename, sync. */
+import { lstat, readdir } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { SnapcommitError } from '../../errors.js';
+import { createSnapshot, isReadOnly, isSubvolume } from '../../native/btrfs.js';
+import { renameNoReplace } from '../../native/rename.js';
+import { syncDirectory } from '../../native/sync.js';
+import type { Listed, VolumePlace } from '../../ports/volume-driver.js';
+import { driverError, entryPath, errnoOf, identity, translated, withDirectory, withLive } from './place.js';
+
+/** Every root of a subvolume has this inode number; the stub that a snapshot has of a nested one does not. */
+const SUBVOLUME_INODE = 256;
+
+export async function stage(volume: VolumePlace, name: string): Promise<{ readonly id: string }> {
+  entryPath(volume, name);
+  return withLive(volume, 'snapshot', (live) => snapshot(volume, live, name, true));
+}
+
+export async function clone(volume: VolumePlace, name: string, from: string | null): Promise<{ readonly id: string }> {
+  entryPath(volume, name);
+  if (from === null) return withLive(volume, 'clone', (live) => snapshot(volume, live, name, false));
+  return snapshotOfEntry(volume, from, name, false);
+}
+
+export async function seal(volume: VolumePlace, cloneName: string, name: string): Promise<{ readonly id: string }> {
+  entryPath(volume, name);
+  return snapshotOfEntry(volume, cloneName, name, true);
+}
+
+async function snapshotOfEntry(
+  volume: VolumePlace,
+  from: string,
+  to: string,
+  readOnly: boolean,
+): Promise<{ id: string }> {
+  const path = entryPath(volume, from);
+  return translated(volume, 'snapshot', path, 'STAGE_FAILED', () =>
+    withDirectory(path, (fd) => snapshot(volume, fd, to, readOnly)),
+  );
+}
+
+/** A snapshot is durable when the call returns, and an existing name is a failure: never "already done" (T3). */
+async function snapshot(volume: VolumePlace, source: number, name: string, readOnly: boolean): Promise<{ id: string }> {
+  const path = entryPath(volume, name);
+  try {
+    return await withDirectory(volume.publishDirectory, async (directory) => {
+      await createSnapshot(source, directory, name, readOnly);
+      return { id: await withDirectory(path, (made) => identity(made, path)) };
+    });
+  } catch (failure) {
+    if (errnoOf(failure) !== 'EEXIST') throw driverError(volume, 'make the snapshot', path, failure, 'STAGE_FAILED');
+    const message = `volume ${volume.name}: ${path} exists already; it is not from this call, see what it is`;
+    throw new SnapcommitError('STAGED_NAME_EXISTS', message, { volume: volume.name, name, path }, failure);
+  }
+}
+
+export async function lookup(volume: VolumePlace, name: string): Promise<Listed | null> {
+  const path = entryPath(volume, name);
+  return translated(volume, 'look at', path, 'UNAVAILABLE', () => look(path));
+}
+
+/** What stands at `path`; null where nothing does, or where its directory is gone. */
+export async function look(path: string): Promise<Listed | null> {
+  const name = basename(path);
+  try {
+    const found = await lstat(path);
+    if (!found.isDirectory() || found.ino !== SUBVOLUME_INODE) return { name, id: null, readOnly: false };
+    return await withDirectory(path, (fd) =>
+      isSubvolume(fd)
+        ? { name, id: identity(fd, path), readOnly: isReadOnly(fd, path) }
+        : { name, id: null, readOnly: false },
+    );
+  } catch (failure) {
+    if (errnoOf(failure) === 'ENOENT') return null;
+    throw failure;
+  }
+}
+
+export function list(volume: VolumePlace): Promise<readonly Listed[]> {
+  return translated(volume, 'list', volume.publishDirectory, 'UNAVAILABLE', async () => {
+    const entries: Listed[] = [];
+    for (const name of (await readdir(volume.publishDirectory)).sort()) {
+      const entry = await look(entryPath(volume, name));
+      if (entry !== null) entries.push(entry);
+    }
+    return entries;
+  });
+}
+
+export async function rename(volume: VolumePlace, from: string, to: string): Promise<'renamed' | 'absent'> {
+  const source = entryPath(volume, from);
+  const target = entryPath(volume, to);
+  try {
+    await renameNoReplace(source, target);
+    return 'renamed';
+  } catch (failure) {
+    const errno = errnoOf(failure);
+    if (errno === 'ENOENT' && (await directoryExists(volume))) return 'absent';
+    if (errno !== 'EEXIST') throw driverError(volume, `rename ${source} to`, target, failure, 'UNAVAILABLE');
+    const message = `volume ${volume.name}: ${target} exists already, so ${source} was not renamed to it; see what it is`;
+    throw new SnapcommitError('EXISTS', message, { volume: volume.name, from, to }, failure);
+  }
+}
+
+async function directoryExists(volume: VolumePlace): Promise<boolean> {
+  return withDirectory(volume.publishDirectory, () => true).catch(() => false);
+}
+
+export function sync(volume: VolumePlace): Promise<void> {
+  return translated(volume, 'sync', volume.publishDirectory, 'UNAVAILABLE', () =>
+    syncDirectory(volume.publishDirectory),
+  );
+}

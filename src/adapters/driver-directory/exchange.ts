@@ -1,0 +1,59 @@
+/**
+ * Exchanging the live tree with a clone: one rename, told by identity, so that it can be repeated after any crash (T8).
+ * A directory cannot be made read-only as a whole: whoever calls has seen to it that nobody writes.
+ */
+import { dirname } from 'node:path';
+import { crashPoint } from '../../crash-points.js';
+import { SnapcommitError } from '../../errors.js';
+import type { VolumePlace } from '../../ports/volume-driver.js';
+import { renameExchange } from '../../native/rename.js';
+import { syncDirectory, syncFilesystem } from '../../native/sync.js';
+import { volumeFailure } from './failures.js';
+import { lookupEntry, treeIdentity } from './identity.js';
+import { entryPaths } from './layout.js';
+
+export async function exchangeTrees(
+  volume: VolumePlace,
+  cloneName: string,
+  identities: { readonly base: string; readonly clone: string },
+): Promise<'exchanged' | 'done'> {
+  const paths = entryPaths(volume, cloneName);
+  const live = await treeIdentity(volume.source).catch((error: unknown) => {
+    throw volumeFailure(volume.name, volume.source, error, 'UNAVAILABLE');
+  });
+  if (live === identities.clone) {
+    // Whoever exchanged them may have crashed before the syncs.
+    await syncDirectory(dirname(volume.source));
+    await syncDirectory(paths.wrapper).catch(() => undefined);
+    return 'done';
+  }
+  if (live !== identities.base) throw conflict(volume, volume.source, live, identities);
+  const clone = (await lookupEntry(volume, cloneName))?.id ?? null;
+  if (clone !== identities.clone) throw conflict(volume, paths.tree, clone, identities);
+  // What the command wrote must not reach the disk after the name that shows it.
+  await syncFilesystem(paths.wrapper);
+  crashPoint('exchange.before');
+  await renameExchange(volume.source, paths.tree).catch((error: unknown) => {
+    throw volumeFailure(volume.name, volume.source, error, 'UNSUPPORTED');
+  });
+  crashPoint('exchange.after-exchange');
+  await syncDirectory(dirname(volume.source));
+  crashPoint('exchange.after-first-sync');
+  await syncDirectory(paths.wrapper);
+  crashPoint('exchange.after');
+  return 'exchanged';
+}
+
+function conflict(
+  volume: VolumePlace,
+  path: string,
+  found: string | null,
+  identities: { readonly base: string; readonly clone: string },
+): SnapcommitError {
+  return new SnapcommitError(
+    'CONFLICT',
+    `volume ${volume.name}: ${path} is neither the tree that was cloned nor the clone, so nothing was exchanged; ` +
+      'somebody replaced it. Move it away or put the former tree back, then run snapcommit recover.',
+    { volume: volume.name, path, found, base: identities.base, clone: identities.clone },
+  );
+}

@@ -1,0 +1,38 @@
+/** Where the cgroup2 hierarchy is mounted, and which cgroup of it is our own. */
+import { readFileSync } from 'node:fs';
+import { SnapcommitError } from '../../errors.js';
+import { isWithin, readMounts } from '../../native/mountinfo.js';
+
+export interface CgroupMount {
+  /** Absolute: `/sys/fs/cgroup` on pure v2 hosts, `/sys/fs/cgroup/unified` on hybrid ones. */
+  readonly mountPoint: string;
+  /** The part of the hierarchy that is mounted there, `/` nearly always. */
+  readonly root: string;
+}
+
+/** Finds the cgroup2 mount; UNSUPPORTED where there is none. */
+export function findCgroupMount(): CgroupMount {
+  const mounts = readMounts('self').filter((mount) => mount.type === 'cgroup2');
+  const found = mounts.find((mount) => mount.root === '/') ?? mounts[0];
+  if (found === undefined) {
+    const advice = 'mount it (mount -t cgroup2 none /sys/fs/cgroup/unified), or commit without --freeze-cgroup';
+    throw new SnapcommitError('UNSUPPORTED', `no cgroup2 hierarchy is mounted here; ${advice}`);
+  }
+  return { mountPoint: found.mountPoint.replace(/\/$/, ''), root: found.root };
+}
+
+/** Our own cgroup as a path below the mount; null when it lies outside of what is mounted. */
+export function ownCgroup(mount: CgroupMount): string | null {
+  const line = readFileSync('/proc/self/cgroup', 'utf8')
+    .split('\n')
+    .find((each) => each.startsWith('0::'));
+  const path = line?.slice('0::'.length);
+  if (path === undefined || path.startsWith('/..')) return null;
+  if (!isWithin(path, mount.root)) return null;
+  return mount.root === '/' ? path : path.slice(mount.root.length) || '/';
+}
+
+/** The directory of a cgroup path. */
+export function cgroupDirectory(mount: CgroupMount, cgroup: string): string {
+  return cgroup === '/' ? mount.mountPoint : mount.mountPoint + cgroup;
+}

@@ -1,0 +1,78 @@
+/**
+ * Who holds a flock. /proc/locks names the process that took it, which may have died or closed it since while a child
+ * that inherited the descriptor holds it still; the `lock:` lines of /proc/PID/fdinfo name every process that does.
+ */
+import { closeSync, openSync, readdirSync, readFileSync, statSync, type BigIntStats } from 'node:fs';
+import { readMounts } from '../../native/mountinfo.js';
+import { readCommand, readProcessStat } from '../../native/proc.js';
+import type { LockHolder } from '../../ports/locks.js';
+
+/** Living holders, ascending by pid; none where the file is not locked or does not exist. */
+export function findHolders(file: string): readonly LockHolder[] {
+  const stats = statSync(file, { bigint: true, throwIfNoEntry: false });
+  if (stats === undefined) return [];
+  const lockers = namedByKernel(lockKey(file, stats));
+  if (lockers.length === 0) return [];
+  const pids = new Set(processIds().filter((pid) => holds(pid, stats, lockers)));
+  return [...pids].sort((a, b) => a - b).flatMap(describe);
+}
+
+/** `major:minor:inode` as /proc/locks has it: the superblock's device, which on btrfs is not the file's st_dev. */
+function lockKey(file: string, stats: BigIntStats): string {
+  const fd = openSync(file, 'r');
+  try {
+    const mount = Number(/^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${String(fd)}`, 'utf8'))?.[1]);
+    const device = readMounts('self').find(({ id }) => id === mount)?.device ?? '0:0';
+    const hex = device.split(':').map((part) => Number(part).toString(16).padStart(2, '0'));
+    return `${hex.join(':')}:${String(stats.ino)}`;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The pids that took a flock on that file; dead ones too. A line with `->` is somebody who waits. */
+function namedByKernel(key: string): readonly number[] {
+  const lines = readFileSync('/proc/locks', 'utf8').split('\n');
+  return lines.flatMap((line) => {
+    const [, type, , , pid, place] = line.split(/\s+/);
+    return type === 'FLOCK' && place === key ? [Number(pid)] : [];
+  });
+}
+
+function processIds(): readonly number[] {
+  return readdirSync('/proc').map(Number).filter(Number.isInteger);
+}
+
+function holds(pid: number, file: BigIntStats, lockers: readonly number[]): boolean {
+  const directory = `/proc/${String(pid)}`;
+  let fds: readonly string[];
+  try {
+    fds = readdirSync(`${directory}/fd`);
+  } catch {
+    return lockers.includes(pid); // another user's, or gone: the kernel's word is all there is
+  }
+  return fds.some((fd) => isSameFile(`${directory}/fd/${fd}`, file) && hasLock(`${directory}/fdinfo/${fd}`));
+}
+
+function isSameFile(path: string, file: BigIntStats): boolean {
+  try {
+    const stats = statSync(path, { bigint: true });
+    return stats.ino === file.ino && stats.dev === file.dev;
+  } catch {
+    return false;
+  }
+}
+
+function hasLock(fdinfo: string): boolean {
+  try {
+    return /^lock:\s+\d+: FLOCK /m.test(readFileSync(fdinfo, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+function describe(pid: number): readonly LockHolder[] {
+  const state = readProcessStat(pid)?.state;
+  if (state === undefined || state === 'Z' || state === 'X') return [];
+  return [{ pid, state, command: readCommand(pid) }];
+}

@@ -1,0 +1,54 @@
+/** Checking what a command is to see, before anything is started. Changes nothing. */
+import { lstatSync, realpathSync, statSync } from 'node:fs';
+import { isAbsolute, normalize } from 'node:path';
+import { SnapcommitError } from '../../errors.js';
+import type { Placement } from '../../ports/sandbox.js';
+import type { LaunchPlacement } from './specification.js';
+
+/** The placements, parents before children. Throws SOURCE_INVALID, naming the path, for one that cannot be done. */
+export function checkPlacements(placements: readonly Placement[]): readonly LaunchPlacement[] {
+  const seen = new Set<string>();
+  for (const { from, at } of placements) {
+    checkLivePath(at);
+    checkSource(from);
+    if (seen.has(at)) throw new SnapcommitError('SOURCE_INVALID', `two trees are to stand at ${at}`, { path: at });
+    seen.add(at);
+  }
+  return placements
+    .map(({ from, at, readOnly }) => ({ from: realpathSync(from), at, readOnly: readOnly ?? false }))
+    .sort((one, other) => depth(one.at) - depth(other.at));
+}
+
+function depth(path: string): number {
+  return path.split('/').length;
+}
+
+function checkLivePath(path: string): void {
+  const details = { path };
+  if (!isAbsolute(path) || path === '/' || normalize(path) !== path || path.endsWith('/')) {
+    throw new SnapcommitError('SOURCE_INVALID', `${path} is no plain absolute path; give one without . or ..`, details);
+  }
+  let real: string;
+  try {
+    real = realpathSync(path);
+  } catch (cause) {
+    throw new SnapcommitError('SOURCE_INVALID', `${path} does not exist or cannot be reached`, details, cause);
+  }
+  if (real !== path) {
+    throw new SnapcommitError(
+      'SOURCE_INVALID',
+      `${path} leads through a symlink to ${real}; use that path instead`,
+      details,
+    );
+  }
+  if (!lstatSync(path).isDirectory()) throw new SnapcommitError('SOURCE_INVALID', `${path} is no directory`, details);
+}
+
+function checkSource(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isDirectory() !== true) {
+    throw new SnapcommitError('SOURCE_INVALID', `${path}, which a command is to see, is no directory that exists`, {
+      path,
+    });
+  }
+}

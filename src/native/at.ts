@@ -1,0 +1,30 @@
+/**
+ * Looking names up from an open directory, as openat and its kin do: Node has no such calls, /proc/self/fd gives the
+ * same. A tree that is walked like this cannot be left through a symlink that somebody puts in a directory's place
+ * meanwhile, and its depth is not bounded by the longest path that the kernel takes.
+ */
+import { constants } from 'node:fs';
+import { open, readdir, type FileHandle } from 'node:fs/promises';
+import { sortNames, type Name } from './path-bytes.js';
+
+const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+/** Opens a directory; rejects with ELOOP or ENOTDIR where the last component is something else. The caller closes it. */
+export function openDirectory(path: string | Buffer): Promise<FileHandle> {
+  return open(path, DIRECTORY);
+}
+
+/** The path of `name` in an open directory; valid while that is open. */
+export function childPath(directory: FileHandle, name: Buffer | string): Buffer {
+  return Buffer.concat([Buffer.from(`${handlePath(directory)}/`), Buffer.from(name)]);
+}
+
+/** A path that stands for what is open, even where its name is gone. */
+export function handlePath(handle: FileHandle): string {
+  return `/proc/self/fd/${String(handle.fd)}`;
+}
+
+/** The names in an open directory, in the order of every walk. */
+export async function readNames(directory: FileHandle): Promise<readonly Name[]> {
+  return sortNames(await readdir(handlePath(directory), { encoding: 'buffer' }));
+}

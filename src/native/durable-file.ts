@@ -1,0 +1,65 @@
+/**
+ * Small files that must survive a power loss: written under a temporary name, synced, renamed over, and the directory
+ * synced (D7). Mode 0600. No koffi.
+ */
+import { open, readFile, rename, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { syncDirectory } from './sync.js';
+
+let written = 0;
+
+/** The temporary names of a process; what a dead process left under such a name is nobody's. */
+export const TEMPORARY_NAME = /\.tmp-(\d+)-\d+$/;
+
+/** Writes the whole file. When this resolves the file is durable under its name; a crash leaves the old one or the new one. */
+export async function writeDurably(path: string, data: string | Uint8Array): Promise<void> {
+  written += 1;
+  const temporary = `${path}.tmp-${String(process.pid)}-${String(written)}`;
+  try {
+    await writeAndSync(temporary, data);
+    await rename(temporary, path);
+  } catch (error) {
+    await unlinkIfPresent(temporary);
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+}
+
+async function writeAndSync(path: string, data: string | Uint8Array): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(data);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** The content as text, or null where there is no such file. */
+export async function readIfPresent(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+/** Removes the file; durable when it resolves. A file that is gone is no error. */
+export async function removeDurably(path: string): Promise<void> {
+  if (await unlinkIfPresent(path)) await syncDirectory(dirname(path));
+}
+
+async function unlinkIfPresent(path: string): Promise<boolean> {
+  try {
+    await unlink(path);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}

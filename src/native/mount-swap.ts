@@ -1,0 +1,99 @@
+/**
+ * Detached mounts of a btrfs filesystem's top level, and replacing what a mount point shows without a gap
+ * (MOVE_MOUNT_BENEATH, Linux 6.5). A detached mount is in no namespace, nobody else sees it, and it goes away with its
+ * descriptor: a crash leaves nothing behind.
+ */
+import { closeSync } from 'node:fs';
+import type { ForeignFunction } from './call.js';
+import { checkResult, loadLibc } from './library.js';
+
+const AT_FDCWD = -100;
+const AT_EMPTY_PATH = 0x1000;
+const CLOEXEC = 1;
+const SET_STRING = 1;
+const CREATE = 6;
+const OPEN_TREE_CLONE = 1;
+const OPEN_TREE_CLOEXEC = 0x80000;
+const FROM_EMPTY_PATH = 0x4;
+const MOVE_MOUNT_BENEATH = 0x200;
+const MNT_DETACH = 2;
+const UMOUNT_NOFOLLOW = 8;
+
+const ATTRIBUTE_BYTES = 32;
+const ATIME_MASK = 0x70n;
+/** mount_setattr's attributes by the names that mountinfo gives them. */
+const ATTRIBUTES: Readonly<Record<string, bigint>> = {
+  ro: 0x1n,
+  nosuid: 0x2n,
+  nodev: 0x4n,
+  noexec: 0x8n,
+  noatime: 0x10n,
+  nodiratime: 0x80n,
+  nosymfollow: 0x200000n,
+};
+
+const DECLARATIONS = {
+  fsopen: 'int fsopen(const char *type, uint flags)',
+  fsconfig: 'int fsconfig(int fd, uint command, const char *key, const char *value, int aux)',
+  fsmount: 'int fsmount(int fd, uint flags, uint attributes)',
+  open_tree: 'int open_tree(int fd, const char *path, uint flags)',
+  mount_setattr: 'int mount_setattr(int fd, const char *path, uint flags, void *attributes, size_t bytes)',
+  move_mount: 'int move_mount(int from, const char *fromPath, int to, const char *toPath, uint flags)',
+  umount2: 'int umount2(const char *path, int flags)',
+} as const;
+
+const loaded = new Map<string, ForeignFunction>();
+
+function call(name: keyof typeof DECLARATIONS, subject: string, ...values: readonly unknown[]): number {
+  let declared = loaded.get(name);
+  if (declared === undefined) {
+    declared = loadLibc().func(DECLARATIONS[name]);
+    loaded.set(name, declared);
+  }
+  return checkResult(declared(...values), name, subject);
+}
+
+/** Mounts the top level (subvolume 5) of the btrfs filesystem on `device`, detached. Close the descriptor to unmount. */
+export function mountTopLevel(device: string): number {
+  const context = call('fsopen', 'btrfs', 'btrfs', CLOEXEC);
+  try {
+    call('fsconfig', device, context, SET_STRING, 'source', device, 0);
+    call('fsconfig', device, context, SET_STRING, 'subvolid', '5', 0);
+    call('fsconfig', device, context, CREATE, null, null, 0);
+    return call('fsmount', device, context, CLOEXEC, 0);
+  } finally {
+    closeSync(context);
+  }
+}
+
+/**
+ * Mounts `path`, looked up from the detached mount `topLevelFd`, beneath the mount at `mountPoint`, with the mount
+ * options (`ro`, `noatime`, …) of `options`. Readers go on seeing the upper mount.
+ */
+export function mountBeneath(topLevelFd: number, path: string, mountPoint: string, options: readonly string[]): void {
+  const tree = call('open_tree', path, topLevelFd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  try {
+    call('mount_setattr', mountPoint, tree, '', AT_EMPTY_PATH, attributes(options), ATTRIBUTE_BYTES);
+    call('move_mount', mountPoint, tree, '', AT_FDCWD, mountPoint, FROM_EMPTY_PATH | MOVE_MOUNT_BENEATH);
+  } finally {
+    closeSync(tree);
+  }
+}
+
+function attributes(options: readonly string[]): Buffer {
+  let set = 0n;
+  for (const option of options) set |= ATTRIBUTES[option] ?? 0n;
+  // neither relatime (all bits clear) nor noatime: mountinfo shows nothing for strictatime
+  if (!options.includes('relatime') && !options.includes('noatime')) set |= 0x20n;
+  let clear = ATIME_MASK;
+  for (const attribute of Object.values(ATTRIBUTES)) clear |= attribute;
+  const argument = Buffer.alloc(ATTRIBUTE_BYTES);
+  argument.writeBigUInt64LE(set, 0);
+  argument.writeBigUInt64LE(clear & ~(set & ~ATIME_MASK), 8);
+  return argument;
+}
+
+/** Takes the upper mount at `mountPoint` away at once; whoever is in it keeps it until it lets go. */
+export function detachMount(mountPoint: string): void {
+  call('umount2', mountPoint, mountPoint, MNT_DETACH | UMOUNT_NOFOLLOW);
+}

@@ -1,0 +1,59 @@
+/** Reading the kernel's tables of mounts (/proc/PID/mountinfo). No foreign calls here. */
+import { readFileSync } from 'node:fs';
+
+export interface Mount {
+  readonly id: number;
+  /** The mount that it stands on. */
+  readonly parent: number;
+  /** `major:minor` of the superblock, in decimal; on btrfs not what stat says of the files below. */
+  readonly device: string;
+  /** The directory inside the filesystem that this mount shows. */
+  readonly root: string;
+  /** Where it stands, as the process sees it whose table this is. */
+  readonly mountPoint: string;
+  /** The mount's own options, such as `ro` and `noatime`. */
+  readonly options: readonly string[];
+  readonly type: string;
+  /** What was mounted: a block device's path on most filesystems. */
+  readonly source: string;
+}
+
+/** The mounts that a process sees, in the order in which they were made. `process` is `self` or a pid. */
+export function readMounts(process: string): readonly Mount[] {
+  const mounts: Mount[] = [];
+  for (const line of readFileSync(`/proc/${process}/mountinfo`, 'utf8').split('\n')) {
+    const mount = parseMount(line);
+    if (mount !== null) mounts.push(mount);
+  }
+  return mounts;
+}
+
+function parseMount(line: string): Mount | null {
+  const fields = line.split(' ');
+  const [id, parent, device, root, mountPoint, options] = fields;
+  const [type, source] = fields.slice(fields.indexOf('-', 6) + 1);
+  if (id === undefined || device === undefined || root === undefined) return null;
+  if (mountPoint === undefined || options === undefined || type === undefined || source === undefined) return null;
+  return {
+    id: Number(id),
+    parent: Number(parent),
+    device,
+    root: unescape(root),
+    mountPoint: unescape(mountPoint),
+    options: options.split(','),
+    type,
+    source: unescape(source),
+  };
+}
+
+/** Space, tab, newline and backslash stand there as three octal digits. */
+function unescape(text: string): string {
+  if (!text.includes('\\')) return text;
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+}
+
+/** Whether `path` is `directory` or lies below it; both absolute and without `..`. */
+export function isWithin(path: string, directory: string): boolean {
+  if (directory === '/') return true;
+  return path.startsWith(directory) && (path.length === directory.length || path[directory.length] === '/');
+}

@@ -1,0 +1,87 @@
+/** Running programs: their environment, their ends, and ending all of them. */
+import t from 'tap';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createCommandRunner } from '#src/adapters/command-runner/index.js';
+import type { CommandRunner } from '#src/ports/commands.js';
+import { isRunning, readProcessStat } from '#src/native/proc.js';
+import { temporaryDirectory } from '../support/temp.js';
+import { until } from '../support/until.js';
+
+const runner = createCommandRunner();
+const run: CommandRunner['run'] = (...args) => runner.run(...args);
+const SH = '/bin/sh'; // a test's program; the product runs no shell
+
+void t.test('a program gets its arguments as they are, and our environment does not leak in', async (t) => {
+  process.env['SNAPCOMMIT_LEAK'] = 'x';
+  t.match(await run('/usr/bin/printf', ['%s|', 'a b', '$HOME', '*']), {
+    status: 0,
+    signal: null,
+    stdout: 'a b|$HOME|*|',
+  });
+  const { stdout } = await run('/usr/bin/env', [], { environment: { MINE: '1', PATH: '/evil', LC_ALL: 'xx' } });
+  t.same(stdout.trim().split('\n').sort(), ['LC_ALL=C', 'MINE=1', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin']);
+  t.match(await run('/usr/bin/pwd', []), { stdout: '/\n' });
+});
+
+void t.test('input is passed on; without it a program reads nothing', async (t) => {
+  t.match(await run('/usr/bin/cat', [], { input: 'text' }), { status: 0, stdout: 'text' });
+  t.match(await run('/usr/bin/cat', []), { status: 0, stdout: '' });
+  t.match(await run('/usr/bin/true', [], { input: 'x'.repeat(1_000_000) }), { status: 0 }, 'input that nobody reads');
+});
+
+void t.test('a status and a signal are answers, not errors', async (t) => {
+  t.match(await run(SH, ['-c', 'echo out; echo err >&2; exit 7']), { status: 7, stdout: 'out\n', stderr: 'err\n' });
+  t.match(await run(SH, ['-c', 'kill -9 $$']), { status: null, signal: 'SIGKILL', timedOut: false });
+});
+
+void t.test('what cannot be started is named', async (t) => {
+  const directory = temporaryDirectory(t);
+  const script = join(directory, 'script');
+  writeFileSync(script, '#!/nonexistent/interpreter\n', { mode: 0o755 });
+  const plain = join(directory, 'plain');
+  writeFileSync(plain, 'x', { mode: 0o644 });
+  await t.rejects(run('/nonexistent/tool', []), { code: 'DEPENDENCY_MISSING', message: '/nonexistent/tool' });
+  await t.rejects(run(script, []), { code: 'DEPENDENCY_MISSING' });
+  await t.rejects(run(plain, []), { code: 'DENIED' });
+  await t.rejects(run('relative', []), { code: 'USAGE' });
+});
+
+/** Starts a child that ignores SIGTERM, writes its pid, and waits; the parent waits for it. */
+const STUBBORN = 'trap "" TERM; (trap "" TERM; sleep 1000) & echo $! > "$1"; wait';
+
+void t.test('the time limit ends the program with all of its children', async (t) => {
+  const file = join(temporaryDirectory(t), 'pid');
+  const result = await run(SH, ['-c', STUBBORN, 'sh', file], { timeoutMs: 300 });
+  t.match(result, { status: null, signal: 'SIGKILL', timedOut: true });
+  const pid = Number(readFileSync(file, 'utf8'));
+  await until('the grandchild is gone', () => !lives(pid));
+  t.pass('gone');
+});
+
+void t.test('an abort ends them too', async (t) => {
+  const file = join(temporaryDirectory(t), 'pid');
+  const abort = new AbortController();
+  const running = run(SH, ['-c', STUBBORN, 'sh', file], { signal: abort.signal });
+  await until('it runs', () => existsSync(file) && readFileSync(file, 'utf8') !== '');
+  abort.abort();
+  t.match(await running, { status: null, timedOut: false });
+  const pid = Number(readFileSync(file, 'utf8'));
+  await until('the grandchild is gone', () => !lives(pid));
+  t.match(await run('/usr/bin/sleep', ['1000'], { signal: abort.signal }), { status: null }, 'aborted before');
+});
+
+void t.test('a daemon that keeps our pipe open is not waited for', async (t) => {
+  const file = join(temporaryDirectory(t), 'pid');
+  const script = 'setsid sleep 1000 & echo $! > "$1"; echo started';
+  const result = await run(SH, ['-c', script, 'sh', file]);
+  t.match(result, { status: 0, stdout: 'started\n' });
+  const pid = Number(readFileSync(file, 'utf8'));
+  t.ok(lives(pid));
+  process.kill(pid, 'SIGKILL');
+});
+
+function lives(pid: number): boolean {
+  const stat = readProcessStat(pid);
+  return stat !== null && isRunning(pid, stat.startTime);
+}

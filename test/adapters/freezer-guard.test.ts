@@ -1,0 +1,133 @@
+/** Nothing stays frozen: whoever is stopped or killed, and whenever. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { createCommandRunner } from '#src/adapters/command-runner/index.js';
+import { createCgroupWriters } from '#src/adapters/freezer-cgroup/index.js';
+import { readProcessStat } from '#src/native/proc.js';
+import { makeCgroup, type TestCgroup } from '../support/cgroups.js';
+import { startFreezer } from '../support/freezer-process.js';
+import { requireCgroups } from '../support/requirements.js';
+import { temporaryDirectory } from '../support/temp.js';
+import { until } from '../support/until.js';
+
+requireCgroups(t);
+
+const LONG_MS = 600_000;
+const SHORT_MS = 200;
+
+async function makeWriter(t: Test): Promise<TestCgroup> {
+  const cgroup = makeCgroup(t);
+  await cgroup.start('/usr/bin/sleep', '1000');
+  return cgroup;
+}
+
+function intentFiles(stateDirectory: string): readonly string[] {
+  const directory = join(stateDirectory, 'freeze');
+  return existsSync(directory) ? readdirSync(directory) : [];
+}
+
+function writersOver(stateDirectory: string) {
+  return createCgroupWriters({ stateDirectory, runner: createCommandRunner() });
+}
+
+void t.test('G1 the guard thaws at the limit while the process that froze is stopped', async (t) => {
+  const state = temporaryDirectory(t);
+  const cgroup = await makeWriter(t);
+  const freezer = await startFreezer(t, state, SHORT_MS, [cgroup], { SNAPCOMMIT_STOP_AT: 'freeze.frozen' });
+  await until('it is stopped', () => readProcessStat(freezer.child.pid ?? 0)?.state === 'T');
+  await until('the limit has passed', () => !cgroup.requested());
+  t.equal(intentFiles(state).length, 1, 'the intent stays until its owner has heard of it');
+
+  freezer.signal('SIGCONT');
+  t.equal(await freezer.line(), 'frozen');
+  freezer.child.stdin?.write('release\n');
+  t.match(JSON.parse(await freezer.line()), { unbroken: false, reason: /limit of 200 ms/ });
+  await freezer.ended();
+  t.same(intentFiles(state), []);
+});
+
+void t.test('G1 a release after the limit answers that the freeze lapsed', async (t) => {
+  const cgroup = await makeWriter(t);
+  const writers = writersOver(temporaryDirectory(t));
+  const armed = await writers.arm('tx', await writers.resolve([cgroup.cgroup], []), SHORT_MS);
+  const freeze = await armed.freeze();
+  await until('the guard thaws', () => !cgroup.requested());
+  t.match(await freeze.release(), { unbroken: false, reason: /limit/ });
+});
+
+void t.test('T10 a freeze that lapsed does not thaw what somebody else froze since', async (t) => {
+  const cgroup = await makeWriter(t);
+  const writers = writersOver(temporaryDirectory(t));
+  const armed = await writers.arm('tx', await writers.resolve([cgroup.cgroup], []), SHORT_MS);
+  const freeze = await armed.freeze();
+  await until('the guard thaws', () => !cgroup.requested());
+  cgroup.freezeByHand();
+  t.match(await freeze.release(), { unbroken: false });
+  t.ok(cgroup.requested());
+});
+
+for (const point of ['freeze.after-first-cgroup', 'freeze.frozen'] as const) {
+  void t.test(`G4 the guard thaws when the process that froze is killed at ${point}`, async (t) => {
+    const state = temporaryDirectory(t);
+    const cgroups = [await makeWriter(t), await makeWriter(t)];
+    const freezer = await startFreezer(t, state, LONG_MS, cgroups, { SNAPCOMMIT_CRASH_AT: point });
+    await freezer.ended();
+    await until('everything is thawed', () => !cgroups.some((cgroup) => cgroup.requested()));
+    await until('the intent is removed', () => intentFiles(state).length === 0);
+    t.same(await writersOver(state).thawAll(false), [], 'nothing is left to do');
+  });
+}
+
+for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT'] as const) {
+  void t.test(`G4 a guard that is ended by ${signal} thaws first, and the round is void`, async (t) => {
+    const state = temporaryDirectory(t);
+    const cgroup = await makeWriter(t);
+    const freezer = await startFreezer(t, state, LONG_MS, [cgroup]);
+    t.equal(await freezer.line(), 'frozen');
+    process.kill(freezer.guardPid, signal);
+    await until('everything is thawed', () => !cgroup.requested());
+    freezer.child.stdin?.write('release\n');
+    t.match(JSON.parse(await freezer.line()), { unbroken: false, reason: new RegExp(signal) });
+  });
+}
+
+void t.test('G4 when the guard is killed, release thaws and the round is void', async (t) => {
+  const state = temporaryDirectory(t);
+  const cgroup = await makeWriter(t);
+  const freezer = await startFreezer(t, state, LONG_MS, [cgroup]);
+  t.equal(await freezer.line(), 'frozen');
+  process.kill(freezer.guardPid, 'SIGKILL');
+  freezer.child.stdin?.write('release\n');
+  t.match(JSON.parse(await freezer.line()), { unbroken: false, reason: /guard ended/ });
+  t.notOk(cgroup.requested());
+  t.same(intentFiles(state), []);
+});
+
+void t.test('G4 when the guard is stopped, its owner thaws in its place at the limit', async (t) => {
+  const state = temporaryDirectory(t);
+  const cgroup = await makeWriter(t);
+  const freezer = await startFreezer(t, state, SHORT_MS, [cgroup]);
+  t.equal(await freezer.line(), 'frozen');
+  process.kill(freezer.guardPid, 'SIGSTOP');
+  await until('everything is thawed', () => !cgroup.requested());
+  t.pass('thawed');
+});
+
+void t.test('G4 when both are killed, thawAll thaws from the intent alone', async (t) => {
+  const state = temporaryDirectory(t);
+  const cgroup = await makeWriter(t);
+  const freezer = await startFreezer(t, state, LONG_MS, [cgroup]);
+  t.equal(await freezer.line(), 'frozen');
+  process.kill(freezer.guardPid, 'SIGSTOP');
+  freezer.signal('SIGKILL');
+  await freezer.ended();
+  process.kill(freezer.guardPid, 'SIGKILL');
+  t.ok(cgroup.frozen(), 'nobody is left to thaw it');
+  t.match(await writersOver(state).intents(), [{ transaction: 'tx-child', cgroups: [cgroup.cgroup] }]);
+
+  t.same(await writersOver(state).thawAll(false), [{ cgroup: cgroup.cgroup, result: 'thawed', reason: null }]);
+  t.notOk(cgroup.requested());
+  t.same(await writersOver(state).thawAll(false), [], 'doing it twice is doing it once');
+  t.same(intentFiles(state), []);
+});

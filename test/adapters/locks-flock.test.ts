@@ -1,0 +1,166 @@
+/** Kernel locks: who excludes whom, who holds, and how holders are ended. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { createFlockLocks } from '#src/adapters/locks-flock/index.js';
+import { readProcessStat } from '#src/native/proc.js';
+import { ended, makeCgroup } from '../support/cgroups.js';
+import { requireCgroups, requireCommand, requireLoopDevices } from '../support/requirements.js';
+import { makeStuckWriter } from '../support/stuck-writer.js';
+import { temporaryDirectory } from '../support/temp.js';
+import { until } from '../support/until.js';
+
+requireCgroups(t);
+requireLoopDevices(t);
+requireCommand(t, 'fsfreeze');
+
+/** A process of its own that holds the lock until it ends. */
+async function holdElsewhere(
+  t: Test,
+  directory: string,
+  name: string,
+  mode: 'shared' | 'exclusive',
+): Promise<ChildProcess> {
+  const source = `
+    import { createFlockLocks } from ${JSON.stringify(import.meta.resolve('#src/adapters/locks-flock/index.js'))};
+    const lock = createFlockLocks(${JSON.stringify(directory)}).tryAcquire('${name}', '${mode}');
+    process.stdout.write(lock === null ? 'refused' : 'held');
+    process.stdin.resume();`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  const [answer] = (await once(child.stdout, 'data')) as [Buffer];
+  t.equal(String(answer), 'held');
+  return child;
+}
+
+void t.test('an exclusive lock excludes everybody, shared ones exclude exclusive ones', async (t) => {
+  const directory = join(temporaryDirectory(t), 'locks');
+  const locks = createFlockLocks(directory);
+  const first = locks.tryAcquire('volume-a', 'shared');
+  const second = locks.tryAcquire('volume-a', 'shared');
+  t.ok(first);
+  t.ok(second);
+  t.equal(locks.tryAcquire('volume-a', 'exclusive'), null);
+  const other = locks.tryAcquire('volume-b', 'exclusive');
+  t.ok(other, 'another name is another lock');
+  t.equal(locks.tryAcquire('volume-b', 'shared'), null);
+  first?.release();
+  first?.release();
+  t.equal(locks.tryAcquire('volume-a', 'exclusive'), null, 'releasing twice releases once');
+  second?.release();
+  const exclusive = await locks.acquire('volume-a', 'exclusive', 0);
+  exclusive.release();
+  other?.release();
+  t.equal(statSync(join(directory, 'volume-a.lock')).mode & 0o777, 0o600);
+  t.equal(statSync(directory).mode & 0o777, 0o700);
+});
+
+void t.test('names that are no plain file names are refused', (t) => {
+  const locks = createFlockLocks(temporaryDirectory(t));
+  for (const name of ['', '..', '.hidden', 'a/b', '../a', 'a\nb', '-a']) {
+    t.throws(() => locks.tryAcquire(name, 'shared'), { code: 'NAME_INVALID' }, JSON.stringify(name));
+  }
+  t.end();
+});
+
+void t.test('the death of a holder releases its lock', async (t) => {
+  const directory = temporaryDirectory(t);
+  const locks = createFlockLocks(directory);
+  const child = await holdElsewhere(t, directory, 'a', 'exclusive');
+  t.equal(locks.tryAcquire('a', 'shared'), null);
+  t.match(locks.holders('a'), [{ pid: child.pid, command: /node/ }]);
+  const error = await locks.acquire('a', 'shared', 20).catch((reason: unknown) => reason);
+  t.match(error, { code: 'BUSY', message: `pid ${String(child.pid)}` });
+
+  const waiting = locks.acquire('a', 'exclusive', 60_000);
+  child.kill('SIGKILL');
+  (await waiting).release();
+  t.same(locks.holders('a'), []);
+});
+
+void t.test('waiting ends when it is interrupted', async (t) => {
+  const directory = temporaryDirectory(t);
+  const locks = createFlockLocks(directory);
+  const held = locks.tryAcquire('a', 'exclusive');
+  const abort = new AbortController();
+  const waiting = locks.acquire('a', 'exclusive', 600_000, abort.signal);
+  abort.abort();
+  await t.rejects(waiting, { code: 'INTERRUPTED' });
+  await t.rejects(locks.acquire('a', 'exclusive', 600_000, abort.signal), { code: 'INTERRUPTED' });
+  held?.release();
+});
+
+void t.test('a child that inherited the descriptor keeps the lock, and is the one that is named', async (t) => {
+  const directory = temporaryDirectory(t);
+  const locks = createFlockLocks(directory);
+  const lock = await locks.acquire('a', 'exclusive', 0);
+  const heir = spawn('/usr/bin/sleep', ['1000'], { stdio: ['ignore', 'ignore', 'ignore', lock.fd] });
+  const stranger = spawn('/usr/bin/sleep', ['1000'], { stdio: 'ignore' });
+  t.teardown(() => [heir, stranger].map((child) => child.kill('SIGKILL')));
+  t.same(
+    locks.holders('a').map(({ pid }) => pid),
+    [process.pid, heir.pid ?? 0].sort((a, b) => a - b),
+  );
+  lock.release();
+  t.match(locks.holders('a'), [{ pid: heir.pid, command: 'sleep' }], 'not us, whom /proc/locks still names');
+  t.equal(locks.tryAcquire('a', 'shared'), null);
+  await locks.endHolders('a', 20_000);
+  await ended(heir);
+  t.ok(locks.tryAcquire('a', 'exclusive'));
+  t.equal(stranger.exitCode, null);
+});
+
+void t.test('endHolders ends a stopped holder and every shared one, and nobody else', async (t) => {
+  const directory = temporaryDirectory(t);
+  const locks = createFlockLocks(directory);
+  const [stopped, running] = [
+    await holdElsewhere(t, directory, 'a', 'shared'),
+    await holdElsewhere(t, directory, 'a', 'shared'),
+  ];
+  const bystander = await holdElsewhere(t, directory, 'b', 'exclusive');
+  stopped.kill('SIGSTOP');
+  await until('it is stopped', () => readProcessStat(stopped.pid ?? 0)?.state === 'T');
+  t.equal(locks.holders('a').find(({ pid }) => pid === stopped.pid)?.state, 'T');
+  await locks.endHolders('a', 20_000);
+  t.same(locks.holders('a'), []);
+  t.ok(locks.tryAcquire('a', 'exclusive'));
+  await Promise.all([ended(stopped), ended(running)]);
+  t.equal(bystander.exitCode, null);
+  t.match(locks.holders('b'), [{ pid: bystander.pid }]);
+});
+
+void t.test('endHolders never ends ourselves', async (t) => {
+  const locks = createFlockLocks(temporaryDirectory(t));
+  await locks.endHolders('free', 0);
+  const lock = locks.tryAcquire('a', 'exclusive');
+  await t.rejects(locks.endHolders('a', 0), { code: 'BUSY', message: /this very process/ });
+  lock?.release();
+});
+
+void t.test('a holder that cannot die is reported, not waited for', async (t) => {
+  const locks = createFlockLocks(temporaryDirectory(t));
+  const cgroup = makeCgroup(t);
+  const lock = await locks.acquire('a', 'exclusive', 0);
+  const child = await makeStuckWriter(t, cgroup, lock.fd);
+  lock.release();
+  const error = await locks.endHolders('a', 100).catch((reason: unknown) => reason);
+  t.match(error, { code: 'BUSY', message: `pid ${String(child.pid)} (waiting for a disk` });
+});
+
+void t.test('forget deletes the file, and who was about to lock it locks the new one', (t) => {
+  const directory = temporaryDirectory(t);
+  const locks = createFlockLocks(directory);
+  const old = locks.tryAcquire('a', 'exclusive');
+  locks.forget('a');
+  locks.forget('a');
+  t.notOk(existsSync(join(directory, 'a.lock')));
+  t.same(locks.holders('a'), []);
+  const now = locks.tryAcquire('a', 'exclusive');
+  t.ok(now);
+  t.match(locks.holders('a'), [{ pid: process.pid }]);
+  now?.release();
+  old?.release();
+  t.end();
+});

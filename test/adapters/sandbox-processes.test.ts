@@ -1,0 +1,187 @@
+/** The processes that a command leaves, how they are found, interrupted and ended, and the locks that they keep. */
+import { once } from 'node:events';
+import { existsSync, openSync, closeSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { createSandbox } from '#src/adapters/sandbox/index.js';
+import { tryFlock } from '#src/native/flock.js';
+import { readProcessStat } from '#src/native/proc.js';
+import { cgroupMount, makeCgroup } from '../support/cgroups.js';
+import { requireCgroups } from '../support/requirements.js';
+import { runSandbox, shell, startSandbox, uniqueName } from '../support/sandboxes.js';
+import { makeStuckWriter } from '../support/stuck-writer.js';
+import { temporaryDirectory } from '../support/temp.js';
+import { until } from '../support/until.js';
+
+requireCgroups(t);
+
+const DAEMON = 'setsid sh -c "sleep 1000 & echo \\$! > $PID_FILE; wait" > /dev/null 2>&1 < /dev/null &';
+
+function pidsIn(cgroup: string): readonly string[] {
+  return readFileSync(join(cgroupMount(), cgroup, 'cgroup.procs'), 'utf8')
+    .split('\n')
+    .filter(Boolean);
+}
+
+/** A zombie, which only waits for init to look at it, is none. */
+function isAlive(pid: string): boolean {
+  const state = readProcessStat(Number(pid))?.state ?? 'X';
+  return state !== 'Z' && state !== 'X';
+}
+
+function isLocked(file: string): boolean {
+  const fd = openSync(file, 'r+');
+  try {
+    return !tryFlock(fd, 'exclusive');
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function daemonEnvironment(t: Test): { PATH: string; PID_FILE: string } {
+  return { PATH: '/usr/bin:/bin', PID_FILE: join(temporaryDirectory(t), 'pid') };
+}
+
+void t.test('the command runs in its cgroup, which stays for endAll and is found by its name', async (t) => {
+  const cgroup = uniqueName();
+  const { stdout, result } = await runSandbox(t, { command: ['cat', '/proc/self/cgroup'], cgroup });
+  const path = result?.cgroup ?? '';
+  t.match(path, new RegExp(`/snapcommit-${cgroup}$`));
+  t.match(stdout, new RegExp(`^0::.*/snapcommit-${cgroup}$`, 'm'));
+  const sandbox = createSandbox();
+  t.same(
+    (await sandbox.leftovers()).filter(({ name }) => name === cgroup),
+    [{ name: cgroup, cgroup: path }],
+  );
+  const again = await runSandbox(t, { command: ['true'], cgroup });
+  t.match(again.error, { code: 'EXISTS', message: /snapcommit recover/ }, 'a name is not used twice');
+  await sandbox.endAll(path);
+  await sandbox.endAll(path);
+  t.notOk((await sandbox.leftovers()).some(({ name }) => name === cgroup));
+});
+
+void t.test('a daemonised grandchild stays in the cgroup and is ended by endAll', async (t) => {
+  const environment = daemonEnvironment(t);
+  const command = shell(`${DAEMON} while ! [ -s $PID_FILE ]; do sleep 0.01; done`);
+  const { result, stderr } = await runSandbox(t, { command, environment, cgroup: uniqueName() });
+  t.equal(result?.status, 0, stderr);
+  const path = result?.cgroup ?? '';
+  const pid = readFileSync(environment.PID_FILE, 'utf8').trim();
+  t.ok(pidsIn(path).includes(pid), 'it is still there');
+  await createSandbox().endAll(path);
+  t.notOk(isAlive(pid), 'it is gone');
+  t.notOk(existsSync(cgroupMount() + path), 'so is the cgroup');
+});
+
+void t.test('endAll ends and removes nested cgroups as well', async (t) => {
+  const cgroup = uniqueName();
+  const inner = `$(sed -n s/^0:://p /proc/self/cgroup)/inner`;
+  const script = `D=${cgroupMount()}${inner}; mkdir $D; echo $$ > $D/cgroup.procs; setsid sleep 1000 > /dev/null 2>&1 &`;
+  const { result } = await runSandbox(t, { command: shell(script), cgroup });
+  const path = result?.cgroup ?? '';
+  await createSandbox().endAll(path);
+  t.notOk(existsSync(cgroupMount() + path));
+});
+
+void t.test('endAll names who will not die, and leaves the cgroup for a later attempt', async (t) => {
+  const cgroup = makeCgroup(t);
+  await makeStuckWriter(t, cgroup);
+  const [pid = ''] = pidsIn(cgroup.cgroup);
+  await t.rejects(createSandbox({ endMs: 50 }).endAll(cgroup.cgroup), {
+    code: 'IN_USE',
+    message: new RegExp(`pids ${pid}\\)`),
+  });
+  t.ok(existsSync(cgroup.directory));
+});
+
+void t.test('endAll refuses every cgroup that is not a command’s, and our own', async (t) => {
+  const sandbox = createSandbox();
+  for (const cgroup of ['/', '/user.slice', '/snapcommit-x/..', 'snapcommit-x', '/snapcommit-x/inner']) {
+    await t.rejects(sandbox.endAll(cgroup), { code: 'CGROUP_INVALID' }, cgroup);
+  }
+  const cgroup = makeCgroup(t);
+  const own = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '/';
+  cgroup.add(process.pid);
+  try {
+    await t.rejects(sandbox.endAll(cgroup.cgroup), { code: 'CGROUP_INVALID', message: /ourselves/ });
+  } finally {
+    writeFileSync(join(cgroupMount(), own, 'cgroup.procs'), String(process.pid));
+  }
+});
+
+void t.test('a request that fails leaves no cgroup', async (t) => {
+  const cgroup = uniqueName();
+  const { error } = await runSandbox(t, { command: ['true'], workingDirectory: '/no/such/directory', cgroup });
+  t.equal(error?.code, 'USAGE');
+  t.notOk((await createSandbox().leftovers()).some(({ name }) => name === cgroup));
+});
+
+void t.test('T9 a lock that is handed over is held by the command and its children after our death', async (t) => {
+  const environment = daemonEnvironment(t);
+  const lock = join(temporaryDirectory(t), 'lock');
+  writeFileSync(lock, '');
+  const cgroup = uniqueName();
+  const command = shell(`${DAEMON} sleep 1000`);
+  const running = startSandbox(t, { command, environment, cgroup, lockFiles: [lock] });
+  await until('the daemon runs', () => existsSync(environment.PID_FILE));
+  t.ok(isLocked(lock));
+  running.child.kill('SIGKILL');
+  await once(running.child, 'exit');
+  t.ok(isLocked(lock), 'the lock is held by what we left');
+
+  const [left] = (await createSandbox().leftovers()).filter(({ name }) => name === cgroup);
+  const path = left?.cgroup ?? '';
+  const pid = readFileSync(environment.PID_FILE, 'utf8').trim();
+  for (const other of pidsIn(path).filter((each) => each !== pid)) process.kill(Number(other), 'SIGKILL');
+  await until('only the grandchild is left', () => pidsIn(path).join() === pid);
+  t.ok(isLocked(lock), 'the grandchild alone holds it');
+  await createSandbox().endAll(path);
+  t.notOk(isLocked(lock), 'it ends with the last of them');
+});
+
+for (const cgroup of [uniqueName(), null]) {
+  const where = cgroup === null ? 'without a cgroup' : 'in a cgroup';
+
+  void t.test(`an interrupted command ${where} gets SIGTERM, its children too`, async (t) => {
+    const script =
+      'sh -c "trap \\"echo child; exit\\" TERM; echo up; while :; do sleep 0.01; done" & trap "wait; exit 5" TERM; wait';
+    const running = startSandbox(t, { command: shell(script), cgroup });
+    await until('both run', () => running.stdout().includes('up'));
+    running.child.kill('SIGTERM');
+    const done = await running.done;
+    t.match(done?.result, { status: 5, interrupted: true });
+    t.equal(done?.stdout, 'up\nchild\n');
+    await endIfMade(done?.result?.cgroup);
+  });
+
+  void t.test(`a command ${where} that ignores SIGTERM is killed after the grace`, async (t) => {
+    const command = shell('trap "" TERM; echo up; while :; do sleep 1000; done');
+    const running = startSandbox(t, { command, cgroup, options: { graceMs: 50 } });
+    await until('it runs', () => running.stdout().includes('up'));
+    running.child.kill('SIGTERM');
+    const done = await running.done;
+    t.match(done?.result, { status: 137, interrupted: true });
+    await endIfMade(done?.result?.cgroup);
+  });
+}
+
+void t.test('a signal that was given before the start starts nothing', async (t) => {
+  const proof = join(temporaryDirectory(t), 'ran');
+  const result = await createSandbox().run({
+    command: ['/usr/bin/touch', proof],
+    placements: [],
+    mount: false,
+    environment: {},
+    workingDirectory: '/',
+    cgroup: null,
+    inheritedFds: [],
+    stdout: 'inherit',
+    signal: AbortSignal.abort(),
+  });
+  t.same(result, { status: 143, cgroup: null, interrupted: true });
+  t.notOk(existsSync(proof));
+});
+
+async function endIfMade(cgroup: string | null | undefined): Promise<void> {
+  if (typeof cgroup === 'string') await createSandbox().endAll(cgroup);
+}
