@@ -1,0 +1,91 @@
+/**
+ * `snapcommit exec GROUP[@GEN] -- COMMAND`: run a command with one generation standing at the live paths. The pin is
+ * chosen before the first use; its kernel lock and the shared swap locks are inherited by the command, so that they
+ * live as long as any of its processes (T9, T13).
+ */
+import { SnapcommitError } from '../errors.js';
+import type { Context } from '../participant/context.js';
+import { pinLock, swapLock } from '../participant/fence.js';
+import { makeTransactionId } from '../participant/names.js';
+import { messageOf, placeOf } from '../participant/publish.js';
+import type { HeldLock } from '../ports/locks.js';
+import { append } from './decide.js';
+import { open, type Opened } from './open.js';
+
+export interface ExecRequest {
+  readonly group: string;
+  readonly generation: number | null;
+  readonly command: readonly string[];
+  /** False: no private mounts; the paths are in SNAPCOMMIT_VOLUME_<NAME>. */
+  readonly mount: boolean;
+  readonly workingDirectory: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly stdout: 'inherit' | 'stderr';
+  readonly signal: AbortSignal;
+}
+
+/** Resolves to the command's own exit status (128 + n for a signal). */
+export async function exec(context: Context, request: ExecRequest): Promise<number> {
+  const sandbox = await context.sandbox();
+  const probe = request.mount ? await sandbox.probe() : null;
+  if (probe?.mounts === 'no') {
+    throw new SnapcommitError('UNSUPPORTED', `private mounts do not work here (${probe.reason ?? 'unknown'}); use --no-mount.`);
+  }
+  const { record } = await open(context, { group: request.group, generation: request.generation, hold: null });
+  const pin = String(makeTransactionId(context.clock.now(), context.random.bytes(16)));
+  const locks = await context.locks();
+  const held: HeldLock[] = [await locks.acquire(pinLock(pin), 'exclusive', context.settings.lockWaitMs)];
+  try {
+    await append(context, { type: 'addPin', pin, group: record.group, generation: record.generation, holder: context.self });
+    for (const volume of record.manifest.volumes) {
+      held.push(await locks.acquire(swapLock(volume.volume), 'shared', context.settings.lockWaitMs));
+    }
+    // Opened again now that it is pinned: a prune may have taken it before the pin was chosen.
+    const opened = await open(context, { group: record.group, generation: record.generation, hold: null });
+    return await run(context, request, opened, held);
+  } finally {
+    for (const lock of held) lock.release();
+    await unpin(context, pin);
+  }
+}
+
+async function run(context: Context, request: ExecRequest, opened: Opened, held: readonly HeldLock[]): Promise<number> {
+  const state = await context.log.read();
+  const trees = Object.entries(opened.volumes).flatMap(([volume, { path }]) =>
+    path === null ? [] : [{ volume, path, at: placeOf(state, volume).source }],
+  );
+  const variables = trees.map(({ volume, path, at }) => [
+    `SNAPCOMMIT_VOLUME_${volume.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`,
+    request.mount ? at : path,
+  ]);
+  const sandbox = await context.sandbox();
+  const { group, generation } = opened.record;
+  const result = await sandbox.run({
+    command: request.command,
+    placements: trees.map(({ path, at }) => ({ from: path, at })),
+    mount: request.mount,
+    environment: {
+      ...request.environment,
+      ...(Object.fromEntries(variables) as Record<string, string>),
+      SNAPCOMMIT_GROUP: group,
+      SNAPCOMMIT_GENERATION: String(generation),
+    },
+    workingDirectory: request.workingDirectory,
+    cgroup: null,
+    inheritedFds: held.map((lock) => lock.fd),
+    stdout: request.stdout,
+    signal: request.signal,
+  });
+  return result.status;
+}
+
+/** A pin whose command left processes behind stays until they are gone; recovery releases it. */
+async function unpin(context: Context, pin: string): Promise<void> {
+  const locks = await context.locks();
+  if (locks.holders(pinLock(pin)).length > 0) return;
+  await append(context, { type: 'releasePin', pin }).catch((error: unknown) => {
+    const isMissing = error instanceof SnapcommitError && error.code === 'PIN_NOT_FOUND';
+    if (!isMissing) context.report({ kind: 'warning', message: `the pin stays until \`snapcommit recover\`: ${messageOf(error)}` });
+  });
+  locks.forget(pinLock(pin));
+}

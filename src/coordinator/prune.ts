@@ -1,0 +1,67 @@
+/**
+ * Prune: whole generations only. `retire` is chosen before anything is deleted, so a crash in the middle leaves a
+ * generation whole or gone, never half listed; what is left on the disks is swept by recovery (G10).
+ */
+import { crashPoint } from '../crash-points.js';
+import { protectedGenerations } from '../machine/protection.js';
+import { planRetention, type RetentionRules } from '../machine/retention.js';
+import type { Context } from '../participant/context.js';
+import { discardNames } from '../participant/discard.js';
+import { volumeLock, withFence } from '../participant/fence.js';
+import { parsePublished } from '../participant/names.js';
+import { messageOf } from '../participant/publish.js';
+import { assertStamps } from '../participant/stamps.js';
+import { removeViewGenerations } from '../participant/views.js';
+import { requireGroup } from './begin.js';
+import { append } from './decide.js';
+
+export interface PruneRequest {
+  readonly group: string;
+  readonly rules: RetentionRules;
+  readonly dryRun: boolean;
+}
+
+export interface Pruned {
+  readonly group: string;
+  readonly removed: readonly number[];
+  readonly kept: readonly { readonly generation: number; readonly reasons: readonly string[] }[];
+}
+
+export async function prune(context: Context, request: PruneRequest): Promise<Pruned> {
+  const state = await context.log.read();
+  requireGroup(state, request.group);
+  await assertStamps(state, context.log.identity);
+  const generations = await context.log.generations(request.group);
+  const { keep, remove } = planRetention(generations, request.rules, protectedGenerations(state, request.group));
+  if (!request.dryRun && remove.length > 0) {
+    crashPoint('retire.before');
+    await append(context, { type: 'retire', group: request.group, generations: remove });
+    crashPoint('retire.after');
+    await freeRetired(context, request.group, new Set(remove));
+  }
+  return { group: request.group, removed: remove, kept: keep };
+}
+
+/** Deletes what stands of retired generations on this node's volumes. What cannot be deleted now recovery sweeps. */
+export async function freeRetired(context: Context, group: string, retired: ReadonlySet<number>): Promise<void> {
+  const state = await context.log.read();
+  const places = Object.values(state.volumes)
+    .filter((volume) => !volume.forfeited && volume.record.node === context.self.node)
+    .map((volume) => volume.record);
+  await Promise.all(
+    places.map(async (place) => {
+      const driver = await context.driver(place.driver);
+      await withFence(context, volumeLock(place.name), async () => {
+        const names = (await driver.list(place)).map((entry) => entry.name);
+        const dead = names.filter((name) => {
+          const parsed = parsePublished(name);
+          return parsed?.group === group && retired.has(parsed.generation);
+        });
+        await discardNames(context, driver, place, dead);
+      }).catch((error: unknown) => {
+        context.report({ kind: 'warning', message: `volume ${place.name}: ${messageOf(error)}; \`snapcommit recover\` deletes the rest` });
+      });
+    }),
+  );
+  await removeViewGenerations(context.stateDirectory, group, (generation) => !retired.has(generation));
+}

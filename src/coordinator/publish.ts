@@ -1,0 +1,45 @@
+/**
+ * From a chosen commit to readers: every local volume and the view, then the `published` entry. Any process may do
+ * this, any number of times.
+ */
+import { crashPoint } from '../crash-points.js';
+import { SnapcommitError } from '../errors.js';
+import { generationKey } from '../machine/keys.js';
+import type { GenerationRecord, State } from '../machine/state.js';
+import type { Context } from '../participant/context.js';
+import { messageOf, publishLocal } from '../participant/publish.js';
+import { append } from './decide.js';
+
+/** Publishes here and says so in the log. Rejects with PUBLISH_PENDING; the generation is committed all the same. */
+export async function publish(context: Context, record: GenerationRecord, swapLocksHeld: boolean): Promise<void> {
+  await publishLocal(context, record, swapLocksHeld);
+  crashPoint('published.before');
+  const { group, generation } = record;
+  await append(context, { type: 'published', group, generation, node: context.self.node }).catch((error: unknown) => {
+    throw new SnapcommitError(
+      'PUBLISH_PENDING',
+      `generation ${generationKey(group, generation)} stands, but the log did not take the note of it: ` +
+        `${messageOf(error)}. Run \`snapcommit recover\`.`,
+      { group, generation },
+      error,
+    );
+  });
+  crashPoint('published.after');
+}
+
+/** Committed generations that wait for this node, oldest first; of one group where it is given. */
+export function pendingHere(context: Context, state: State, group?: string): readonly GenerationRecord[] {
+  return Object.values(state.pending)
+    .filter((pending) => pending.nodes.includes(context.self.node))
+    .map((pending) => pending.record)
+    .filter((record) => group === undefined || record.group === group)
+    .sort((a, b) => a.slot - b.slot);
+}
+
+/** Finishes every publish that waits for this node, oldest first. */
+export async function finishPublishes(context: Context, state: State, group?: string): Promise<void> {
+  for (const record of pendingHere(context, state, group)) {
+    context.report({ kind: 'phase', phase: 'publish', subject: generationKey(record.group, record.generation) });
+    await publish(context, record, false);
+  }
+}

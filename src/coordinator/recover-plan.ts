@@ -1,0 +1,149 @@
+/** What recovery finds to do: each step with its reason, and how to do it. Planning changes nothing. */
+import { crashPoint } from '../crash-points.js';
+import type { DriverName, VolumeRecord } from '../machine/entry.js';
+import { isLive } from '../machine/queries.js';
+import type { OpenTransaction, State } from '../machine/state.js';
+import type { Context } from '../participant/context.js';
+import { discardNames } from '../participant/discard.js';
+import { areHoldersStopped, pinLock, transactionLock, volumeLock, withFence } from '../participant/fence.js';
+import { parseCgroupName } from '../participant/command-cgroup.js';
+import { judgeName } from '../participant/leftovers.js';
+import { payDebt, type Debt } from '../participant/owed.js';
+import { messageOf } from '../participant/publish.js';
+import { readStamp } from '../participant/stamps.js';
+import { removeViewGenerations, viewGenerations } from '../participant/views.js';
+import { append } from './decide.js';
+import type { RecoveryAction } from './recover.js';
+
+export interface Step {
+  readonly action: RecoveryAction;
+  readonly act: () => Promise<void>;
+}
+
+const nothing = async (): Promise<void> => Promise.resolve();
+
+/**
+ * Open transactions of this node whose coordinator is gone: its kernel lock is free; or it is stopped, or has outlived
+ * its deadline, so that waiting for it would be waiting for ever.
+ */
+export async function findGone(context: Context, state: State): Promise<readonly OpenTransaction[]> {
+  const locks = await context.locks();
+  return Object.values(state.open).filter((transaction) => {
+    if (transaction.coordinator.node !== context.self.node) return false;
+    const name = transactionLock(transaction.begin.transaction);
+    if (locks.holders(name).length === 0) return true;
+    if (areHoldersStopped(locks, name)) return transaction.begin.mode !== 'transact';
+    return context.clock.now() > transaction.begin.deadline;
+  });
+}
+
+/** Post-hooks and units owed by transactions that are over or about to be. */
+export async function planOwed(context: Context, debts: readonly Debt[], aborting: ReadonlySet<string>): Promise<readonly Step[]> {
+  const state = await context.log.read();
+  return debts
+    .filter((debt) => state.open[debt.transaction] === undefined || aborting.has(debt.transaction))
+    .map((debt) => ({
+      action: {
+        action: 'pay',
+        target: [...debt.postHooks, ...debt.startUnits].join(', '),
+        reason: `owed since transaction ${debt.transaction} of ${debt.group} was interrupted`,
+      },
+      act: async () => {
+        crashPoint('recover.before-owed');
+        await payDebt(context, debt, 'recovered', true);
+        crashPoint('recover.after-owed');
+      },
+    }));
+}
+
+/** Pins whose command is gone: every process of it held the pin's kernel lock. */
+export async function planPins(context: Context, state: State): Promise<readonly Step[]> {
+  const locks = await context.locks();
+  return Object.entries(state.pins)
+    .filter(([, pin]) => pin.holder.node === context.self.node)
+    .filter(([id]) => locks.holders(pinLock(id)).length === 0)
+    .map(([id, pin]) => ({
+      action: {
+        action: 'unpin',
+        target: `${pin.group}@${String(pin.generation)}`,
+        reason: `the command that pinned it (process ${String(pin.holder.pid)}) is gone`,
+      },
+      act: async () => {
+        await append(context, { type: 'releasePin', pin: id });
+        locks.forget(pinLock(id));
+      },
+    }));
+}
+
+/** Leftovers on this node's volumes, cgroups of commands whose transaction is over, and view directories of retired generations. */
+export async function planSweep(context: Context, aborting: ReadonlySet<string>): Promise<readonly Step[]> {
+  const before = await context.log.read();
+  const places = Object.values(before.volumes)
+    .filter((volume) => !volume.forfeited && volume.record.node === context.self.node)
+    .map((volume) => volume.record);
+  const swept = await Promise.all(places.map(async (place) => sweepVolume(context, place, aborting)));
+  return [...swept.flat(), ...(await sweepCgroups(context, aborting)), ...(await sweepViews(context, before))];
+}
+
+async function sweepVolume(context: Context, place: VolumeRecord, aborting: ReadonlySet<string>): Promise<readonly Step[]> {
+  try {
+    const dead = await findDead(context, place, aborting);
+    return dead.map(({ name, verdict }) => {
+      const target = `${place.name}: ${name}`;
+      if (verdict.kind === 'foreign') return { action: { action: 'report', target, reason: verdict.reason }, act: nothing };
+      return {
+        action: { action: 'remove', target, reason: verdict.reason },
+        act: async () => removeDead(context, place, name, aborting),
+      };
+    });
+  } catch (error) {
+    return [{ action: { action: 'report', target: place.name, reason: messageOf(error) }, act: nothing }];
+  }
+}
+
+/** Lists first and reads the log afterwards, so that whatever was begun when we listed is known. */
+async function findDead(context: Context, place: VolumeRecord, aborting: ReadonlySet<string>) {
+  const driver = await context.driver(place.driver satisfies DriverName);
+  const listed = await driver.list(place);
+  const stamp = await readStamp(place.publishDirectory);
+  const state = await context.log.read();
+  const { identity } = context.log;
+  const stamped = stamp?.cluster === identity.cluster;
+  return listed
+    .map(({ name }) => ({ name, verdict: judgeName(name, state, identity, stamped, aborting) }))
+    .flatMap(({ name, verdict }) => (verdict.kind === 'keep' ? [] : [{ name, verdict }]));
+}
+
+/** Judges again under the volume's lock: somebody may have published or removed it meanwhile. */
+async function removeDead(context: Context, place: VolumeRecord, name: string, aborting: ReadonlySet<string>): Promise<void> {
+  await withFence(context, volumeLock(place.name), async () => {
+    const dead = await findDead(context, place, aborting);
+    if (!dead.some((entry) => entry.name === name && entry.verdict.kind === 'dead')) return;
+    await discardNames(context, await context.driver(place.driver), place, [name]);
+  });
+}
+
+async function sweepCgroups(context: Context, aborting: ReadonlySet<string>): Promise<readonly Step[]> {
+  const sandbox = await context.sandbox();
+  const leftovers = await sandbox.leftovers();
+  const state = await context.log.read();
+  return leftovers.flatMap(({ name, cgroup }) => {
+    const transaction = parseCgroupName(context, name);
+    if (transaction === null || (state.open[transaction] !== undefined && !aborting.has(transaction))) return [];
+    const reason = `transaction ${transaction} is over, but its command’s cgroup is still there`;
+    return [{ action: { action: 'end', target: cgroup, reason }, act: async () => sandbox.endAll(cgroup) }];
+  });
+}
+
+async function sweepViews(context: Context, state: State): Promise<readonly Step[]> {
+  const steps = await Promise.all(
+    Object.keys(state.groups).map(async (group): Promise<readonly Step[]> => {
+      const retired = (await viewGenerations(context.stateDirectory, group)).filter((n) => !isLive(state, group, n));
+      return retired.map((generation) => ({
+        action: { action: 'remove', target: `view ${group}@${String(generation)}`, reason: 'the generation is retired' },
+        act: async () => removeViewGenerations(context.stateDirectory, group, (n) => n !== generation),
+      }));
+    }),
+  );
+  return steps.flat();
+}

@@ -1,0 +1,87 @@
+/** The steps of recovery that decide or publish. */
+import { crashPoint } from '../crash-points.js';
+import { SnapcommitError } from '../errors.js';
+import { generationKey } from '../machine/keys.js';
+import type { GenerationRecord, OpenTransaction } from '../machine/state.js';
+import type { Context } from '../participant/context.js';
+import { transactionLock, volumeLock, withFence } from '../participant/fence.js';
+import { placeOf } from '../participant/publish.js';
+import { abort, append } from './decide.js';
+import { publish } from './publish.js';
+import type { Step } from './recover-plan.js';
+
+export function publishStep(context: Context, record: GenerationRecord): Step {
+  const target = generationKey(record.group, record.generation);
+  return {
+    action: { action: 'publish', target, reason: 'it is committed and not yet published here' },
+    act: async () => publish(context, record, false),
+  };
+}
+
+/**
+ * Presumed abort: ends a stopped coordinator, takes the transaction over under a new epoch (so that nothing the old
+ * coordinator still does can commit, T6), makes the live trees writable again, and aborts.
+ */
+export function abandonTransaction(context: Context, transaction: OpenTransaction): Step {
+  const { begin } = transaction;
+  const { pid, node } = begin.coordinator;
+  return {
+    action: {
+      action: 'abort',
+      target: begin.transaction,
+      reason: `its coordinator (process ${String(pid)} on ${node}) is gone and it was not decided`,
+    },
+    act: async () => {
+      const locks = await context.locks();
+      const name = transactionLock(begin.transaction);
+      await locks.endHolders(name, context.settings.takeOverGraceMs);
+      const held = await locks.acquire(name, 'exclusive', context.settings.takeOverGraceMs);
+      try {
+        await takeOverAndAbort(context, transaction);
+      } finally {
+        held.release();
+        locks.forget(name);
+      }
+    },
+  };
+}
+
+async function takeOverAndAbort(context: Context, transaction: OpenTransaction): Promise<void> {
+  const { begin } = transaction;
+  crashPoint('recover.before-take-over');
+  const slot = await takeOver(context, transaction);
+  crashPoint('recover.after-take-over');
+  if (slot === null) return;
+  const epoch = { incarnation: context.log.identity.incarnation, slot };
+  if (begin.mode !== 'capture') await reopenLiveTrees(context, transaction);
+  await abort(context, { begin, epoch }, 'ABORTED', 'its coordinator was gone');
+}
+
+/** The slot of our take-over; null when the transaction was decided meanwhile. */
+async function takeOver(context: Context, transaction: OpenTransaction): Promise<Awaited<ReturnType<typeof append>>['slot'] | null> {
+  try {
+    const { begin } = transaction;
+    return (await append(context, { type: 'takeOver', transaction: begin.transaction, coordinator: context.self })).slot;
+  } catch (error) {
+    const decided = ['TRANSACTION_NOT_FOUND', 'ABORTED', 'EXISTS', 'CONFLICT', 'STALE_EPOCH'];
+    if (error instanceof SnapcommitError && decided.includes(error.code)) return null;
+    throw error;
+  }
+}
+
+/** An interrupted swap left them read-only; `begin` refuses trees that were so before. */
+async function reopenLiveTrees(context: Context, transaction: OpenTransaction): Promise<void> {
+  const state = await context.log.read();
+  for (const member of transaction.begin.members) {
+    if (member.node !== context.self.node) continue;
+    await withFence(context, volumeLock(member.volume), async () => {
+      const place = placeOf(state, member.volume);
+      const driver = await context.driver(member.driver);
+      const live = await driver.live(place);
+      if (live.id !== member.base || !live.readOnly) return;
+      crashPoint('recover.before-writable');
+      await driver.setLiveReadOnly(place, false);
+      crashPoint('recover.after-writable');
+    });
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * The recovery path: look, plan, act. Finishes everything that is decided, aborts what has no living coordinator,
+ * sweeps what is provably ours and dead, thaws, and pays what is owed. Safe to run twice and at any time: each step is
+ * planned from the log and from what stands on the volumes, and a step that somebody else did first is no error.
+ */
+import { crashPoint } from '../crash-points.js';
+import type { Context } from '../participant/context.js';
+import { messageOf } from '../participant/publish.js';
+import { readDebts } from '../participant/owed.js';
+import { assertStamps } from '../participant/stamps.js';
+import { pendingHere } from './publish.js';
+import { findGone, planOwed, planPins, planSweep, type Step } from './recover-plan.js';
+import { abandonTransaction, publishStep } from './recover-steps.js';
+
+export interface RecoveryAction {
+  readonly action: 'thaw' | 'abort' | 'publish' | 'remove' | 'pay' | 'end' | 'unpin' | 'report';
+  readonly target: string;
+  readonly reason: string;
+}
+
+export interface Recovery {
+  readonly actions: readonly RecoveryAction[];
+  /** Steps that failed, with the reason; recovery went on with the rest. */
+  readonly failures: readonly { readonly action: RecoveryAction; readonly reason: string }[];
+}
+
+/**
+ * Recovers this node. `dryRun`: only says what it would do. Thawing comes first and waits for nothing. Rejects only
+ * where the log itself cannot be trusted (LOG_*).
+ */
+export async function recover(context: Context, dryRun: boolean): Promise<Recovery> {
+  const done: RecoveryAction[] = [...(await thaw(context, dryRun))];
+  const failures: { action: RecoveryAction; reason: string }[] = [];
+  const run = async (steps: readonly Step[]): Promise<void> => {
+    for (const step of steps) {
+      done.push(step.action);
+      if (dryRun) continue;
+      context.report({ kind: 'phase', phase: step.action.action, subject: step.action.target });
+      try {
+        await step.act();
+      } catch (error) {
+        failures.push({ action: step.action, reason: messageOf(error) });
+      }
+    }
+  };
+
+  const state = await context.log.read();
+  await assertStamps(state, context.log.identity);
+  const gone = await findGone(context, state);
+  crashPoint('recover.planned');
+  await run(gone.map((transaction) => abandonTransaction(context, transaction)));
+  await run(pendingHere(context, state).map((record) => publishStep(context, record)));
+  // From here on the plan looks at what stands after the steps above; a dry run imagines them.
+  const aborting = new Set(gone.map((transaction) => String(transaction.begin.transaction)));
+  await run(await planOwed(context, await readDebts(context), aborting));
+  await run(await planPins(context, await context.log.read()));
+  await run(await planSweep(context, aborting));
+  return { actions: done, failures };
+}
+
+async function thaw(context: Context, dryRun: boolean): Promise<readonly RecoveryAction[]> {
+  const writers = await context.writers();
+  if (dryRun) {
+    const intents = await writers.intents();
+    return intents.flatMap((intent) =>
+      intent.cgroups.map((cgroup) => ({ action: 'thaw' as const, target: cgroup, reason: `frozen by transaction ${intent.transaction}` })),
+    );
+  }
+  const thawed = await writers.thawAll(false);
+  return thawed.map((entry) => ({
+    action: 'thaw',
+    target: entry.cgroup,
+    reason: entry.reason ?? (entry.result === 'thawed' ? 'its commit is gone' : `its commit is gone (${entry.result})`),
+  }));
+}

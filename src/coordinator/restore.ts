@@ -1,0 +1,59 @@
+/**
+ * `snapcommit restore GROUP@GEN`: a transaction whose clones come from that generation. Later generations stay, and so
+ * do the replaced live trees.
+ */
+import { SnapcommitError } from '../errors.js';
+import { generationKey } from '../machine/keys.js';
+import type { GenerationRecord } from '../machine/state.js';
+import type { Context } from '../participant/context.js';
+import { publishedName } from '../participant/names.js';
+import { planTransaction, type Plan } from './begin.js';
+import { repeat, requireRecord, withCoordinatorLock, type Committed } from './commit.js';
+import { begin, type Begun } from './decide.js';
+import type { RestoreRequest } from './requests.js';
+import { cloneAll, swapIn, type Clone } from './swap.js';
+import { giveUp } from './undo.js';
+
+export async function restore(context: Context, request: RestoreRequest): Promise<Committed> {
+  const { group, sourceGeneration } = request;
+  const plan = await planTransaction(context, 'restore', request, sourceGeneration);
+  const source = await requireRecord(context, group, sourceGeneration);
+  assertSameVolumes(plan, source);
+  return withCoordinatorLock(context, plan, async () => {
+    const started = await begin(context, plan.begin, plan.request);
+    if (started.kind === 'repeated') return repeat(context, group, started.generation);
+    const { begun } = started;
+    const clones = await cloneSource(context, plan, begun, source, request.signal);
+    const { consistency } = source.manifest;
+    const options = { compare: false, consistency: { ...consistency, stallMs: 0, skewMs: 0, frozen: [] }, signal: request.signal };
+    const record = await swapIn(context, plan, begun, clones, options);
+    return { record, repeated: false };
+  });
+}
+
+async function cloneSource(
+  context: Context,
+  plan: Plan,
+  begun: Begun,
+  source: GenerationRecord,
+  signal: AbortSignal,
+): Promise<readonly Clone[]> {
+  try {
+    signal.throwIfAborted();
+    return await cloneAll(context, plan, begun, () => publishedName(source.group, source.generation));
+  } catch (error) {
+    throw await giveUp(context, plan, begun, error);
+  }
+}
+
+function assertSameVolumes(plan: Plan, source: GenerationRecord): void {
+  const now = plan.members.map((member) => member.place.name).join(', ');
+  const then = source.manifest.volumes.map((volume) => volume.volume).join(', ');
+  if (now === then) return;
+  throw new SnapcommitError(
+    'CONFLICT',
+    `generation ${generationKey(source.group, source.generation)} holds the volumes ${then}, but the group now has ${now}. ` +
+      'Give the group those volumes again (`group update --volume`), or copy what you need out of `snapcommit open`.',
+    { group: source.group, generation: source.generation },
+  );
+}

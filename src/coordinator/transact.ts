@@ -1,0 +1,114 @@
+/**
+ * `snapcommit transact GROUP -- COMMAND`: run the command on writable clones that stand at the live paths, then swap
+ * them in as one. A failing or refused command leaves no trace.
+ */
+import { crashPoint } from '../crash-points.js';
+import { SnapcommitError } from '../errors.js';
+import type { Consistency } from '../machine/entry.js';
+import { formatCgroupName } from '../participant/command-cgroup.js';
+import type { Context } from '../participant/context.js';
+import type { SandboxResult } from '../ports/sandbox.js';
+import { planTransaction, type Plan } from './begin.js';
+import { repeat, withCoordinatorLock, type Committed } from './commit.js';
+import { begin, type Begun } from './decide.js';
+import type { TransactRequest } from './requests.js';
+import { cloneAll, swapIn, type Clone } from './swap.js';
+import { giveUp } from './undo.js';
+
+/** Commits what the command changed. Rejects with COMMAND_FAILED (details.status: the command's own) when it fails. */
+export async function transact(context: Context, request: TransactRequest): Promise<Committed> {
+  await assertMountable(context, request);
+  const plan = await planTransaction(context, 'transact', request, null, request.command);
+  return withCoordinatorLock(context, plan, async () => {
+    const started = await begin(context, plan.begin, plan.request);
+    if (started.kind === 'repeated') return repeat(context, request.group, started.generation);
+    const { begun } = started;
+    const { clones, isolated } = await runOnClones(context, plan, begun, request);
+    const consistency = consistencyOf(plan, isolated);
+    const record = await swapIn(context, plan, begun, clones, { compare: true, consistency, signal: request.signal });
+    return { record, repeated: false };
+  });
+}
+
+async function assertMountable(context: Context, request: TransactRequest): Promise<void> {
+  if (!request.mount) return;
+  const probe = await (await context.sandbox()).probe();
+  if (probe.mounts !== 'no') return;
+  throw new SnapcommitError(
+    'UNSUPPORTED',
+    `private mounts do not work here (${probe.reason ?? 'unknown'}); \`--no-mount\` passes the clones’ paths in ` +
+      'SNAPCOMMIT_VOLUME_<NAME> instead.',
+  );
+}
+
+async function runOnClones(
+  context: Context,
+  plan: Plan,
+  begun: Begun,
+  request: TransactRequest,
+): Promise<{ readonly clones: readonly Clone[]; readonly isolated: boolean }> {
+  try {
+    const clones = await cloneAll(context, plan, begun, null);
+    request.signal.throwIfAborted();
+    crashPoint('command.before');
+    const result = await runCommand(context, begun, clones, request);
+    crashPoint('command.after');
+    request.signal.throwIfAborted();
+    if (result.status !== 0) throw commandFailed(request, result.status);
+    return { clones, isolated: result.cgroup !== null };
+  } catch (error) {
+    throw await giveUp(context, plan, begun, error);
+  }
+}
+
+async function runCommand(
+  context: Context,
+  begun: Begun,
+  clones: readonly Clone[],
+  request: TransactRequest,
+): Promise<SandboxResult> {
+  const sandbox = await context.sandbox();
+  const placements = clones.map(({ member, name }) => ({
+    from: member.driver.path(member.place, name),
+    at: member.place.source,
+  }));
+  const volumes = clones.map(({ member, name }) => {
+    const path = request.mount ? member.place.source : member.driver.path(member.place, name);
+    return [`SNAPCOMMIT_VOLUME_${member.place.name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`, path] as const;
+  });
+  const { group, transaction } = begun.begin;
+  context.report({ kind: 'phase', phase: 'command', subject: request.command.join(' ') });
+  const result = await sandbox.run({
+    command: request.command,
+    placements,
+    mount: request.mount,
+    environment: {
+      ...request.environment,
+      ...Object.fromEntries(volumes),
+      SNAPCOMMIT_GROUP: group,
+      SNAPCOMMIT_TRANSACTION: transaction,
+    },
+    workingDirectory: request.workingDirectory,
+    cgroup: formatCgroupName(context, transaction),
+    inheritedFds: [],
+    stdout: request.stdout,
+    signal: request.signal,
+  });
+  if (result.cgroup !== null) await sandbox.endAll(result.cgroup);
+  return result;
+}
+
+function commandFailed(request: TransactRequest, status: number): SnapcommitError {
+  return new SnapcommitError(
+    'COMMAND_FAILED',
+    `${request.command[0] ?? 'the command'} ended with status ${String(status)}; nothing was committed and no trace is left.`,
+    { status },
+  );
+}
+
+/** Only the command wrote to the clones; where its cgroup was ended first, no writer ran while they were sealed. */
+function consistencyOf(plan: Plan, isolated: boolean): Consistency {
+  const pointInTime = plan.members.every((member) => member.driver.capabilities.pointInTime);
+  const grade = isolated ? 'barrier' : pointInTime ? 'independent' : 'fuzzy';
+  return { grade, stallMs: 0, skewMs: 0, frozen: [] };
+}

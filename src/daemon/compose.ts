@@ -1,0 +1,107 @@
+/**
+ * The composition root: the only place that joins adapters to the rest. Adapters are imported when they are first
+ * asked for, so that a command pays only for what it uses.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { systemClock } from '../adapters/clock-system.js';
+import { SnapcommitError } from '../errors.js';
+import type { DriverName } from '../machine/entry.js';
+import { nameProblem, isName } from '../machine/names.js';
+import type { Context, Progress, Settings } from '../participant/context.js';
+import { currentProcess } from '../participant/process-identity.js';
+import { DEFAULT_SETTINGS } from '../participant/settings.js';
+import type { VolumeDriver } from '../ports/volume-driver.js';
+import type { Thawed, Writers } from '../ports/writers.js';
+import { EmbeddedNode } from './embedded-node.js';
+import type { SnapcommitNode } from './node.js';
+import { assertOurs, lockDirectory, logDirectory, makeStateDirectory } from './state-directory.js';
+
+export interface NodeOptions {
+  /** Absolute path. */
+  readonly stateDirectory: string;
+  readonly settings?: Partial<Settings>;
+  /** Hears of phases and warnings. */
+  readonly report?: (progress: Progress) => void;
+}
+
+/** Opens this machine's node with its embedded log. Call `close` when done. */
+export async function openNode(options: NodeOptions): Promise<SnapcommitNode> {
+  return new EmbeddedNode(await openContext(options));
+}
+
+async function openContext(options: NodeOptions): Promise<Context> {
+  const { stateDirectory } = options;
+  await assertOurs(stateDirectory);
+  const { openEmbeddedLog } = await import('../log/embedded.js');
+  const log = await openEmbeddedLog(logDirectory(stateDirectory), { clock: systemClock });
+  const runner = once(async () => (await import('../adapters/command-runner/index.js')).createCommandRunner());
+  return {
+    stateDirectory,
+    log,
+    clock: systemClock,
+    random: { bytes: (count) => randomBytes(count) },
+    settings: { ...DEFAULT_SETTINGS, ...options.settings },
+    self: currentProcess(log.identity.node),
+    driver: openDriver,
+    writers: once(async () => openWriters(stateDirectory)),
+    locks: once(async () => (await import('../adapters/locks-flock/index.js')).createFlockLocks(lockDirectory(stateDirectory))),
+    runner,
+    hooks: once(async () => (await import('../adapters/command-runner/index.js')).createHooks(await runner())),
+    sandbox: once(async () => (await import('../adapters/sandbox/index.js')).createSandbox()),
+    treeUsers: once(async () => (await import('../adapters/tree-users/index.js')).createTreeUsers()),
+    report: options.report ?? (() => undefined),
+  };
+}
+
+const drivers = new Map<DriverName, Promise<VolumeDriver>>();
+
+async function openDriver(name: DriverName): Promise<VolumeDriver> {
+  const known = drivers.get(name) ?? loadDriver(name);
+  drivers.set(name, known);
+  return known;
+}
+
+async function loadDriver(name: DriverName): Promise<VolumeDriver> {
+  switch (name) {
+    case 'btrfs':
+      return (await import('../adapters/driver-btrfs/index.js')).createBtrfsDriver();
+    case 'directory':
+      return (await import('../adapters/driver-directory/index.js')).createDirectoryDriver();
+    case 'zfs':
+    case 'memory':
+      throw new SnapcommitError('DRIVER_UNKNOWN', `driver ${name} is not available here; btrfs and directory are.`, { driver: name });
+  }
+}
+
+async function openWriters(stateDirectory: string): Promise<Writers> {
+  const { createCgroupWriters } = await import('../adapters/freezer-cgroup/index.js');
+  const { createCommandRunner } = await import('../adapters/command-runner/index.js');
+  return createCgroupWriters({ stateDirectory, runner: createCommandRunner() });
+}
+
+/** Makes a state directory with a new embedded log. EXISTS when there is one. */
+export async function initNode(options: {
+  readonly stateDirectory: string;
+  readonly node: string;
+}): Promise<{ readonly cluster: string; readonly node: string; readonly stateDirectory: string }> {
+  const { stateDirectory, node } = options;
+  if (!isName(node)) throw new SnapcommitError('NAME_INVALID', nameProblem('node', node), { node });
+  await makeStateDirectory(stateDirectory);
+  const { initEmbeddedLog } = await import('../log/embedded.js');
+  const cluster = randomUUID();
+  await initEmbeddedLog(logDirectory(stateDirectory), { cluster, node, incarnation: 1 });
+  return { cluster, node, stateDirectory };
+}
+
+/** Thaws everything that a freeze intent names, also of living commits. Needs no log. */
+export async function thawAll(stateDirectory: string): Promise<readonly Thawed[]> {
+  await assertOurs(stateDirectory);
+  return (await openWriters(stateDirectory)).thawAll(true);
+}
+
+export { doctor } from './doctor.js';
+
+function once<T>(load: () => Promise<T>): () => Promise<T> {
+  let loaded: Promise<T> | undefined;
+  return async () => (loaded ??= load());
+}

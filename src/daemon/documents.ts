@@ -1,0 +1,89 @@
+/** From the log's records to the documents of reports.ts. */
+import { publishedPath } from '../coordinator/open.js';
+import { generationState, groupsWithVolume, heldTags, isIncomplete, openTransactionOf } from '../machine/queries.js';
+import type { FinishedTransaction, GenerationRecord, GroupState, OpenTransaction, State, VolumeState } from '../machine/state.js';
+import type { Context } from '../participant/context.js';
+import { replacedName } from '../participant/names.js';
+import type { GenerationReport, GroupReport, TransactionReport, VolumeReport } from './reports.js';
+
+/** RFC 3339, UTC. */
+export function timeOf(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+export async function generationReport(context: Context, state: State, record: GenerationRecord): Promise<GenerationReport> {
+  const { group, generation } = record;
+  return {
+    group,
+    generation,
+    transaction: record.transaction,
+    state: generationState(state, group, generation),
+    slot: record.slot,
+    committedAt: timeOf(record.committedAt),
+    message: record.message,
+    labels: record.labels,
+    consistency: record.manifest.consistency,
+    volumes: await volumesOf(context, state, record),
+    incomplete: isIncomplete(state, group, generation),
+    holds: heldTags(state, group, generation),
+    mode: record.mode,
+    sourceGeneration: record.sourceGeneration,
+  };
+}
+
+async function volumesOf(context: Context, state: State, record: GenerationRecord): Promise<GenerationReport['volumes']> {
+  return Promise.all(
+    record.manifest.volumes.map(async (volume) => ({
+      volume: volume.volume,
+      node: volume.node,
+      driver: volume.driver,
+      snapshot: { id: volume.id, path: await publishedPath(context, state, record, volume) },
+      replaced: volume.swap === null ? null : await replacedPath(context, state, record, volume.volume),
+    })),
+  );
+}
+
+async function replacedPath(context: Context, state: State, record: GenerationRecord, volume: string): Promise<string | null> {
+  const found = state.volumes[volume];
+  if (found?.record.node !== context.self.node) return null;
+  const driver = await context.driver(found.record.driver);
+  return driver.path(found.record, replacedName(record.group, record.generation));
+}
+
+export function volumeReport(state: State, volume: VolumeState): VolumeReport {
+  return { ...volume.record, forfeited: volume.forfeited, groups: groupsWithVolume(state, volume.record.name) };
+}
+
+export function groupReport(state: State, group: GroupState): GroupReport {
+  const open = openTransactionOf(state, group.record.name)?.begin.transaction ?? null;
+  return { ...group.record, generation: group.newest, open };
+}
+
+export function openReport(transaction: OpenTransaction, alive: boolean): TransactionReport {
+  const { begin, coordinator } = transaction;
+  return {
+    transaction: begin.transaction,
+    group: begin.group,
+    mode: begin.mode,
+    state: 'open',
+    generation: null,
+    reason: null,
+    coordinator: { node: coordinator.node, pid: coordinator.pid, alive },
+    since: timeOf(transaction.beganAt),
+  };
+}
+
+export function finishedReport(finished: FinishedTransaction): TransactionReport {
+  const { transaction, group, mode, decision } = finished;
+  const committed = decision.kind === 'committed';
+  return {
+    transaction,
+    group,
+    mode,
+    state: decision.kind,
+    generation: committed ? decision.generation : null,
+    reason: committed ? null : decision.reason,
+    coordinator: null,
+    since: null,
+  };
+}

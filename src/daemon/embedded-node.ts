@@ -1,0 +1,247 @@
+/** One node with its embedded log: every command's use of coordinator, participant and log. One short method each. */
+import { planTransaction, requireGroup } from '../coordinator/begin.js';
+import { capture, requireRecord, type Committed } from '../coordinator/commit.js';
+import { append } from '../coordinator/decide.js';
+import { exec, type ExecRequest } from '../coordinator/exec.js';
+import { open, type OpenRequest } from '../coordinator/open.js';
+import { freeRetired, prune, type PruneRequest, type Pruned } from '../coordinator/prune.js';
+import { findGone } from '../coordinator/recover-plan.js';
+import { abandonTransaction } from '../coordinator/recover-steps.js';
+import { recover, type Recovery } from '../coordinator/recover.js';
+import type { CommitRequest, RestoreRequest, TransactRequest } from '../coordinator/requests.js';
+import { restore } from '../coordinator/restore.js';
+import { transact } from '../coordinator/transact.js';
+import { SnapcommitError } from '../errors.js';
+import type { GroupRecord } from '../machine/entry.js';
+import { liveGenerations } from '../machine/queries.js';
+import type { State } from '../machine/state.js';
+import type { Context } from '../participant/context.js';
+import { assertStamps } from '../participant/stamps.js';
+import { diffTrees } from '../participant/tree-diff.js';
+import { verifyGeneration } from '../participant/verify.js';
+import { addVolume } from './add-volume.js';
+import { withCourtesy } from './courtesy.js';
+import { finishedReport, generationReport, groupReport, openReport, volumeReport } from './documents.js';
+import { normaliseGroup } from './groups.js';
+import type { AddVolumeRequest, GenerationName, SnapcommitNode } from './node.js';
+import type * as reports from './reports.js';
+import { statusReport } from './status.js';
+
+export class EmbeddedNode implements SnapcommitNode {
+  readonly #context: Context;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  async #read(): Promise<State> {
+    const state = await this.#context.log.read();
+    await assertStamps(state, this.#context.log.identity);
+    return state;
+  }
+
+  async addVolume(request: AddVolumeRequest): Promise<reports.VolumeReport> {
+    const { name } = await addVolume(this.#context, request);
+    return this.volume(name);
+  }
+
+  async volumes(): Promise<readonly reports.VolumeReport[]> {
+    const state = await this.#read();
+    return Object.keys(state.volumes)
+      .sort()
+      .flatMap((name) => state.volumes[name] ?? [])
+      .map((volume) => volumeReport(state, volume));
+  }
+
+  async volume(name: string): Promise<reports.VolumeReport> {
+    const state = await this.#read();
+    const found = state.volumes[name];
+    if (found !== undefined) return volumeReport(state, found);
+    throw new SnapcommitError('VOLUME_NOT_FOUND', `there is no volume ${name}; \`snapcommit volume list\` shows them.`, { volume: name });
+  }
+
+  async removeVolume(name: string): Promise<void> {
+    await append(this.#context, { type: 'removeVolume', volume: name });
+  }
+
+  async forfeitVolume(name: string): Promise<void> {
+    await append(this.#context, { type: 'forfeitVolume', volume: name });
+  }
+
+  async createGroup(group: GroupRecord): Promise<reports.GroupReport> {
+    await append(this.#context, { type: 'createGroup', group: await normaliseGroup(this.#context, group) });
+    return this.group(group.name);
+  }
+
+  async updateGroup(name: string, change: Partial<Omit<GroupRecord, 'name'>>): Promise<reports.GroupReport> {
+    const { record } = requireGroup(await this.#read(), name);
+    const group = await normaliseGroup(this.#context, { ...record, ...change });
+    await append(this.#context, { type: 'updateGroup', group });
+    return this.group(name);
+  }
+
+  async groups(): Promise<readonly reports.GroupReport[]> {
+    const state = await this.#read();
+    return Object.keys(state.groups)
+      .sort()
+      .flatMap((name) => state.groups[name] ?? [])
+      .map((group) => groupReport(state, group));
+  }
+
+  async group(name: string): Promise<reports.GroupReport> {
+    const state = await this.#read();
+    return groupReport(state, requireGroup(state, name));
+  }
+
+  async removeGroup(name: string, withGenerations: boolean): Promise<void> {
+    const generations = withGenerations ? liveGenerations(requireGroup(await this.#read(), name)) : [];
+    await append(this.#context, { type: 'removeGroup', group: name, generations });
+    await freeRetired(this.#context, name, new Set(generations));
+  }
+
+  async commit(request: CommitRequest, wait: boolean): Promise<reports.GenerationReport> {
+    return this.#transaction(request, wait, async () => capture(this.#context, request));
+  }
+
+  async transact(request: TransactRequest, wait: boolean): Promise<reports.GenerationReport> {
+    return this.#transaction(request, wait, async () => transact(this.#context, request));
+  }
+
+  async restore(request: RestoreRequest, wait: boolean): Promise<reports.GenerationReport> {
+    return this.#transaction(request, wait, async () => restore(this.#context, request));
+  }
+
+  async #transaction(request: CommitRequest, wait: boolean, run: () => Promise<Committed>): Promise<reports.GenerationReport> {
+    const context = this.#context;
+    requireGroup(await context.log.read(), request.group);
+    const waiting = wait ? { signal: request.signal } : null;
+    const { record } = await withCourtesy(context.stateDirectory, request.group, context.self, waiting, run);
+    return generationReport(context, await context.log.read(), record);
+  }
+
+  async commitDryRun(request: CommitRequest): Promise<reports.DryRunReport> {
+    const plan = await planTransaction(this.#context, 'capture', request);
+    return {
+      group: request.group,
+      dryRun: true,
+      reachableGrade: plan.reachable,
+      freezes: plan.targets.map((target) => target.cgroup),
+      volumes: plan.members.map(({ place, base }) => ({ volume: place.name, source: place.source, driver: place.driver, liveId: base })),
+    };
+  }
+
+  async list(group: string): Promise<readonly reports.GenerationReport[]> {
+    const state = await this.#read();
+    requireGroup(state, group);
+    const records = await this.#context.log.generations(group);
+    return Promise.all(records.map(async (record) => generationReport(this.#context, state, record)));
+  }
+
+  async show(name: GenerationName): Promise<reports.GenerationReport> {
+    const state = await this.#read();
+    requireGroup(state, name.group);
+    return generationReport(this.#context, state, await requireRecord(this.#context, name.group, name.generation));
+  }
+
+  async open(request: OpenRequest): Promise<reports.OpenReport> {
+    const { record, view, volumes } = await open(this.#context, request);
+    return { group: record.group, generation: record.generation, view, volumes };
+  }
+
+  async exec(request: ExecRequest): Promise<number> {
+    return exec(this.#context, request);
+  }
+
+  async diff(group: string, from: number, to: number): Promise<reports.DiffReport> {
+    const before = await open(this.#context, { group, generation: from, hold: null });
+    const after = await open(this.#context, { group, generation: to, hold: null });
+    const volumes: Record<string, { added: string[]; changed: string[]; removed: string[] }> = {};
+    for (const [name, { path }] of Object.entries(before.volumes)) {
+      const other = after.volumes[name]?.path ?? null;
+      if (path === null || other === null) continue;
+      const found = { added: [] as string[], changed: [] as string[], removed: [] as string[] };
+      for await (const entry of diffTrees(path, other)) found[entry.kind].push(entry.path);
+      volumes[name] = found;
+    }
+    return { group, from, to, volumes };
+  }
+
+  async verify(group: string | null, generation: number | null): Promise<reports.VerifyReport> {
+    const state = await this.#read();
+    const groups = group === null ? Object.keys(state.groups).sort() : [requireGroup(state, group).record.name];
+    const problems: reports.VerifyReport['problems'][number][] = [];
+    let generations = 0;
+    for (const name of groups) {
+      const records =
+        generation === null ? await this.#context.log.generations(name) : [await requireRecord(this.#context, name, generation)];
+      generations += records.length;
+      for (const record of records) problems.push(...(await verifyGeneration(this.#context, state, record)));
+    }
+    return { generations, problems };
+  }
+
+  async transactions(): Promise<readonly reports.TransactionReport[]> {
+    const state = await this.#read();
+    const gone = new Set((await findGone(this.#context, state)).map((transaction) => transaction.begin.transaction));
+    const open = Object.values(state.open).map((transaction) => openReport(transaction, !gone.has(transaction.begin.transaction)));
+    return [...state.finished.map((finished) => finishedReport(finished)), ...open];
+  }
+
+  async transaction(id: string): Promise<reports.TransactionReport> {
+    const found = (await this.transactions()).find((report) => report.transaction === id);
+    if (found !== undefined) return found;
+    throw new SnapcommitError('TRANSACTION_NOT_FOUND', `there is no transaction ${id}; \`snapcommit transaction list\` shows the newest.`, {
+      transaction: id,
+    });
+  }
+
+  async abortTransaction(id: string): Promise<reports.TransactionReport> {
+    const open = (await this.#read()).open[id];
+    if (open === undefined) {
+      const { state } = await this.transaction(id);
+      throw new SnapcommitError('EXISTS', `transaction ${id} is ${state} already; there is nothing to abort.`, { transaction: id, state });
+    }
+    await abandonTransaction(this.#context, open).act();
+    await recover(this.#context, false);
+    return this.transaction(id);
+  }
+
+  async addHold({ group, generation }: GenerationName, tag: string): Promise<void> {
+    await append(this.#context, { type: 'addHold', group, generation, tag });
+  }
+
+  async releaseHold({ group, generation }: GenerationName, tag: string): Promise<void> {
+    await append(this.#context, { type: 'releaseHold', group, generation, tag });
+  }
+
+  async holds(group: string): Promise<readonly { readonly group: string; readonly generation: number; readonly tag: string }[]> {
+    const state = await this.#read();
+    const prefix = `${requireGroup(state, group).record.name}@`;
+    return Object.entries(state.holds)
+      .filter(([key]) => key.startsWith(prefix))
+      .flatMap(([key, tags]) => tags.map((tag) => ({ group, generation: Number(key.slice(prefix.length)), tag })))
+      .sort((a, b) => a.generation - b.generation);
+  }
+
+  async prune(request: PruneRequest): Promise<Pruned> {
+    return prune(this.#context, request);
+  }
+
+  async recover(dryRun: boolean): Promise<Recovery> {
+    return recover(this.#context, dryRun);
+  }
+
+  async status(): Promise<reports.StatusReport> {
+    return statusReport(this.#context, await this.#read());
+  }
+
+  async exportLog(): Promise<unknown> {
+    const state = await this.#context.log.read();
+    const generations = await Promise.all(Object.keys(state.groups).sort().map(async (group) => this.#context.log.generations(group)));
+    return { format: 'snapcommit-log-export-1', identity: this.#context.log.identity, state, generations: generations.flat() };
+  }
+
+  close(): void {
+    this.#context.log.close();
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * What one node can do: the library's face, and all that the CLI sees. Each method is one command; requests are plain
+ * data, answers are the reports of reports.ts, failures are SnapcommitErrors.
+ */
+import type { CommitRequest, RestoreRequest, TransactRequest } from '../coordinator/requests.js';
+import type { ExecRequest } from '../coordinator/exec.js';
+import type { OpenRequest } from '../coordinator/open.js';
+import type { PruneRequest, Pruned } from '../coordinator/prune.js';
+import type { Recovery } from '../coordinator/recover.js';
+import type { DriverName, GroupRecord } from '../machine/entry.js';
+import type { Thawed } from '../ports/writers.js';
+import type {
+  CheckReport,
+  DiffReport,
+  DryRunReport,
+  GenerationReport,
+  GroupReport,
+  OpenReport,
+  StatusReport,
+  TransactionReport,
+  VerifyReport,
+  VolumeReport,
+} from './reports.js';
+
+export interface AddVolumeRequest {
+  readonly name: string;
+  readonly source: string;
+  /** null: detected. */
+  readonly driver: DriverName | null;
+  /** null: the driver's default place. */
+  readonly publishDirectory: string | null;
+}
+
+export interface GenerationName {
+  readonly group: string;
+  readonly generation: number;
+}
+
+export interface SnapcommitNode {
+  addVolume(request: AddVolumeRequest): Promise<VolumeReport>;
+  volumes(): Promise<readonly VolumeReport[]>;
+  volume(name: string): Promise<VolumeReport>;
+  removeVolume(name: string): Promise<void>;
+  forfeitVolume(name: string): Promise<void>;
+
+  createGroup(group: GroupRecord): Promise<GroupReport>;
+  /** Replaces only what `change` names. */
+  updateGroup(name: string, change: Partial<Omit<GroupRecord, 'name'>>): Promise<GroupReport>;
+  groups(): Promise<readonly GroupReport[]>;
+  group(name: string): Promise<GroupReport>;
+  /** `withGenerations`: its live generations go with it; otherwise it must have none (IN_USE). */
+  removeGroup(name: string, withGenerations: boolean): Promise<void>;
+
+  /** `wait`: wait for another commit of this group on this machine instead of refusing (BUSY). */
+  commit(request: CommitRequest, wait: boolean): Promise<GenerationReport>;
+  commitDryRun(request: CommitRequest): Promise<DryRunReport>;
+  transact(request: TransactRequest, wait: boolean): Promise<GenerationReport>;
+  restore(request: RestoreRequest, wait: boolean): Promise<GenerationReport>;
+
+  /** Live generations, oldest first. */
+  list(group: string): Promise<readonly GenerationReport[]>;
+  show(name: GenerationName): Promise<GenerationReport>;
+  open(request: OpenRequest): Promise<OpenReport>;
+  /** Resolves to the command's exit status. */
+  exec(request: ExecRequest): Promise<number>;
+  diff(group: string, from: number, to: number): Promise<DiffReport>;
+  /** null: every group; generation null: every live one. Answers problems; does not reject for them. */
+  verify(group: string | null, generation: number | null): Promise<VerifyReport>;
+
+  transactions(): Promise<readonly TransactionReport[]>;
+  transaction(id: string): Promise<TransactionReport>;
+  abortTransaction(id: string): Promise<TransactionReport>;
+
+  addHold(name: GenerationName, tag: string): Promise<void>;
+  releaseHold(name: GenerationName, tag: string): Promise<void>;
+  holds(group: string): Promise<readonly { readonly group: string; readonly generation: number; readonly tag: string }[]>;
+  prune(request: PruneRequest): Promise<Pruned>;
+
+  recover(dryRun: boolean): Promise<Recovery>;
+  status(): Promise<StatusReport>;
+  /** The whole state and every generation, for keeping elsewhere. */
+  exportLog(): Promise<unknown>;
+  close(): void;
+}
+
+/** What works without a log: called as functions because there may be none to open. */
+export type Doctor = (stateDirectory: string) => Promise<readonly CheckReport[]>;
+export type ThawAll = (stateDirectory: string) => Promise<readonly Thawed[]>;

@@ -1,0 +1,117 @@
+/**
+ * The documents that the library answers and the CLI prints with --json: camelCase, times RFC 3339 UTC, durations in
+ * ms in names that end in `Ms`. These shapes are a contract.
+ */
+import type { Grade, GroupRecord, TransactionMode, VolumeRecord } from '../machine/entry.js';
+
+export interface GenerationReport {
+  readonly group: string;
+  readonly generation: number;
+  readonly transaction: string;
+  readonly state: 'committed' | 'published';
+  readonly slot: number;
+  /** RFC 3339, UTC. */
+  readonly committedAt: string;
+  readonly message: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly consistency: {
+    readonly grade: Grade;
+    readonly stallMs: number;
+    readonly skewMs: number;
+    readonly frozen: readonly string[];
+  };
+  readonly volumes: readonly {
+    readonly volume: string;
+    readonly node: string;
+    readonly driver: string;
+    readonly snapshot: { readonly id: string; readonly path: string | null };
+    /** The live tree that this generation's swap replaced, kept until pruned; null where there is none. */
+    readonly replaced: string | null;
+  }[];
+  /** True when a volume of it was forfeited. */
+  readonly incomplete: boolean;
+  readonly holds: readonly string[];
+  readonly mode: TransactionMode;
+  readonly sourceGeneration: number | null;
+}
+
+export interface VolumeReport extends VolumeRecord {
+  readonly forfeited: boolean;
+  readonly groups: readonly string[];
+}
+
+export interface GroupReport extends GroupRecord {
+  /** 0 for none. */
+  readonly generation: number;
+  readonly open: string | null;
+}
+
+export interface OpenReport {
+  readonly group: string;
+  readonly generation: number;
+  readonly view: string;
+  readonly volumes: Readonly<Record<string, { readonly node: string; readonly path: string | null }>>;
+}
+
+export interface TransactionReport {
+  readonly transaction: string;
+  readonly group: string;
+  readonly mode: TransactionMode;
+  readonly state: 'open' | 'committed' | 'aborted';
+  readonly generation: number | null;
+  readonly reason: string | null;
+  /** Open ones only. */
+  readonly coordinator: { readonly node: string; readonly pid: number; readonly alive: boolean } | null;
+  readonly since: string | null;
+}
+
+export interface StatusReport {
+  readonly node: string;
+  readonly cluster: string;
+  readonly engine: string;
+  readonly log: { readonly lastSlot: number; readonly checkpointSlot: number };
+  readonly groups: readonly {
+    readonly group: string;
+    readonly generation: number;
+    readonly committedAt: string | null;
+    readonly open: string | null;
+    readonly pendingPublish: readonly number[];
+  }[];
+  /** Cgroup paths that a freeze intent on disk names. */
+  readonly frozen: readonly string[];
+}
+
+export interface VerifyReport {
+  readonly generations: number;
+  readonly problems: readonly {
+    readonly group: string;
+    readonly generation: number;
+    readonly volume: string;
+    readonly problem: string;
+  }[];
+}
+
+export interface DiffReport {
+  readonly group: string;
+  readonly from: number;
+  readonly to: number;
+  readonly volumes: Readonly<
+    Record<string, { readonly added: readonly string[]; readonly changed: readonly string[]; readonly removed: readonly string[] }>
+  >;
+}
+
+export interface CheckReport {
+  readonly check: string;
+  readonly result: 'ok' | 'warning' | 'missing' | 'problem';
+  readonly message: string;
+  /** What to do about it; null where nothing is to be done. */
+  readonly advice: string | null;
+}
+
+export interface DryRunReport {
+  readonly group: string;
+  readonly dryRun: true;
+  readonly reachableGrade: Grade;
+  readonly freezes: readonly string[];
+  readonly volumes: readonly { readonly volume: string; readonly source: string; readonly driver: string; readonly liveId: string }[];
+}

@@ -1,0 +1,67 @@
+/** The state directory: made by `init`, private to its owner, checked whenever it is opened. */
+import { lstat, mkdir, readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { SnapcommitError } from '../errors.js';
+import { syncDirectory } from '../native/sync.js';
+
+const ROOMS = ['locks', 'views', 'freeze', 'owed', 'courtesy'];
+
+export const logDirectory = (stateDirectory: string): string => join(stateDirectory, 'log');
+export const lockDirectory = (stateDirectory: string): string => join(stateDirectory, 'locks');
+
+/** Makes the state directory and its rooms, mode 0700; durable when it resolves. The log is made by its own engine. */
+export async function makeStateDirectory(stateDirectory: string): Promise<void> {
+  const existing = await lstat(stateDirectory).catch(ignoreMissing);
+  if (existing === null) {
+    await mkdir(stateDirectory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+      throw unusable(stateDirectory, error);
+    });
+    await syncDirectory(dirname(stateDirectory));
+  } else {
+    await assertOurs(stateDirectory);
+    const names = (await readdir(stateDirectory)).filter((name) => name !== 'lost+found' && name !== 'config.json');
+    const strange = names.filter((name) => !ROOMS.includes(name) && !name.startsWith('log'));
+    if (strange.length > 0) {
+      throw new SnapcommitError(
+        'STATE_DIRECTORY_INVALID',
+        `${stateDirectory} holds other things (${strange.slice(0, 3).join(', ')}); name an empty or a new directory.`,
+        { stateDirectory },
+      );
+    }
+  }
+  try {
+    for (const room of ROOMS) await mkdir(join(stateDirectory, room), { recursive: true, mode: 0o700 });
+    await syncDirectory(stateDirectory);
+  } catch (error) {
+    throw unusable(stateDirectory, error);
+  }
+}
+
+/** Refuses a state directory that is missing, no directory, a symlink, another user's, or open to others. */
+export async function assertOurs(stateDirectory: string): Promise<void> {
+  const found = await lstat(stateDirectory).catch(ignoreMissing);
+  if (found === null) {
+    throw new SnapcommitError('STATE_NOT_FOUND', `there is no state directory ${stateDirectory}; \`snapcommit init\` makes one.`, {
+      stateDirectory,
+    });
+  }
+  const invalid = (problem: string): SnapcommitError =>
+    new SnapcommitError('STATE_DIRECTORY_INVALID', `the state directory ${stateDirectory} ${problem}`, { stateDirectory });
+  if (found.isSymbolicLink()) throw invalid('is a symbolic link; name the directory itself.');
+  if (!found.isDirectory()) throw invalid('is no directory.');
+  const uid = process.getuid?.() ?? 0;
+  if (found.uid !== uid && uid !== 0) {
+    throw new SnapcommitError('DENIED', `the state directory ${stateDirectory} belongs to user id ${String(found.uid)}; run as that user.`);
+  }
+  if ((found.mode & 0o077) !== 0) throw invalid('can be entered by others; `chmod 700` it first.');
+}
+
+function unusable(stateDirectory: string, cause: unknown): SnapcommitError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new SnapcommitError('STORE_READ_ONLY', `cannot make the state directory ${stateDirectory}: ${reason}`, { stateDirectory }, cause);
+}
+
+function ignoreMissing(error: unknown): null {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+  throw error;
+}

@@ -1,0 +1,49 @@
+/**
+ * What coordinator and participant work with on one node: the ports, joined by the composition root, and the settings.
+ * Adapters are loaded when they are first asked for, so that a command pays only for what it uses.
+ */
+import type { DriverName, ProcessIdentity } from '../machine/entry.js';
+import type { Clock } from '../ports/clock.js';
+import type { CommandRunner, Hooks } from '../ports/commands.js';
+import type { KernelLocks } from '../ports/locks.js';
+import type { ReplicatedLog } from '../ports/log.js';
+import type { Random } from '../ports/random.js';
+import type { Sandbox, TreeUsers } from '../ports/sandbox.js';
+import type { VolumeDriver } from '../ports/volume-driver.js';
+import type { Writers } from '../ports/writers.js';
+
+export interface Settings {
+  /** A commit needs at least this much free on every volume. */
+  readonly freeFloorBytes: number;
+  readonly hookTimeoutMs: number;
+  /** How long a transaction's coordinator may live before others may take it over, for captures and restores. */
+  readonly transactionLimitMs: number;
+  /** How long we wait for a kernel lock that a running process holds. */
+  readonly lockWaitMs: number;
+  /** How long a stopped process may hold a lock that we need, before it is ended. */
+  readonly takeOverGraceMs: number;
+  /** Rounds of one cut before the transaction aborts. */
+  readonly roundsMax: number;
+}
+
+export type Progress =
+  | { readonly kind: 'phase'; readonly phase: string; readonly subject: string }
+  | { readonly kind: 'warning'; readonly message: string };
+
+export interface Context {
+  readonly stateDirectory: string;
+  readonly log: ReplicatedLog;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly settings: Settings;
+  /** This process. */
+  readonly self: ProcessIdentity;
+  readonly driver: (name: DriverName) => Promise<VolumeDriver>;
+  readonly writers: () => Promise<Writers>;
+  readonly locks: () => Promise<KernelLocks>;
+  readonly runner: () => Promise<CommandRunner>;
+  readonly hooks: () => Promise<Hooks>;
+  readonly sandbox: () => Promise<Sandbox>;
+  readonly treeUsers: () => Promise<TreeUsers>;
+  readonly report: (progress: Progress) => void;
+}

@@ -1,0 +1,25 @@
+/**
+ * Filesystems that the kernel's NFS server exports: nfsd is not frozen with the writers' cgroups, so its clients can
+ * write through a barrier (T15).
+ */
+import { readFile } from 'node:fs/promises';
+
+const EXPORTS = '/proc/fs/nfsd/exports';
+
+/** The first export that holds one of these trees or lies in one; null where there is none. */
+export async function findExported(sources: readonly string[], exportsFile = EXPORTS): Promise<string | null> {
+  const text = await readFile(exportsFile, 'utf8').catch(() => '');
+  const exported = text
+    .split('\n')
+    .filter((line) => line.startsWith('/'))
+    .map((line) => unescapeOctal(line.split(/\s/)[0] ?? ''));
+  return exported.find((path) => sources.some((source) => isInside(source, path) || isInside(path, source))) ?? null;
+}
+
+function isInside(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory === '/' ? '/' : `${directory}/`);
+}
+
+function unescapeOctal(text: string): string {
+  return text.replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 8)));
+}

@@ -1,0 +1,76 @@
+/**
+ * What this node owes after a cut or a swap, whatever happens to us: post-hooks, and units to start again. The debt is
+ * on disk before a pre-hook runs or a unit stops, and is paid at least once, by recovery if need be (T16).
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SnapcommitError } from '../errors.js';
+import { removeDurably, writeDurably } from '../native/durable-file.js';
+import type { Context } from './context.js';
+
+export interface Debt {
+  readonly transaction: string;
+  readonly group: string;
+  readonly postHooks: readonly string[];
+  readonly startUnits: readonly string[];
+  readonly volumes: readonly { readonly name: string; readonly source: string }[];
+}
+
+const SYSTEMCTL = '/usr/bin/systemctl';
+
+export function debtDirectory(stateDirectory: string): string {
+  return join(stateDirectory, 'owed');
+}
+
+export async function recordDebt(context: Context, debt: Debt): Promise<void> {
+  await writeDurably(join(debtDirectory(context.stateDirectory), `${debt.transaction}.json`), JSON.stringify(debt));
+}
+
+/** Every debt on disk. A file that cannot be read is reported and kept. */
+export async function readDebts(context: Context): Promise<readonly Debt[]> {
+  const directory = debtDirectory(context.stateDirectory);
+  const names = await readdir(directory).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const debts: Debt[] = [];
+  for (const name of names.filter((entry) => entry.endsWith('.json')).sort()) {
+    try {
+      debts.push(JSON.parse(await readFile(join(directory, name), 'utf8')) as Debt);
+    } catch {
+      context.report({ kind: 'warning', message: `cannot read ${join(directory, name)}; look at it by hand` });
+    }
+  }
+  return debts;
+}
+
+/** Runs the post-hooks and starts the units, then forgets the debt. All are tried; rejects with the first failure. */
+export async function payDebt(context: Context, debt: Debt, outcome: string, recovered: boolean): Promise<void> {
+  let failure: unknown = null;
+  for (const file of debt.postHooks) {
+    try {
+      const hooks = await context.hooks();
+      const { transaction, group, volumes } = debt;
+      await hooks.run(file, { group, transaction, phase: 'post', outcome, recovered, volumes }, context.settings.hookTimeoutMs);
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  for (const unit of debt.startUnits) {
+    try {
+      await controlUnit(context, 'start', unit);
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  if (failure !== null) throw failure instanceof Error ? failure : new SnapcommitError('HOOK_FAILED', 'a post-hook failed');
+  await removeDurably(join(debtDirectory(context.stateDirectory), `${debt.transaction}.json`));
+}
+
+/** Starts or stops a systemd unit. */
+export async function controlUnit(context: Context, verb: 'start' | 'stop', unit: string): Promise<void> {
+  const runner = await context.runner();
+  const result = await runner.run(SYSTEMCTL, [verb, '--', unit], { timeoutMs: context.settings.hookTimeoutMs });
+  if (result.status === 0) return;
+  throw new SnapcommitError('HOOK_FAILED', `systemctl ${verb} ${unit} failed: ${result.stderr.trim()}`, { unit });
+}

@@ -1,0 +1,175 @@
+/**
+ * Publishing a committed generation on this node. Idempotent, and authorised by the chosen slot alone: each volume is
+ * acted on under its lock, after a read of the log that follows taking the lock. Any process may do it.
+ */
+import { open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crashPoint } from '../crash-points.js';
+import { SnapcommitError } from '../errors.js';
+import type { ManifestVolume, VolumeRecord } from '../machine/entry.js';
+import { generationKey } from '../machine/keys.js';
+import type { GenerationRecord, State } from '../machine/state.js';
+import type { VolumeDriver } from '../ports/volume-driver.js';
+import type { Context } from './context.js';
+import { swapLock, viewLock, volumeLock, withFence } from './fence.js';
+import { currentName, manifestName, publishedName, replacedName } from './names.js';
+import { raiseStamp } from './stamps.js';
+import { replaceLink, turnView, viewDirectory } from './views.js';
+
+/** The volumes of a generation that are this node's and not forfeited. */
+export function localVolumes(context: Context, state: State, record: GenerationRecord): readonly ManifestVolume[] {
+  return record.manifest.volumes.filter(
+    (volume) => volume.node === context.self.node && state.volumes[volume.volume]?.forfeited === false,
+  );
+}
+
+function isPendingHere(context: Context, state: State, record: GenerationRecord): boolean {
+  const pending = state.pending[generationKey(record.group, record.generation)];
+  return pending?.nodes.includes(context.self.node) === true;
+}
+
+/**
+ * Publishes all of this node's volumes of `record`, then turns the view. Resolves when all of it is durable; the
+ * caller appends `published`. Rejects with PUBLISH_PENDING naming each volume that could not be published and why.
+ * `swapLocksHeld`: the caller holds the swap locks of all volumes.
+ */
+export async function publishLocal(context: Context, record: GenerationRecord, swapLocksHeld: boolean): Promise<void> {
+  const volumes = localVolumes(context, await context.log.read(), record);
+  const results = await Promise.allSettled(
+    volumes.map(async (volume) => publishVolume(context, record, volume, swapLocksHeld)),
+  );
+  const failures = results.flatMap((result, index) =>
+    result.status === 'rejected' ? [{ volume: volumes[index]?.volume ?? '', reason: messageOf(result.reason) }] : [],
+  );
+  const first = failures[0];
+  if (first !== undefined) {
+    throw new SnapcommitError(
+      'PUBLISH_PENDING',
+      `generation ${generationKey(record.group, record.generation)} is committed, but volume ${first.volume} could ` +
+        `not be published yet: ${first.reason}. Mend that and run \`snapcommit recover\`.`,
+      { group: record.group, generation: record.generation, failures },
+      results.find((result) => result.status === 'rejected')?.reason,
+    );
+  }
+  await publishView(context, record);
+}
+
+async function publishView(context: Context, record: GenerationRecord): Promise<void> {
+  await withFence(context, viewLock(record.group), async () => {
+    const state = await context.log.read();
+    if (!isPendingHere(context, state, record)) return;
+    const links = localVolumes(context, state, record).map((volume) => ({
+      volume: volume.volume,
+      target: join(placeOf(state, volume.volume).publishDirectory, publishedName(record.group, record.generation)),
+    }));
+    await turnView(context.stateDirectory, record.group, record.generation, links);
+  });
+}
+
+async function publishVolume(
+  context: Context,
+  record: GenerationRecord,
+  volume: ManifestVolume,
+  swapLocksHeld: boolean,
+): Promise<void> {
+  await withFence(context, volumeLock(volume.volume), async () => {
+    const state = await context.log.read();
+    if (!isPendingHere(context, state, record)) return;
+    crashPoint('publish.fence-checked');
+    const place = placeOf(state, volume.volume);
+    const driver = await context.driver(volume.driver);
+    if (volume.swap !== null) await swapLive(context, driver, place, record, volume, swapLocksHeld);
+    await publishSnapshot(driver, place, record, volume);
+    await writeManifest(place, record, context.log.identity.cluster);
+    await replaceLink(
+      place.publishDirectory,
+      currentName(record.group),
+      join(viewDirectory(context.stateDirectory, record.group), 'current', volume.volume),
+    );
+    const { cluster, incarnation } = context.log.identity;
+    await raiseStamp(place.publishDirectory, { cluster, incarnation, slot: record.slot });
+    crashPoint('publish.before-sync');
+    await driver.sync(place);
+    crashPoint('publish.after-sync');
+  });
+}
+
+/** Renames the staged snapshot to its published name, after checking that it is the one that the manifest names. */
+async function publishSnapshot(
+  driver: VolumeDriver,
+  place: VolumeRecord,
+  record: GenerationRecord,
+  volume: ManifestVolume,
+): Promise<void> {
+  const name = publishedName(record.group, record.generation);
+  const published = await driver.lookup(place, name);
+  if (published?.id === volume.id) return;
+  if (published !== null) throw foreignSnapshot(place, name, volume.id, published.id);
+  const staged = await driver.lookup(place, volume.staged);
+  if (staged?.id !== volume.id) throw foreignSnapshot(place, volume.staged, volume.id, staged?.id ?? null);
+  crashPoint('publish.before-rename');
+  await driver.rename(place, volume.staged, name);
+  crashPoint('publish.after-rename');
+}
+
+/** Exchanges the live tree with the clone and gives the replaced tree its name. Never under an `exec` (T9). */
+async function swapLive(
+  context: Context,
+  driver: VolumeDriver,
+  place: VolumeRecord,
+  record: GenerationRecord,
+  volume: ManifestVolume,
+  swapLocksHeld: boolean,
+): Promise<void> {
+  const { swap } = volume;
+  if (swap === null) return;
+  const replaced = replacedName(record.group, record.generation);
+  if ((await driver.lookup(place, replaced)) !== null) return;
+  const held = swapLocksHeld
+    ? null
+    : await (await context.locks()).acquire(swapLock(volume.volume), 'exclusive', context.settings.takeOverGraceMs);
+  try {
+    await driver.exchange(place, swap.cloneName, swap);
+    crashPoint('publish.before-replaced');
+    await driver.rename(place, swap.cloneName, replaced);
+  } finally {
+    held?.release();
+  }
+}
+
+/** The manifest beside its snapshot, so that a lost log can be rebuilt. Its name is durable with the next sync. */
+async function writeManifest(place: VolumeRecord, record: GenerationRecord, cluster: string): Promise<void> {
+  const path = join(place.publishDirectory, manifestName(record.group, record.generation));
+  const file = await open(`${path}.new`, 'w', 0o644);
+  try {
+    await file.writeFile(`${JSON.stringify({ cluster, ...record }, null, 2)}\n`);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
+}
+
+export function placeOf(state: State, volume: string): VolumeRecord {
+  const found = state.volumes[volume];
+  if (found === undefined) {
+    throw new SnapcommitError('VOLUME_NOT_FOUND', `there is no volume ${volume}; \`snapcommit volume list\` shows them.`, {
+      volume,
+    });
+  }
+  return found.record;
+}
+
+function foreignSnapshot(place: VolumeRecord, name: string, wanted: string, found: string | null): SnapcommitError {
+  return new SnapcommitError(
+    'VOLUME_UNAVAILABLE',
+    found === null
+      ? `the snapshot ${join(place.publishDirectory, name)} of volume ${place.name} is gone; another tool may have deleted it`
+      : `${join(place.publishDirectory, name)} is not the snapshot that was committed (found ${found}, wanted ${wanted})`,
+    { volume: place.name, name, wanted, found },
+  );
+}
+
+export function messageOf(reason: unknown): string {
+  return reason instanceof Error ? reason.message : String(reason);
+}

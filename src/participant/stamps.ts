@@ -1,0 +1,95 @@
+/**
+ * The stamp of a publish directory: which log has acted on this volume, and how far. A log that is behind a stamp has
+ * been rolled back or cloned, and one that differs from it is somebody else's (D9, T11).
+ *
+ * It is a symbolic link whose text is `CLUSTER/INCARNATION/SLOT` and which points nowhere: setting it is one rename,
+ * and the sync of the directory that a publish needs anyway makes it durable, as does any later snapshot.
+ */
+import { readlink, rename, symlink, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SnapcommitError } from '../errors.js';
+import type { Slot, VolumeRecord } from '../machine/entry.js';
+import type { State } from '../machine/state.js';
+import type { LogIdentity } from '../ports/log.js';
+import { STAMP_NAME } from './names.js';
+
+export interface Stamp {
+  readonly cluster: string;
+  readonly incarnation: number;
+  readonly slot: Slot;
+}
+
+/** The stamp of a publish directory, or null where there is none. */
+export async function readStamp(publishDirectory: string): Promise<Stamp | null> {
+  let text: string;
+  try {
+    text = await readlink(join(publishDirectory, STAMP_NAME));
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+  const [cluster = '', incarnation, slot] = text.split('/');
+  return { cluster, incarnation: Number(incarnation), slot: Number(slot) as Slot };
+}
+
+/** Raises the stamp to `stamp`; never lowers it. Not durable until the directory is synced or a snapshot is made there. */
+export async function raiseStamp(publishDirectory: string, stamp: Stamp): Promise<void> {
+  const before = await readStamp(publishDirectory);
+  if (before !== null && !isBehind(before, stamp)) return;
+  const temporary = join(publishDirectory, `${STAMP_NAME}.new`);
+  await unlink(temporary).catch(ignoreMissing);
+  await symlink(`${stamp.cluster}/${String(stamp.incarnation)}/${String(stamp.slot)}`, temporary);
+  await rename(temporary, join(publishDirectory, STAMP_NAME));
+}
+
+function isBehind(a: Stamp, b: Stamp): boolean {
+  return a.incarnation < b.incarnation || (a.incarnation === b.incarnation && a.slot < b.slot);
+}
+
+/** What a volume's stamp says about our log: fine, another log's, or ahead of ours. */
+export function judgeStamp(stamp: Stamp | null, identity: LogIdentity, applied: Slot): 'fine' | 'foreign' | 'ahead' {
+  if (stamp === null) return 'fine';
+  if (stamp.cluster !== identity.cluster) return 'foreign';
+  return isBehind({ ...stamp, incarnation: identity.incarnation, slot: applied }, stamp) ? 'ahead' : 'fine';
+}
+
+/**
+ * Throws LOG_BEHIND_STAMP or LOG_FOREIGN when a volume of this node has been acted on by a newer state of this log, or
+ * by another log. A volume that is gone is left to whoever needs it.
+ */
+export async function assertStamps(state: State, identity: LogIdentity): Promise<void> {
+  const records = Object.values(state.volumes)
+    .map((volume) => volume.record)
+    .filter((record) => record.node === identity.node);
+  await Promise.all(records.map(async (record) => assertStamp(record, state.applied, identity)));
+}
+
+async function assertStamp(record: VolumeRecord, applied: Slot, identity: LogIdentity): Promise<void> {
+  const stamp = await readStamp(record.publishDirectory).catch(() => null);
+  const verdict = judgeStamp(stamp, identity, applied);
+  if (verdict === 'fine' || stamp === null) return;
+  const details = { volume: record.name, stampSlot: stamp.slot, logSlot: applied, cluster: stamp.cluster };
+  if (verdict === 'foreign') {
+    throw new SnapcommitError(
+      'LOG_FOREIGN',
+      `volume ${record.name} belongs to another log (cluster ${stamp.cluster}); ours is ${identity.cluster}. ` +
+        'Use that log’s state directory, or remove the volume from this one.',
+      details,
+    );
+  }
+  throw new SnapcommitError(
+    'LOG_BEHIND_STAMP',
+    `this log ends at slot ${String(applied)}, but volume ${record.name} was acted on at slot ${String(stamp.slot)}: ` +
+      'the state directory is an older copy. Nothing was changed. Bring back the newest state directory; ' +
+      '`snapcommit doctor` shows what the volumes say.',
+    details,
+  );
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'EINVAL' || error.code === 'ENOTDIR');
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!isMissing(error)) throw error;
+}

@@ -1,0 +1,106 @@
+/**
+ * The host's view of a group: `<state>/views/GROUP/current` is a link to a generation directory, which holds one link
+ * per volume of this host. One rename turns all volumes of this host at once (G12); it only ever turns forward.
+ */
+import { mkdir, readdir, readlink, rename, rm, symlink, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crashPoint } from '../crash-points.js';
+import { syncDirectory } from '../native/sync.js';
+import { parsePublished, publishedName } from './names.js';
+
+export interface ViewLink {
+  readonly volume: string;
+  readonly target: string;
+}
+
+export function viewDirectory(stateDirectory: string, group: string): string {
+  return join(stateDirectory, 'views', group);
+}
+
+/** The generation that the view shows, 0 for none. */
+export async function viewGeneration(stateDirectory: string, group: string): Promise<number> {
+  try {
+    const target = await readlink(join(viewDirectory(stateDirectory, group), 'current'));
+    return parsePublished(target)?.generation ?? 0;
+  } catch {
+    // No link yet (or no view at all): the view shows nothing.
+    return 0;
+  }
+}
+
+/**
+ * Makes the view show `generation` unless it shows that or a later one. Call under the lock of the view. Durable when
+ * it resolves.
+ */
+export async function turnView(
+  stateDirectory: string,
+  group: string,
+  generation: number,
+  links: readonly ViewLink[],
+): Promise<void> {
+  const directory = viewDirectory(stateDirectory, group);
+  const name = publishedName(group, generation);
+  crashPoint('view.before');
+  await makeDurableDirectory(stateDirectory, ['views', group, name]);
+  await Promise.all(links.map(async (link) => replaceLink(join(directory, name), link.volume, link.target)));
+  await syncDirectory(join(directory, name));
+  crashPoint('view.directory-made');
+  if ((await viewGeneration(stateDirectory, group)) < generation) {
+    crashPoint('view.before-flip');
+    await replaceLink(directory, 'current', name);
+    crashPoint('view.after-flip');
+  }
+  await syncDirectory(directory);
+  crashPoint('view.after-sync');
+}
+
+/** Removes the view's directories of generations that `keep` does not name. */
+export async function removeViewGenerations(
+  stateDirectory: string,
+  group: string,
+  isKept: (generation: number) => boolean,
+): Promise<void> {
+  const directory = viewDirectory(stateDirectory, group);
+  for (const name of await listNames(directory)) {
+    const parsed = parsePublished(name);
+    if (parsed?.group !== group || parsed.part !== 'snapshot' || isKept(parsed.generation)) continue;
+    await rm(join(directory, name), { recursive: true, force: true });
+  }
+}
+
+/** The view's generation directories, by number. */
+export async function viewGenerations(stateDirectory: string, group: string): Promise<readonly number[]> {
+  const names = await listNames(viewDirectory(stateDirectory, group));
+  return names.map((name) => parsePublished(name)?.generation ?? 0).filter((generation) => generation > 0);
+}
+
+/** Makes `directory/name` a link to `target`, by one rename. Not durable until the directory is synced. */
+export async function replaceLink(directory: string, name: string, target: string): Promise<void> {
+  if ((await readlink(join(directory, name)).catch(() => null)) === target) return;
+  const temporary = join(directory, `.${name}.new`);
+  await unlink(temporary).catch(() => undefined);
+  await symlink(target, temporary);
+  await rename(temporary, join(directory, name));
+}
+
+async function makeDurableDirectory(root: string, components: readonly string[]): Promise<void> {
+  let parent = root;
+  for (const component of components) {
+    const made = await mkdir(join(parent, component), { mode: 0o755 }).then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+        throw error;
+      },
+    );
+    if (made) await syncDirectory(parent);
+    parent = join(parent, component);
+  }
+}
+
+async function listNames(directory: string): Promise<readonly string[]> {
+  return readdir(directory).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  });
+}
