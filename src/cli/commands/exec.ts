@@ -1,0 +1,20 @@
+/** `snapcommit exec`: runs a command with one generation standing at the live paths. */
+import type { CommandModule } from '../command.js';
+import { readCommand } from '../commit-options.js';
+import { parseReference } from '../input.js';
+import { reasonOf } from '../interruption.js';
+
+export const exec: CommandModule = {
+  define(command) {
+    command.option('--no-mount', 'no private mounts: the generation’s paths are in SNAPCOMMIT_VOLUME_<NAME>');
+  },
+  async run(invocation) {
+    const { group, generation } = parseReference(invocation.operands[0] ?? '');
+    const { signal } = invocation;
+    const request = { group, generation, ...readCommand(invocation), signal };
+    const status = await (await invocation.openNode()).exec(request);
+    // What ended the command was us, not itself.
+    if (signal.aborted) throw reasonOf(signal);
+    return { json: { group, generation, status }, text: () => '', status };
+  },
+};

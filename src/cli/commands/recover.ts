@@ -1,0 +1,51 @@
+/** `snapcommit recover`: looks, plans, acts. What it could not do is told, and gives the exit status. */
+import type { Recovery, RecoveryAction } from '../../index.js';
+import type { CommandModule } from '../command.js';
+import type { ExitStatus } from '../exit-status.js';
+import { printable } from '../render/text.js';
+
+export const recover: CommandModule = {
+  define(command) {
+    command.option('--dry-run', 'say what would be done, and change nothing');
+  },
+  async run({ options, openNode }) {
+    const recovery = await (await openNode()).recover(options.flag('dryRun'));
+    const { actions, failures } = recovery;
+    return {
+      json: failures.length === 0 ? { actions } : { actions, failures },
+      text: () => recoveryText(recovery),
+      status: worstOf(failures.map(({ action }) => action.action)),
+    };
+  },
+};
+
+/** Worst first: a generation that readers do not get yet, then what is unknown to be over, then what can be repeated. */
+const SEVERITY: readonly ExitStatus[] = [9, 7, 6, 5, 1, 0];
+
+function worstOf(failed: readonly RecoveryAction['action'][]): ExitStatus {
+  const statuses = new Set(failed.map((action) => STATUS_OF_ACTION[action]));
+  return SEVERITY.find((status) => statuses.has(status)) ?? 0;
+}
+
+/** The status of a step that failed. */
+const STATUS_OF_ACTION: Readonly<Record<RecoveryAction['action'], ExitStatus>> = {
+  publish: 9,
+  abort: 7,
+  thaw: 6,
+  end: 6,
+  remove: 6,
+  unpin: 6,
+  report: 6,
+  pay: 5,
+};
+
+function recoveryText({ actions, failures }: Recovery): string {
+  if (actions.length === 0) return 'Nothing to do.\n';
+  const done = actions.map((action) => `${lineOf(action)}\n`);
+  const failed = failures.map(({ action, reason }) => `FAILED: ${lineOf(action)}: ${printable(reason)}\n`);
+  return [...done, ...failed].join('');
+}
+
+function lineOf({ action, target, reason }: RecoveryAction): string {
+  return `${action} ${printable(target)} — ${printable(reason)}`;
+}

@@ -1,0 +1,41 @@
+/** `snapcommit volume add`: puts a tree under management. */
+import type { Command } from 'commander';
+import type { DriverName } from '../../index.js';
+import type { CommandModule } from '../command.js';
+import { usage } from '../failure.js';
+import { nameOf, pathOf } from '../input.js';
+import { volumeText } from '../render/volume.js';
+
+/** `memory` is for tests inside one process. */
+const DRIVERS: readonly DriverName[] = ['btrfs', 'zfs', 'directory'];
+
+export const volumeAdd: CommandModule = {
+  define(command: Command) {
+    command
+      .requiredOption('--source <SRC>', 'the live tree: a btrfs subvolume, a directory, or a ZFS dataset')
+      .option('--driver <DRIVER>', 'btrfs, zfs or directory (default: detected)')
+      .option('--publish <DIR>', 'where its snapshots stand (default: .snapcommit/NAME beside the source)');
+  },
+  async run({ operands: [text = ''], options, io, openNode }) {
+    const name = nameOf('volume', text);
+    const driver = driverOf(options.text('driver'));
+    const given = options.text('source') ?? '';
+    const publish = options.text('publish');
+    const request = {
+      name,
+      // A dataset's name is no path.
+      source: driver === 'zfs' && given !== '' ? given : pathOf('--source', given, io.cwd),
+      driver,
+      publishDirectory: publish === null ? null : pathOf('--publish', publish, io.cwd),
+    };
+    const volume = await (await openNode()).addVolume(request);
+    return { json: volume, text: () => `Volume ${volume.name} was added.\n${volumeText(volume)}` };
+  },
+};
+
+function driverOf(text: string | null): DriverName | null {
+  if (text === null) return null;
+  const driver = DRIVERS.find((candidate) => candidate === text);
+  if (driver !== undefined) return driver;
+  throw usage(`--driver ${JSON.stringify(text)} is none; the drivers are ${DRIVERS.join(', ')}.`, { value: text });
+}

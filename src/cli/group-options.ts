@@ -1,0 +1,64 @@
+/** The options that describe a group, for create and update. Hooks come in the order in which they are given. */
+import type { Command } from 'commander';
+import type { GroupRecord } from '../index.js';
+import type { Invocation } from './command.js';
+import { usage } from './failure.js';
+import { durationOf, gradeOf, listOf, nameOf, pathOf } from './input.js';
+
+export type GroupChange = Partial<Omit<GroupRecord, 'name'>>;
+
+export function defineGroupOptions(command: Command): void {
+  const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+  command
+    .option('--volume <NAME...>', 'the volumes that are committed as one')
+    .option('--freeze-cgroup <PATH...>', 'cgroups whose processes stand still during the cut, such as /app/writers')
+    .option('--freeze-unit <UNIT...>', 'systemd units whose processes stand still during the cut')
+    .option('--stop-unit <UNIT...>', 'systemd units that are stopped around a swap (transact, restore)')
+    .option('--require <GRADE>', 'the least that a commit must reach: fuzzy, independent, barrier, application; any')
+    .option('--stall-limit <DURATION>', 'how long writers may stand still (default: 5s)')
+    .option('--pre-hook <FILE>', 'run this before the cut; may be repeated', collect)
+    .option('--post-hook <FILE>', 'run this after the cut, at least once; may be repeated', collect);
+}
+
+/** Only what was given; a list that was given empty (`''`) is empty. */
+export function readGroupChange({ options, io }: Invocation): GroupChange {
+  const volumes = listOf(options.list('volume'))?.map((name) => nameOf('volume', name));
+  const freezeCgroups = listOf(options.list('freezeCgroup'))?.map((path) => cgroupOf(path));
+  const freezeUnits = listOf(options.list('freezeUnit'))?.map((unit) => unitOf(unit));
+  const stopUnits = listOf(options.list('stopUnit'))?.map((unit) => unitOf(unit));
+  const preHooks = listOf(options.list('preHook'))?.map((file) => pathOf('--pre-hook', file, io.cwd));
+  const postHooks = listOf(options.list('postHook'))?.map((file) => pathOf('--post-hook', file, io.cwd));
+  const require = options.text('require');
+  const stallLimit = options.text('stallLimit');
+  return {
+    ...(volumes === undefined ? {} : { volumes }),
+    ...(freezeCgroups === undefined ? {} : { freezeCgroups }),
+    ...(freezeUnits === undefined ? {} : { freezeUnits }),
+    ...(stopUnits === undefined ? {} : { stopUnits }),
+    ...(preHooks === undefined ? {} : { preHooks }),
+    ...(postHooks === undefined ? {} : { postHooks }),
+    ...(require === null ? {} : { require: requireOf(require) }),
+    ...(stallLimit === null ? {} : { stallLimitMs: durationOf('--stall-limit', stallLimit) }),
+  };
+}
+
+/** `any`, or nothing, takes the demand away. */
+function requireOf(text: string): GroupRecord['require'] {
+  return text === '' || text === 'any' ? null : gradeOf('--require', text);
+}
+
+/** As given: what it means below the cgroup mount is the freezer's to say. */
+function cgroupOf(path: string): string {
+  if (path.startsWith('/') && !/[\0\n]/.test(path)) return path;
+  throw usage(
+    `--freeze-cgroup ${JSON.stringify(path)} is no absolute path; write it as below the cgroup mount, such as /app/writers.`,
+    {
+      value: path,
+    },
+  );
+}
+
+function unitOf(unit: string): string {
+  if (/^[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,254}$/.test(unit)) return unit;
+  throw usage(`${JSON.stringify(unit)} is no systemd unit's name; write one such as app.service.`, { value: unit });
+}

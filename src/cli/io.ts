@@ -1,0 +1,78 @@
+/** What the command line has of the world around it, so that tests can stand in for it. */
+import { writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+
+export type StopSignal = 'SIGINT' | 'SIGTERM';
+
+export interface Output {
+  readonly isTTY: boolean;
+  /** Of the terminal; 0 where there is none. */
+  readonly columns: number;
+  write(text: string): void;
+}
+
+export interface Io {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Absolute. */
+  readonly cwd: string;
+  /** Calls `listener` for every SIGINT and SIGTERM until the returned function is called. */
+  onStop(listener: (signal: StopSignal) => void): () => void;
+}
+
+/** This process. */
+export function processIo(): Io {
+  return {
+    stdout: output(1, () => process.stdout.columns),
+    stderr: output(2, () => process.stderr.columns),
+    env: process.env,
+    cwd: process.cwd(),
+    onStop(listener) {
+      const interrupted = (): void => {
+        listener('SIGINT');
+      };
+      const terminated = (): void => {
+        listener('SIGTERM');
+      };
+      process.on('SIGINT', interrupted);
+      process.on('SIGTERM', terminated);
+      return () => {
+        process.off('SIGINT', interrupted);
+        process.off('SIGTERM', terminated);
+      };
+    },
+  };
+}
+
+/** Written straight to the descriptor: all of it has left when `write` returns, so that the process may end. */
+function output(fd: number, columns: () => number | undefined): Output {
+  const isTTY = isatty(fd);
+  return {
+    isTTY,
+    get columns() {
+      return isTTY ? (columns() ?? 0) : 0;
+    },
+    write(text) {
+      writeAll(fd, Buffer.from(text));
+    },
+  };
+}
+
+/** How long we sleep before asking a full pipe again, ms. */
+const FULL_PIPE_PAUSE_MS = 5;
+
+function writeAll(fd: number, bytes: Buffer): void {
+  let written = 0;
+  while (written < bytes.length) {
+    try {
+      written += writeSync(fd, bytes, written);
+    } catch (error) {
+      const errno = error instanceof Error && 'code' in error ? error.code : undefined;
+      // A reader that has gone (`| head`) has what it wanted; the outcome still counts.
+      if (errno === 'EPIPE') return;
+      if (errno !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_PAUSE_MS);
+    }
+  }
+}

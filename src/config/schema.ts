@@ -1,0 +1,73 @@
+/**
+ * What the settings file may say. Unknown keys are refused: a misspelt setting that is silently ignored is worse than
+ * none. Sizes and durations are numbers (bytes, ms) or text with a unit.
+ */
+import { z } from 'zod';
+import { SnapcommitError } from '../errors.js';
+import { DURATION_LAW, DURATION_MAX_MS, parseDuration, parseSize, SIZE_LAW } from './quantities.js';
+
+/** A subset of the node's settings; see participant/context.ts for what each means. */
+export interface FileSettings {
+  readonly freeFloorBytes?: number;
+  readonly hookTimeoutMs?: number;
+  readonly transactionLimitMs?: number;
+  readonly lockWaitMs?: number;
+  readonly takeOverGraceMs?: number;
+  readonly roundsMax?: number;
+}
+
+const parsed = (parse: (text: string) => number | null, law: string) =>
+  z.string().transform((text, context): number => {
+    const value = parse(text);
+    if (value !== null) return value;
+    context.addIssue({ code: 'custom', message: `must be ${law}` });
+    return z.NEVER;
+  });
+
+const bytes = z.union([z.int().min(0), parsed(parseSize, SIZE_LAW)], { error: `must be ${SIZE_LAW}` });
+const ms = z.union([z.int().min(1).max(DURATION_MAX_MS), parsed(parseDuration, DURATION_LAW)], {
+  error: `must be a whole number of ms, or ${DURATION_LAW}`,
+});
+
+const SETTINGS = z.strictObject({
+  freeFloorBytes: bytes.optional(),
+  hookTimeoutMs: ms.optional(),
+  transactionLimitMs: ms.optional(),
+  lockWaitMs: ms.optional(),
+  takeOverGraceMs: ms.optional(),
+  roundsMax: z.int().min(1).max(100).optional(),
+});
+
+/** USAGE, naming the file and the key, where `text` is not valid. */
+export function parseSettings(file: string, text: string): FileSettings {
+  const result = SETTINGS.safeParse(parseJson(file, text));
+  if (result.success) return withoutUndefined(result.data);
+  const problems = result.error.issues.map((issue) => problemOf(issue));
+  const known = Object.keys(SETTINGS.shape).join(', ');
+  throw new SnapcommitError(
+    'USAGE',
+    `the settings file ${file} is not valid: ${problems.join('; ')}. The settings are ${known}.`,
+    { path: file, problems },
+  );
+}
+
+function parseJson(file: string, text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SnapcommitError('USAGE', `the settings file ${file} is no JSON: ${reason}.`, { path: file }, error);
+  }
+}
+
+function problemOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => `${JSON.stringify(key)} is no setting`).join('; ');
+  }
+  const where = issue.path.map((part) => String(part)).join('.');
+  return where === '' ? 'it must be an object' : `${JSON.stringify(where)} ${issue.message}`;
+}
+
+function withoutUndefined(settings: z.output<typeof SETTINGS>): FileSettings {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+}
