@@ -1,0 +1,129 @@
+// What the story plays on: volumes in a private temporary directory, a writer, and their removal whatever happens.
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export const VOLUMES = ['db', 'wal'];
+
+export class Stage {
+  directory = mkdtempSync(join(tmpdir(), 'snapcommit-demo-'));
+  stateDirectory = join(this.directory, 'state');
+  /** The writer's cgroup below the cgroup2 mount; null where there is none. */
+  cgroup = null;
+  #isBtrfs;
+  #mounted = [];
+  #cgroupPath = null;
+  #writer = null;
+
+  constructor({ directory }) {
+    this.#isBtrfs = !directory;
+  }
+
+  live(volume) {
+    return join(this.directory, volume, 'live');
+  }
+
+  makeVolumes() {
+    for (const volume of VOLUMES) {
+      const mount = join(this.directory, volume);
+      mkdirSync(mount);
+      if (this.#isBtrfs) this.#makeBtrfs(mount);
+      else mkdirSync(this.live(volume));
+    }
+  }
+
+  #makeBtrfs(mount) {
+    const image = `${mount}.img`;
+    writeFileSync(image, '');
+    truncateSync(image, 256 * 1024 * 1024);
+    tool('mkfs.btrfs', '--quiet', image);
+    tool('mount', '-o', 'loop', image, mount);
+    this.#mounted.push(mount);
+    tool('btrfs', '--quiet', 'subvolume', 'create', join(mount, 'live'));
+  }
+
+  /** Starts a program that writes the same counter into a file on each volume, first db, then wal, for ever. */
+  async startWriter() {
+    if (this.#isBtrfs) this.#makeCgroup();
+    const program = join(import.meta.dirname, 'writer.mjs');
+    const procs = this.#cgroupPath === null ? [] : [join(this.#cgroupPath, 'cgroup.procs')];
+    const writer = spawn(process.execPath, [program, ...VOLUMES.map((volume) => this.live(volume)), ...procs], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    this.#writer = writer;
+    await new Promise((resolve, reject) => {
+      writer.stdout.once('data', resolve);
+      writer.once('exit', () => reject(new Error('the writer did not start')));
+    });
+  }
+
+  async stopWriter() {
+    const writer = this.#writer;
+    if (writer === null || writer.exitCode !== null || writer.signalCode !== null) return;
+    const gone = new Promise((resolve) => writer.once('exit', resolve));
+    writer.kill('SIGKILL');
+    await gone;
+    this.#writer = null;
+  }
+
+  #makeCgroup() {
+    const line = readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .find((entry) => entry.includes(' - cgroup2 '));
+    if (line === undefined) throw new Error('no cgroup v2 is mounted here; try --directory');
+    this.cgroup = `/snapcommit-demo-${String(process.pid)}`;
+    this.#cgroupPath = join(line.split(' ')[4], this.cgroup);
+    mkdirSync(this.#cgroupPath);
+  }
+
+  /** Takes away everything that was made here. Synchronous, so that it also works at the end of an interrupted run. */
+  clean() {
+    this.#writer?.kill('SIGKILL');
+    if (this.#cgroupPath !== null && existsSync(this.#cgroupPath)) this.#removeCgroup(this.#cgroupPath);
+    for (const mount of this.#mounted) retry(() => tool('umount', mount));
+    this.#mounted = [];
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #removeCgroup(path) {
+    writeFileSync(join(path, 'cgroup.freeze'), '0');
+    writeFileSync(join(path, 'cgroup.kill'), '1');
+    retry(() => rmdirSync(path));
+  }
+}
+
+/** The counters that stand in these trees. */
+export function readCounters(trees) {
+  return Object.fromEntries(
+    Object.entries(trees).map(([name, tree]) => [name, Number(readFileSync(join(tree, 'counter'), 'utf8'))]),
+  );
+}
+
+function tool(file, ...args) {
+  const result = spawnSync(file, args, { encoding: 'utf8' });
+  if (result.error !== undefined) throw result.error;
+  if (result.status !== 0) throw new Error(`${file} ${args.join(' ')}: ${result.stderr}`);
+}
+
+/** A killed process needs a moment to let go. */
+function retry(action) {
+  for (let left = 100; ; left -= 1) {
+    try {
+      action();
+      return;
+    } catch (error) {
+      if (left === 0) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    }
+  }
+}
