@@ -1,4 +1,6 @@
 #!/usr/bin/env node
-import { start } from '../dist/cli/main.js';
+// Snapshots of many volumes are made in parallel on libuv's threads; its default of 4 would queue them.
+process.env.UV_THREADPOOL_SIZE ??= '16';
+const { start } = await import('../dist/cli/main.js');
 
 await start();

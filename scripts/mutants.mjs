@@ -37,7 +37,7 @@ async function main() {
   const { plants: all, problems } = readPlants();
   for (const problem of problems) process.stdout.write(`FAIL  ${problem}\n`);
   const plants = choose(all);
-  const copies = Array.from({ length: Math.max(1, Number(values.jobs)) }, () => copyTree());
+  const copies = Array.from({ length: Math.max(1, Math.min(Number(values.jobs), plants.length)) }, copyTree);
   process.on('exit', () => copies.forEach(removeTree));
 
   const broken = await brokenTests(plants, copies);

@@ -1,7 +1,7 @@
 /**
  * Crash testing. With SNAPCOMMIT_CRASH_AT=POINT the process SIGKILLs itself at that point, with SNAPCOMMIT_STOP_AT=POINT
  * it stops itself (SIGSTOP) there, so that a test can act around it. `POINT#3` means the third time that it is passed.
- * Unset, a point costs one comparison.
+ * SNAPCOMMIT_CRASH_TRACE=FILE appends a line `POINT#COUNT` for each that is passed. Unset, a point costs one comparison.
  *
  * The points sit at every effect boundary: before and after each log append, driver call, rename and sync.
  */
@@ -95,7 +95,8 @@ export type CrashPoint = keyof typeof CRASH_POINTS;
 
 const crashAt = process.env['SNAPCOMMIT_CRASH_AT'];
 const stopAt = process.env['SNAPCOMMIT_STOP_AT'];
-const armed = crashAt !== undefined || stopAt !== undefined;
+const traceFile = process.env['SNAPCOMMIT_CRASH_TRACE'];
+const armed = crashAt !== undefined || stopAt !== undefined || traceFile !== undefined;
 const passed = new Map<CrashPoint, number>();
 
 /** Marks an effect boundary. */
@@ -106,6 +107,9 @@ export function crashPoint(point: CrashPoint): void {
 function hit(point: CrashPoint): void {
   const count = (passed.get(point) ?? 0) + 1;
   passed.set(point, count);
+  if (traceFile !== undefined) {
+    process.getBuiltinModule('node:fs').appendFileSync(traceFile, `${point}#${String(count)}\n`);
+  }
   if (matches(crashAt, point, count)) process.kill(process.pid, 'SIGKILL');
   if (matches(stopAt, point, count)) process.kill(process.pid, 'SIGSTOP');
 }

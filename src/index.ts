@@ -16,4 +16,4 @@ export type { CommitRequest, RestoreRequest, TransactRequest } from './coordinat
 export type { ExecRequest } from './coordinator/exec.js';
 export type { OpenRequest } from './coordinator/open.js';
 export type { PruneRequest, Pruned } from './coordinator/prune.js';
-export type { Recovery, RecoveryAction } from './coordinator/recover.js';
+export type { Recovery, RecoveryAction } from './coordinator/recovery.js';

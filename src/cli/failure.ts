@@ -49,7 +49,7 @@ export function messageOf(error: unknown): string {
 export function explain(error: unknown): string {
   const lines: string[] = [];
   for (let cause = error; cause !== undefined; cause = cause instanceof Error ? cause.cause : undefined) {
-    lines.push(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause));
+    lines.push(cause instanceof Error ? (cause.stack ?? cause.message) : JSON.stringify(cause));
   }
   return `${lines.join('\ncaused by: ')}\n`;
 }

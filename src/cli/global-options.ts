@@ -1,7 +1,6 @@
 /** The options that every command has, before or after its name. */
 import type { Command } from 'commander';
 import { resolve } from 'node:path';
-import { DURATION_LAW, parseDuration } from '../config/quantities.js';
 import { usage } from './failure.js';
 import type { Io } from './io.js';
 import type { Options } from './options.js';
@@ -39,18 +38,14 @@ export function defineGlobalOptions(command: Command): void {
 }
 
 /** USAGE where one is not valid. */
-export function readGlobals(options: Options, io: Io): Globals {
+export async function readGlobals(options: Options, io: Io): Promise<Globals> {
   const timeout = options.text('timeout');
-  const timeoutMs = timeout === null ? null : parseDuration(timeout);
-  if (timeout !== null && timeoutMs === null) {
-    throw usage(`--timeout ${JSON.stringify(timeout)} is no duration; write ${DURATION_LAW}.`, { option: 'timeout' });
-  }
   return {
     stateDirectory: stateDirectoryOf(options.text('stateDir'), io),
     json: options.flag('json'),
     quiet: options.flag('quiet'),
     verbose: options.flag('verbose'),
-    timeoutMs,
+    timeoutMs: timeout === null ? null : (await import('./input.js')).durationOf('--timeout', timeout),
   };
 }
 

@@ -6,6 +6,8 @@ import { membersOf } from './find-command.js';
 
 const WIDTH_MAX = 100;
 const WIDTH_MIN = 60;
+/** Descriptions are wrapped as long as they have this many columns. */
+const WRAP_MIN = 20;
 
 /** How wide a page is on a terminal of that many columns (0: no terminal). */
 export function pageWidth(columns: number): number {
@@ -13,7 +15,7 @@ export function pageWidth(columns: number): number {
 }
 
 export function commandHelp(command: Command, entry: CommandEntry, width: number): string {
-  const page = command.configureHelp({ helpWidth: width }).helpInformation();
+  const page = command.configureHelp({ helpWidth: width, minWidthToWrap: WRAP_MIN }).helpInformation();
   return `${page}\n${exitStatuses(entry)}\n${examples(entry.examples)}`;
 }
 
@@ -26,7 +28,7 @@ export function programHelp(command: Command, family: string | null, width: numb
       : `The commands of \`snapcommit ${family}\`.`;
   const usage = family === null ? 'snapcommit [options] COMMAND' : `snapcommit ${family} [options] COMMAND`;
   const globals = command
-    .configureHelp({ helpWidth: width })
+    .configureHelp({ helpWidth: width, minWidthToWrap: WRAP_MIN })
     .helpInformation()
     .replace(/^Usage:.*\n\n/, '');
   const last =

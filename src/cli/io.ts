@@ -1,6 +1,5 @@
 /** What the command line has of the world around it, so that tests can stand in for it. */
-import { writeSync } from 'node:fs';
-import { isatty } from 'node:tty';
+import { fstatSync, writeSync } from 'node:fs';
 
 export type StopSignal = 'SIGINT' | 'SIGTERM';
 
@@ -24,8 +23,8 @@ export interface Io {
 /** This process. */
 export function processIo(): Io {
   return {
-    stdout: output(1, () => process.stdout.columns),
-    stderr: output(2, () => process.stderr.columns),
+    stdout: output(1, () => process.stdout),
+    stderr: output(2, () => process.stderr),
     env: process.env,
     cwd: process.cwd(),
     onStop(listener) {
@@ -45,18 +44,30 @@ export function processIo(): Io {
   };
 }
 
-/** Written straight to the descriptor: all of it has left when `write` returns, so that the process may end. */
-function output(fd: number, columns: () => number | undefined): Output {
-  const isTTY = isatty(fd);
+/**
+ * Written straight to the descriptor: all of it has left when `write` returns, so that the process may end. `stream`
+ * is made only where the descriptor may be a terminal: making it takes time.
+ */
+function output(fd: number, stream: () => NodeJS.WriteStream): Output {
+  const isTTY = isCharacterDevice(fd) && stream().isTTY;
   return {
     isTTY,
     get columns() {
-      return isTTY ? (columns() ?? 0) : 0;
+      return isTTY ? stream().columns : 0;
     },
     write(text) {
       writeAll(fd, Buffer.from(text));
     },
   };
+}
+
+function isCharacterDevice(fd: number): boolean {
+  try {
+    return fstatSync(fd).isCharacterDevice();
+  } catch {
+    // Closed by whoever started us.
+    return false;
+  }
 }
 
 /** How long we sleep before asking a full pipe again, ms. */

@@ -3,17 +3,14 @@
  * commands/. Exactly one document goes to stdout with --json, whatever happens.
  */
 import { readFileSync } from 'node:fs';
-import { SnapcommitError } from '../errors.js';
 import type { Answer } from './command.js';
 import { COMMANDS, type CommandEntry } from './command-table.js';
-import { exitStatusOf, INTERNAL_ERROR, ownFailure, passingExitStatusOf } from './exit-status.js';
-import { asExpected, explain, failureDocument, messageOf, usage } from './failure.js';
+import { usage } from './failure.js';
 import { findCommand } from './find-command.js';
 import { readGlobals } from './global-options.js';
 import { processIo, type Io } from './io.js';
+import type { Wanted } from './print-failure.js';
 import { libraryOpeners, type Openers } from './openers.js';
-import { paintOn } from './render/style.js';
-import { printable } from './render/text.js';
 import { runCommand } from './run-command.js';
 
 /** Runs this process's command line, and ends the process. */
@@ -36,14 +33,8 @@ export async function main(argv: readonly string[], io: Io, openers: Openers): P
     if (entry === null) throw usage(`there is no command ${found.name}.`);
     return await command(found.name, entry, found.rest, io, openers, wanted);
   } catch (error) {
-    return printFailure(asExpected(error), entry, io, wanted);
+    return (await import('./print-failure.js')).printFailure(error, entry, io, wanted);
   }
-}
-
-/** What the arguments seem to want, until they are parsed: a failure to parse is printed as asked for, too. */
-interface Wanted {
-  json: boolean;
-  verbose: boolean;
 }
 
 async function command(
@@ -73,7 +64,7 @@ async function command(
         );
       }
       const { operands, options } = parsed;
-      const globals = readGlobals(options, io);
+      const globals = await readGlobals(options, io);
       Object.assign(wanted, { json: globals.json, verbose: globals.verbose });
       const answer = await runCommand(entry, module, { operands, options, command: words, globals, io, openers });
       return printAnswer(answer, io, wanted);
@@ -92,7 +83,7 @@ async function programPage(family: string | null, rest: readonly string[], io: I
   const missing = usage(`name a command; \`${parser.name()} --help\` lists them.`);
   if (wanted.json) throw missing;
   io.stderr.write(programHelp(parser, family, pageWidth(io.stderr.columns)));
-  return exitStatusOf(missing);
+  return (await import('./exit-status.js')).exitStatusOf(missing);
 }
 
 function printAnswer(answer: Answer, io: Io, wanted: Wanted): number {
@@ -109,16 +100,6 @@ function printVersion(io: Io, wanted: Wanted): number {
   const about: unknown = JSON.parse(text);
   const version = typeof about === 'object' && about !== null && 'version' in about ? String(about.version) : 'unknown';
   return printAnswer({ json: { version }, text: () => `${version}\n` }, io, wanted);
-}
-
-function printFailure(error: unknown, entry: CommandEntry | null, io: Io, wanted: Wanted): number {
-  if (wanted.json) io.stdout.write(`${JSON.stringify(failureDocument(error))}\n`);
-  const isExpected = error instanceof SnapcommitError;
-  const label = paintOn(io, io.stderr)('red', isExpected ? 'snapcommit:' : 'snapcommit: internal error:');
-  io.stderr.write(`${label} ${printable(messageOf(error))}\n`);
-  if (wanted.verbose || !isExpected) io.stderr.write(explain(error));
-  if (entry?.takesCommand !== true) return isExpected ? exitStatusOf(error) : INTERNAL_ERROR;
-  return isExpected ? passingExitStatusOf(error) : ownFailure(INTERNAL_ERROR);
 }
 
 function beforeDashes(argv: readonly string[]): readonly string[] {

@@ -1,6 +1,5 @@
 /** Commander for one command: its options and operands, parsed; usage errors as SnapcommitErrors. */
 import { Command, CommanderError } from 'commander';
-import { NAME_LAW } from '../config/names.js';
 import type { CommandModule } from './command.js';
 import type { CommandEntry } from './command-table.js';
 import { usage } from './failure.js';
@@ -72,7 +71,7 @@ function adviceFor(command: Command, error: CommanderError): string {
     /option '-[^-]/.test(error.message) &&
     command.registeredArguments.length > 0
   ) {
-    return `A name is ${NAME_LAW}. ${help}`;
+    return `No name begins with a dash: it begins with a letter or a digit. ${help}`;
   }
   if (error.code !== 'commander.missingArgument' || variadic === undefined) return help;
   return `${variadic.long ?? ''} takes every word up to the next option, so put the operand first. ${help}`;

@@ -23,7 +23,9 @@ export async function progressReporter(io: Io, globals: Globals): Promise<Progre
     return tracked(createPhaseLog(io.stderr), () => undefined);
   }
   const shown = io.stderr.isTTY && !globals.quiet;
-  const clear = shown ? () => void io.stderr.write(ERASE_LINE) : () => undefined;
+  const clear = (): void => {
+    if (shown) io.stderr.write(ERASE_LINE);
+  };
   const report = (progress: Progress): void => {
     if (progress.kind === 'warning') {
       clear();

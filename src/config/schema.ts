@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { SnapcommitError } from '../errors.js';
-import { DURATION_LAW, DURATION_MAX_MS, parseDuration, parseSize, SIZE_LAW } from './quantities.js';
+import { DURATION_LAW, DURATION_MAX_MS, parseCount, parseDuration, parseSize, SIZE_LAW } from './quantities.js';
 
 /** A subset of the node's settings; see participant/context.ts for what each means. */
 export interface FileSettings {
@@ -16,18 +16,17 @@ export interface FileSettings {
   readonly roundsMax?: number;
 }
 
-const parsed = (parse: (text: string) => number | null, law: string) =>
-  z.string().transform((text, context): number => {
-    const value = parse(text);
-    if (value !== null) return value;
+/** A number between the bounds, or text that `parse` makes one; anything else breaks the law. */
+const quantity = (law: string, parse: (text: string) => number | null, least: number, most: number) =>
+  z.union([z.number(), z.string()], { error: `must be ${law}` }).transform((given, context): number => {
+    const value = typeof given === 'string' ? parse(given) : given;
+    if (value !== null && Number.isSafeInteger(value) && value >= least && value <= most) return value;
     context.addIssue({ code: 'custom', message: `must be ${law}` });
     return z.NEVER;
   });
 
-const bytes = z.union([z.int().min(0), parsed(parseSize, SIZE_LAW)], { error: `must be ${SIZE_LAW}` });
-const ms = z.union([z.int().min(1).max(DURATION_MAX_MS), parsed(parseDuration, DURATION_LAW)], {
-  error: `must be a whole number of ms, or ${DURATION_LAW}`,
-});
+const bytes = quantity(SIZE_LAW, parseSize, 0, Number.MAX_SAFE_INTEGER);
+const ms = quantity(`a whole number of ms, or ${DURATION_LAW}`, parseDuration, 1, DURATION_MAX_MS);
 
 const SETTINGS = z.strictObject({
   freeFloorBytes: bytes.optional(),
@@ -35,7 +34,7 @@ const SETTINGS = z.strictObject({
   transactionLimitMs: ms.optional(),
   lockWaitMs: ms.optional(),
   takeOverGraceMs: ms.optional(),
-  roundsMax: z.int().min(1).max(100).optional(),
+  roundsMax: quantity('a whole number from 1 to 100', parseCount, 1, 100).optional(),
 });
 
 /** USAGE, naming the file and the key, where `text` is not valid. */

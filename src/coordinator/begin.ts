@@ -4,7 +4,14 @@
  */
 import { createHash } from 'node:crypto';
 import { SnapcommitError } from '../errors.js';
-import { GRADES, type Begin, type Grade, type Member, type TransactionMode, type VolumeRecord } from '../machine/entry.js';
+import {
+  GRADES,
+  type Begin,
+  type Grade,
+  type Member,
+  type TransactionMode,
+  type VolumeRecord,
+} from '../machine/entry.js';
 import { openTransactionOf } from '../machine/queries.js';
 import type { GroupState, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
@@ -86,7 +93,9 @@ async function readyState(context: Context, group: string, mode: TransactionMode
 export function requireGroup(state: State, group: string): GroupState {
   const found = state.groups[group];
   if (found !== undefined) return found;
-  throw new SnapcommitError('GROUP_NOT_FOUND', `there is no group ${group}; \`snapcommit group list\` shows them.`, { group });
+  throw new SnapcommitError('GROUP_NOT_FOUND', `there is no group ${group}; \`snapcommit group list\` shows them.`, {
+    group,
+  });
 }
 
 async function planMembers(
@@ -100,9 +109,13 @@ async function planMembers(
   return Promise.all(
     group.record.volumes.map(async (name) => {
       const place = state.volumes[name]?.record;
-      if (place === undefined) throw new SnapcommitError('VOLUME_NOT_FOUND', `there is no volume ${name}.`, { volume: name });
+      if (place === undefined)
+        throw new SnapcommitError('VOLUME_NOT_FOUND', `there is no volume ${name}.`, { volume: name });
       if (place.node !== context.self.node) {
-        throw new SnapcommitError('UNSUPPORTED', `volume ${name} is on node ${place.node}; this node is ${context.self.node}.`);
+        throw new SnapcommitError(
+          'UNSUPPORTED',
+          `volume ${name} is on node ${place.node}; this node is ${context.self.node}.`,
+        );
       }
       const driver = await context.driver(place.driver);
       const live = await driver.live(place);
@@ -125,9 +138,13 @@ async function assertExchangeable(driver: VolumeDriver, place: VolumeRecord, rea
   if (readOnly) throw readOnlyLive(place);
   const { exchange } = await driver.inspect(place.name, place.source, place.publishDirectory);
   if (exchange.possible) return;
-  throw new SnapcommitError('UNSUPPORTED', `volume ${place.name} can be captured but not replaced: ${exchange.reason}`, {
-    volume: place.name,
-  });
+  throw new SnapcommitError(
+    'UNSUPPORTED',
+    `volume ${place.name} can be captured but not replaced: ${exchange.reason}`,
+    {
+      volume: place.name,
+    },
+  );
 }
 
 function readOnlyLive(place: VolumeRecord): SnapcommitError {
@@ -186,6 +203,15 @@ function memberOf(member: PlannedMember): Member {
 function requestKey(request: CommitRequest, begin: Begin, extra: readonly string[]): RequestKey | null {
   if (request.requestId === null) return null;
   const labels = Object.entries(request.labels).sort(([a], [b]) => (a < b ? -1 : 1));
-  const parts = [begin.mode, begin.group, begin.message, labels, request.require, begin.expectGeneration, begin.sourceGeneration, extra];
+  const parts = [
+    begin.mode,
+    begin.group,
+    begin.message,
+    labels,
+    request.require,
+    begin.expectGeneration,
+    begin.sourceGeneration,
+    extra,
+  ];
   return { id: request.requestId, digest: createHash('sha256').update(JSON.stringify(parts)).digest('hex') };
 }

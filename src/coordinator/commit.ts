@@ -38,7 +38,12 @@ async function decide(context: Context, plan: Plan, begun: Begun, signal: AbortS
     const { consistency, volumes } = await cut(context, plan, begun, signal);
     signal.throwIfAborted();
     context.report({ kind: 'phase', phase: 'commit', subject: begun.begin.group });
-    return await commit(context, { type: 'commit', transaction, epoch: begun.epoch, manifest: { consistency, volumes } });
+    return await commit(context, {
+      type: 'commit',
+      transaction,
+      epoch: begun.epoch,
+      manifest: { consistency, volumes },
+    });
   } catch (error) {
     if (isUnknown(error)) throw error;
     throw await giveUp(context, plan, begun, error);
@@ -66,10 +71,14 @@ export async function requireRecord(context: Context, group: string, generation:
   const record = await context.log.generation(group, generation);
   if (record !== undefined) return record;
   const key = generationKey(group, generation);
-  throw new SnapcommitError('GENERATION_NOT_FOUND', `there is no generation ${key}; \`snapcommit list ${group}\` shows them.`, {
-    group,
-    generation,
-  });
+  throw new SnapcommitError(
+    'GENERATION_NOT_FOUND',
+    `there is no generation ${key}; \`snapcommit list ${group}\` shows them.`,
+    {
+      group,
+      generation,
+    },
+  );
 }
 
 /** After an unknown outcome nothing may be undone: the commit may have been chosen. Recovery decides. */

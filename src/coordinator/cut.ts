@@ -79,7 +79,10 @@ async function payQuietly(context: Context, debt: Debt | null, outcome: string):
     crashPoint('hooks.after-post');
     return true;
   } catch (error) {
-    context.report({ kind: 'warning', message: `${messageOf(error)}; \`snapcommit recover\` runs the post-hooks again` });
+    context.report({
+      kind: 'warning',
+      message: `${messageOf(error)}; \`snapcommit recover\` runs the post-hooks again`,
+    });
     return false;
   }
 }
@@ -132,7 +135,10 @@ export async function assertEpoch(context: Context, begun: Begun): Promise<void>
   const { transaction } = begun.begin;
   const open = (await context.log.read()).open[transaction];
   if (open?.epoch.slot === begun.epoch.slot && open.epoch.incarnation === begun.epoch.incarnation) return;
-  throw new SnapcommitError('STALE_EPOCH', `transaction ${transaction} was taken over by another process; nothing was published`);
+  throw new SnapcommitError(
+    'STALE_EPOCH',
+    `transaction ${transaction} was taken over by another process; nothing was published`,
+  );
 }
 
 /** Free space and the stamp. The snapshot that follows makes the stamp durable with it. */
@@ -154,7 +160,13 @@ export async function prepareMember(context: Context, { driver, place }: Planned
 }
 
 /** Stages every volume in parallel; everything thaws before anybody looks at the results. */
-async function stageAll(context: Context, plan: Plan, begun: Begun, round: number, freeze: Freeze | null): Promise<Cut> {
+async function stageAll(
+  context: Context,
+  plan: Plan,
+  begun: Begun,
+  round: number,
+  freeze: Freeze | null,
+): Promise<Cut> {
   crashPoint('stage.before');
   const started = context.clock.monotonic();
   const staging = plan.members.map(async (member) => stageMember(context, member, begun, round));
@@ -167,14 +179,22 @@ async function stageAll(context: Context, plan: Plan, begun: Begun, round: numbe
     return result.value;
   });
   if (!released.unbroken) {
-    throw new SnapcommitError('FREEZE_LAPSED', `the writers did not stand still until every volume was staged: ${released.reason ?? 'unknown'}`);
+    throw new SnapcommitError(
+      'FREEZE_LAPSED',
+      `the writers did not stand still until every volume was staged: ${released.reason ?? 'unknown'}`,
+    );
   }
   const frozen = (freeze?.frozen ?? []).map((cgroup) => `${context.self.node}:${cgroup}`);
   const stallMs = Math.ceil(released.stallMs);
   return { consistency: { grade: plan.reachable, stallMs, skewMs, frozen }, volumes };
 }
 
-async function stageMember(context: Context, member: PlannedMember, begun: Begun, round: number): Promise<ManifestVolume> {
+async function stageMember(
+  context: Context,
+  member: PlannedMember,
+  begun: Begun,
+  round: number,
+): Promise<ManifestVolume> {
   const { place, driver } = member;
   const staged = stagedNameOf(context, begun, 'staged', round);
   const { id } = await driver.stage(place, staged);
@@ -190,6 +210,9 @@ export function stagedNameOf(context: Context, begun: Begun, kind: 'staged' | 'c
 /** A void round's snapshots are dead although the transaction is open; a late one is swept by recovery (G11, T3). */
 async function discardVoidRound(context: Context, member: PlannedMember, begun: Begun): Promise<void> {
   await discardRounds(context, member, begun, true).catch((error: unknown) => {
-    context.report({ kind: 'warning', message: `a void round’s snapshot could not be deleted yet: ${messageOf(error)}` });
+    context.report({
+      kind: 'warning',
+      message: `a void round’s snapshot could not be deleted yet: ${messageOf(error)}`,
+    });
   });
 }

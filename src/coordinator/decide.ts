@@ -15,7 +15,11 @@ export interface Accepted {
 }
 
 /** Appends; rejects with the reducer's refusal, UNAVAILABLE (surely not done) or OUTCOME_UNKNOWN. */
-export async function append(context: Context, operation: Operation, request: RequestKey | null = null): Promise<Accepted> {
+export async function append(
+  context: Context,
+  operation: Operation,
+  request: RequestKey | null = null,
+): Promise<Accepted> {
   const result = await context.log.append(operation, request);
   const { slot, outcome } = requireChosen(result, operation);
   if (!outcome.ok) throw new SnapcommitError(outcome.code, outcome.message, outcome.details);
@@ -50,7 +54,9 @@ export async function begin(
   context: Context,
   operation: Begin,
   request: RequestKey | null,
-): Promise<{ readonly kind: 'begun'; readonly begun: Begun } | { readonly kind: 'repeated'; readonly generation: number }> {
+): Promise<
+  { readonly kind: 'begun'; readonly begun: Begun } | { readonly kind: 'repeated'; readonly generation: number }
+> {
   crashPoint('begin.before');
   const accepted = await append(context, operation, request);
   crashPoint('begin.after');
@@ -64,7 +70,8 @@ export async function commit(context: Context, operation: Commit): Promise<numbe
   crashPoint('commit.before');
   const accepted = await append(context, operation);
   crashPoint('commit.after');
-  if (accepted.generation === null) throw new SnapcommitError('OUTCOME_UNKNOWN', 'the log named no generation for the commit');
+  if (accepted.generation === null)
+    throw new SnapcommitError('OUTCOME_UNKNOWN', 'the log named no generation for the commit');
   return accepted.generation;
 }
 

@@ -29,14 +29,23 @@ export async function exec(context: Context, request: ExecRequest): Promise<numb
   const sandbox = await context.sandbox();
   const probe = request.mount ? await sandbox.probe() : null;
   if (probe?.mounts === 'no') {
-    throw new SnapcommitError('UNSUPPORTED', `private mounts do not work here (${probe.reason ?? 'unknown'}); use --no-mount.`);
+    throw new SnapcommitError(
+      'UNSUPPORTED',
+      `private mounts do not work here (${probe.reason ?? 'unknown'}); use --no-mount.`,
+    );
   }
   const { record } = await open(context, { group: request.group, generation: request.generation, hold: null });
   const pin = String(makeTransactionId(context.clock.now(), context.random.bytes(16)));
   const locks = await context.locks();
   const held: HeldLock[] = [await locks.acquire(pinLock(pin), 'exclusive', context.settings.lockWaitMs)];
   try {
-    await append(context, { type: 'addPin', pin, group: record.group, generation: record.generation, holder: context.self });
+    await append(context, {
+      type: 'addPin',
+      pin,
+      group: record.group,
+      generation: record.generation,
+      holder: context.self,
+    });
     for (const volume of record.manifest.volumes) {
       held.push(await locks.acquire(swapLock(volume.volume), 'shared', context.settings.lockWaitMs));
     }
@@ -85,7 +94,8 @@ async function unpin(context: Context, pin: string): Promise<void> {
   if (locks.holders(pinLock(pin)).length > 0) return;
   await append(context, { type: 'releasePin', pin }).catch((error: unknown) => {
     const isMissing = error instanceof SnapcommitError && error.code === 'PIN_NOT_FOUND';
-    if (!isMissing) context.report({ kind: 'warning', message: `the pin stays until \`snapcommit recover\`: ${messageOf(error)}` });
+    if (!isMissing)
+      context.report({ kind: 'warning', message: `the pin stays until \`snapcommit recover\`: ${messageOf(error)}` });
   });
   locks.forget(pinLock(pin));
 }

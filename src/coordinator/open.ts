@@ -48,7 +48,10 @@ export async function open(context: Context, request: OpenRequest): Promise<Open
       { node: volume.node, path: await publishedPath(context, state, record, volume) },
     ]),
   );
-  const view = join(viewDirectory(context.stateDirectory, record.group), publishedName(record.group, record.generation));
+  const view = join(
+    viewDirectory(context.stateDirectory, record.group),
+    publishedName(record.group, record.generation),
+  );
   return { record, view, volumes: Object.fromEntries(volumes) };
 }
 
@@ -72,9 +75,13 @@ export async function findGeneration(
   if (generation !== null) return requireRecord(context, group, generation);
   const newest = newestComplete(requireGroup(state, group));
   if (newest > 0) return requireRecord(context, group, newest);
-  throw new SnapcommitError('GENERATION_NOT_FOUND', `group ${group} has no generation yet; \`snapcommit commit ${group}\` makes one.`, {
-    group,
-  });
+  throw new SnapcommitError(
+    'GENERATION_NOT_FOUND',
+    `group ${group} has no generation yet; \`snapcommit commit ${group}\` makes one.`,
+    {
+      group,
+    },
+  );
 }
 
 /** Where a volume of a generation stands on this node, published or still staged; null where it is another node's. */

@@ -59,7 +59,10 @@ export async function freeRetired(context: Context, group: string, retired: Read
         });
         await discardNames(context, driver, place, dead);
       }).catch((error: unknown) => {
-        context.report({ kind: 'warning', message: `volume ${place.name}: ${messageOf(error)}; \`snapcommit recover\` deletes the rest` });
+        context.report({
+          kind: 'warning',
+          message: `volume ${place.name}: ${messageOf(error)}; \`snapcommit recover\` deletes the rest`,
+        });
       });
     }),
   );

@@ -13,12 +13,7 @@ import { messageOf } from '../participant/publish.js';
 import { readStamp } from '../participant/stamps.js';
 import { removeViewGenerations, viewGenerations } from '../participant/views.js';
 import { append } from './decide.js';
-import type { RecoveryAction } from './recover.js';
-
-export interface Step {
-  readonly action: RecoveryAction;
-  readonly act: () => Promise<void>;
-}
+import type { Step } from './recovery.js';
 
 const nothing = async (): Promise<void> => Promise.resolve();
 
@@ -38,7 +33,11 @@ export async function findGone(context: Context, state: State): Promise<readonly
 }
 
 /** Post-hooks and units owed by transactions that are over or about to be. */
-export async function planOwed(context: Context, debts: readonly Debt[], aborting: ReadonlySet<string>): Promise<readonly Step[]> {
+export async function planOwed(
+  context: Context,
+  debts: readonly Debt[],
+  aborting: ReadonlySet<string>,
+): Promise<readonly Step[]> {
   const state = await context.log.read();
   return debts
     .filter((debt) => state.open[debt.transaction] === undefined || aborting.has(debt.transaction))
@@ -85,12 +84,17 @@ export async function planSweep(context: Context, aborting: ReadonlySet<string>)
   return [...swept.flat(), ...(await sweepCgroups(context, aborting)), ...(await sweepViews(context, before))];
 }
 
-async function sweepVolume(context: Context, place: VolumeRecord, aborting: ReadonlySet<string>): Promise<readonly Step[]> {
+async function sweepVolume(
+  context: Context,
+  place: VolumeRecord,
+  aborting: ReadonlySet<string>,
+): Promise<readonly Step[]> {
   try {
     const dead = await findDead(context, place, aborting);
     return dead.map(({ name, verdict }) => {
       const target = `${place.name}: ${name}`;
-      if (verdict.kind === 'foreign') return { action: { action: 'report', target, reason: verdict.reason }, act: nothing };
+      if (verdict.kind === 'foreign')
+        return { action: { action: 'report', target, reason: verdict.reason }, act: nothing };
       return {
         action: { action: 'remove', target, reason: verdict.reason },
         act: async () => removeDead(context, place, name, aborting),
@@ -115,7 +119,12 @@ async function findDead(context: Context, place: VolumeRecord, aborting: Readonl
 }
 
 /** Judges again under the volume's lock: somebody may have published or removed it meanwhile. */
-async function removeDead(context: Context, place: VolumeRecord, name: string, aborting: ReadonlySet<string>): Promise<void> {
+async function removeDead(
+  context: Context,
+  place: VolumeRecord,
+  name: string,
+  aborting: ReadonlySet<string>,
+): Promise<void> {
   await withFence(context, volumeLock(place.name), async () => {
     const dead = await findDead(context, place, aborting);
     if (!dead.some((entry) => entry.name === name && entry.verdict.kind === 'dead')) return;
@@ -140,7 +149,11 @@ async function sweepViews(context: Context, state: State): Promise<readonly Step
     Object.keys(state.groups).map(async (group): Promise<readonly Step[]> => {
       const retired = (await viewGenerations(context.stateDirectory, group)).filter((n) => !isLive(state, group, n));
       return retired.map((generation) => ({
-        action: { action: 'remove', target: `view ${group}@${String(generation)}`, reason: 'the generation is retired' },
+        action: {
+          action: 'remove',
+          target: `view ${group}@${String(generation)}`,
+          reason: 'the generation is retired',
+        },
         act: async () => removeViewGenerations(context.stateDirectory, group, (n) => n !== generation),
       }));
     }),

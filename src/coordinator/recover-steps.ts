@@ -8,7 +8,7 @@ import { transactionLock, volumeLock, withFence } from '../participant/fence.js'
 import { placeOf } from '../participant/publish.js';
 import { abort, append } from './decide.js';
 import { publish } from './publish.js';
-import type { Step } from './recover-plan.js';
+import type { Step } from './recovery.js';
 
 export function publishStep(context: Context, record: GenerationRecord): Step {
   const target = generationKey(record.group, record.generation);
@@ -58,10 +58,14 @@ async function takeOverAndAbort(context: Context, transaction: OpenTransaction):
 }
 
 /** The slot of our take-over; null when the transaction was decided meanwhile. */
-async function takeOver(context: Context, transaction: OpenTransaction): Promise<Awaited<ReturnType<typeof append>>['slot'] | null> {
+async function takeOver(
+  context: Context,
+  transaction: OpenTransaction,
+): Promise<Awaited<ReturnType<typeof append>>['slot'] | null> {
   try {
     const { begin } = transaction;
-    return (await append(context, { type: 'takeOver', transaction: begin.transaction, coordinator: context.self })).slot;
+    return (await append(context, { type: 'takeOver', transaction: begin.transaction, coordinator: context.self }))
+      .slot;
   } catch (error) {
     const decided = ['TRANSACTION_NOT_FOUND', 'ABORTED', 'EXISTS', 'CONFLICT', 'STALE_EPOCH'];
     if (error instanceof SnapcommitError && decided.includes(error.code)) return null;

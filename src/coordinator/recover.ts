@@ -5,24 +5,14 @@
  */
 import { crashPoint } from '../crash-points.js';
 import type { Context } from '../participant/context.js';
+import { sweepLockFiles } from '../participant/lock-files.js';
 import { messageOf } from '../participant/publish.js';
 import { readDebts } from '../participant/owed.js';
 import { assertStamps } from '../participant/stamps.js';
 import { pendingHere } from './publish.js';
-import { findGone, planOwed, planPins, planSweep, type Step } from './recover-plan.js';
+import { findGone, planOwed, planPins, planSweep } from './recover-plan.js';
 import { abandonTransaction, publishStep } from './recover-steps.js';
-
-export interface RecoveryAction {
-  readonly action: 'thaw' | 'abort' | 'publish' | 'remove' | 'pay' | 'end' | 'unpin' | 'report';
-  readonly target: string;
-  readonly reason: string;
-}
-
-export interface Recovery {
-  readonly actions: readonly RecoveryAction[];
-  /** Steps that failed, with the reason; recovery went on with the rest. */
-  readonly failures: readonly { readonly action: RecoveryAction; readonly reason: string }[];
-}
+import type { Recovery, RecoveryAction, Step } from './recovery.js';
 
 /**
  * Recovers this node. `dryRun`: only says what it would do. Thawing comes first and waits for nothing. Rejects only
@@ -55,6 +45,7 @@ export async function recover(context: Context, dryRun: boolean): Promise<Recove
   await run(await planOwed(context, await readDebts(context), aborting));
   await run(await planPins(context, await context.log.read()));
   await run(await planSweep(context, aborting));
+  if (!dryRun) await sweepLockFiles(context);
   return { actions: done, failures };
 }
 
@@ -63,7 +54,11 @@ async function thaw(context: Context, dryRun: boolean): Promise<readonly Recover
   if (dryRun) {
     const intents = await writers.intents();
     return intents.flatMap((intent) =>
-      intent.cgroups.map((cgroup) => ({ action: 'thaw' as const, target: cgroup, reason: `frozen by transaction ${intent.transaction}` })),
+      intent.cgroups.map((cgroup) => ({
+        action: 'thaw' as const,
+        target: cgroup,
+        reason: `frozen by transaction ${intent.transaction}`,
+      })),
     );
   }
   const thawed = await writers.thawAll(false);

@@ -25,7 +25,11 @@ export async function restore(context: Context, request: RestoreRequest): Promis
     const { begun } = started;
     const clones = await cloneSource(context, plan, begun, source, request.signal);
     const { consistency } = source.manifest;
-    const options = { compare: false, consistency: { ...consistency, stallMs: 0, skewMs: 0, frozen: [] }, signal: request.signal };
+    const options = {
+      compare: false,
+      consistency: { ...consistency, stallMs: 0, skewMs: 0, frozen: [] },
+      signal: request.signal,
+    };
     const record = await swapIn(context, plan, begun, clones, options);
     return { record, repeated: false };
   });

@@ -207,7 +207,11 @@ async function assertUnchanged(clones: readonly Clone[]): Promise<void> {
 }
 
 function replacedMeanwhile(volume: string, source: string): SnapcommitError {
-  return new SnapcommitError('CONFLICT', `another tree stands at ${source} (volume ${volume}) than when the transaction began`, {
-    volume,
-  });
+  return new SnapcommitError(
+    'CONFLICT',
+    `another tree stands at ${source} (volume ${volume}) than when the transaction began`,
+    {
+      volume,
+    },
+  );
 }

@@ -18,7 +18,10 @@ export async function giveUp(context: Context, plan: Plan, begun: Begun, cause: 
     await abort(context, begun, failure.code, failure.message);
     await Promise.all(plan.members.map(async (member) => discardRounds(context, member, begun)));
   } catch (error) {
-    context.report({ kind: 'warning', message: `cleaning up was not finished (${messageOf(error)}); run \`snapcommit recover\`` });
+    context.report({
+      kind: 'warning',
+      message: `cleaning up was not finished (${messageOf(error)}); run \`snapcommit recover\``,
+    });
   }
   return failure;
 }
@@ -27,7 +30,12 @@ export async function giveUp(context: Context, plan: Plan, begun: Begun, cause: 
  * Deletes every staged name and clone of this transaction, whichever round made it. Only once it is decided, unless
  * `roundVoid`: its coordinator says that the rounds so far are void.
  */
-export async function discardRounds(context: Context, member: PlannedMember, begun: Begun, roundVoid = false): Promise<void> {
+export async function discardRounds(
+  context: Context,
+  member: PlannedMember,
+  begun: Begun,
+  roundVoid = false,
+): Promise<void> {
   await withFence(context, volumeLock(member.place.name), async () => {
     const state = await context.log.read();
     if (!roundVoid && state.open[begun.begin.transaction] !== undefined) return;
@@ -45,5 +53,10 @@ function asAborted(begun: Begun, cause: unknown): SnapcommitError {
   if (cause instanceof SnapcommitError) {
     return new SnapcommitError(cause.code, cause.message, { ...cause.details, ...details }, cause);
   }
-  return new SnapcommitError('ABORTED', `transaction ${transaction} of ${group} was aborted: ${messageOf(cause)}`, details, cause);
+  return new SnapcommitError(
+    'ABORTED',
+    `transaction ${transaction} of ${group} was aborted: ${messageOf(cause)}`,
+    details,
+    cause,
+  );
 }

@@ -14,14 +14,25 @@ export async function addVolume(context: Context, request: AddVolumeRequest): Pr
   if (!isName(name)) throw new SnapcommitError('NAME_INVALID', nameProblem('volume', name), { name });
   const state = await context.log.read();
   if (state.volumes[name] !== undefined) {
-    throw new SnapcommitError('EXISTS', `there already is a volume ${name}; \`snapcommit volume show ${name}\` shows it.`, { volume: name });
+    throw new SnapcommitError(
+      'EXISTS',
+      `there already is a volume ${name}; \`snapcommit volume show ${name}\` shows it.`,
+      { volume: name },
+    );
   }
   const driverName = request.driver ?? (await detectDriver(request.source));
   const driver = await context.driver(driverName);
   const { source, publishDirectory, filesystem } = await driver.inspect(name, request.source, request.publishDirectory);
   await refuseOwnState(context.stateDirectory, source, driverName);
   await refuseForeign(context, name, publishDirectory, state.applied);
-  const record: VolumeRecord = { name, node: context.self.node, driver: driverName, source, publishDirectory, filesystem };
+  const record: VolumeRecord = {
+    name,
+    node: context.self.node,
+    driver: driverName,
+    source,
+    publishDirectory,
+    filesystem,
+  };
   await driver.prepare(record);
   const { cluster, incarnation } = context.log.identity;
   await raiseStamp(publishDirectory, { cluster, incarnation, slot: state.applied });
@@ -32,7 +43,9 @@ export async function addVolume(context: Context, request: AddVolumeRequest): Pr
 
 async function detectDriver(source: string): Promise<DriverName> {
   if (!source.startsWith('/')) {
-    throw new SnapcommitError('SOURCE_INVALID', `the source ${source} is no absolute path; name the whole path.`, { source });
+    throw new SnapcommitError('SOURCE_INVALID', `the source ${source} is no absolute path; name the whole path.`, {
+      source,
+    });
   }
   const { isBtrfsSubvolume } = await import('../adapters/driver-btrfs/index.js');
   return (await isBtrfsSubvolume(source)) ? 'btrfs' : 'directory';
@@ -73,4 +86,3 @@ async function refuseForeign(context: Context, name: string, publishDirectory: s
     { ...details, volume: name },
   );
 }
-

@@ -44,7 +44,9 @@ async function openContext(options: NodeOptions): Promise<Context> {
     self: currentProcess(log.identity.node),
     driver: openDriver,
     writers: once(async () => openWriters(stateDirectory)),
-    locks: once(async () => (await import('../adapters/locks-flock/index.js')).createFlockLocks(lockDirectory(stateDirectory))),
+    locks: once(async () =>
+      (await import('../adapters/locks-flock/index.js')).createFlockLocks(lockDirectory(stateDirectory)),
+    ),
     runner,
     hooks: once(async () => (await import('../adapters/command-runner/index.js')).createHooks(await runner())),
     sandbox: once(async () => (await import('../adapters/sandbox/index.js')).createSandbox()),
@@ -69,7 +71,9 @@ async function loadDriver(name: DriverName): Promise<VolumeDriver> {
       return (await import('../adapters/driver-directory/index.js')).createDirectoryDriver();
     case 'zfs':
     case 'memory':
-      throw new SnapcommitError('DRIVER_UNKNOWN', `driver ${name} is not available here; btrfs and directory are.`, { driver: name });
+      throw new SnapcommitError('DRIVER_UNKNOWN', `driver ${name} is not available here; btrfs and directory are.`, {
+        driver: name,
+      });
   }
 }
 

@@ -46,7 +46,9 @@ async function take(
   for (;;) {
     try {
       const release = await lockfile.lock(file, { realpath: false, onCompromised: () => undefined });
-      await writeFile(file, JSON.stringify({ identity: self, since: new Date().toISOString() } satisfies Owner), { mode: 0o600 });
+      await writeFile(file, JSON.stringify({ identity: self, since: new Date().toISOString() } satisfies Owner), {
+        mode: 0o600,
+      });
       return async () => release().catch(() => undefined);
     } catch (error) {
       if (!isLocked(error)) throw error;
@@ -72,7 +74,10 @@ async function readOwner(file: string): Promise<Owner | null> {
 }
 
 function busy(group: string, owner: Owner | null): SnapcommitError {
-  const who = owner === null ? 'another snapcommit' : `another snapcommit (pid ${String(owner.identity.pid)}, since ${owner.since})`;
+  const who =
+    owner === null
+      ? 'another snapcommit'
+      : `another snapcommit (pid ${String(owner.identity.pid)}, since ${owner.since})`;
   const details = owner === null ? { group } : { group, pid: owner.identity.pid, since: owner.since };
   return new SnapcommitError('BUSY', `${who} is working on group ${group}; wait for it, or use --wait.`, details);
 }

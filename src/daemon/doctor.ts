@@ -37,7 +37,9 @@ async function checkNode(): Promise<CheckReport> {
   const isRecent = major > 20 || (major === 20 && minor >= 19);
   const message = `Node.js ${process.versions.node}`;
   return Promise.resolve(
-    isRecent ? ok('node', message) : { check: 'node', result: 'problem', message, advice: 'install Node.js 20.19 or newer' },
+    isRecent
+      ? ok('node', message)
+      : { check: 'node', result: 'problem', message, advice: 'install Node.js 20.19 or newer' },
   );
 }
 
@@ -75,7 +77,9 @@ async function checkLibbtrfsutil(): Promise<CheckReport> {
 }
 
 async function checkFreezer(): Promise<CheckReport> {
-  const line = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').find((entry) => entry.includes(' - cgroup2 '));
+  const line = (await readFile('/proc/self/mountinfo', 'utf8'))
+    .split('\n')
+    .find((entry) => entry.includes(' - cgroup2 '));
   const mount = line?.split(' ')[4];
   if (mount === undefined) {
     return {
@@ -85,9 +89,17 @@ async function checkFreezer(): Promise<CheckReport> {
       advice: 'boot with systemd.unified_cgroup_hierarchy=1, or mount cgroup2',
     };
   }
-  const writable = await access(mount, constants.W_OK).then(() => true, () => false);
+  const writable = await access(mount, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
   if (writable) return ok('freezer', `cgroup v2 at ${mount}`);
-  return { check: 'freezer', result: 'warning', message: `cgroup v2 at ${mount} is not writable`, advice: 'run as root to freeze writers' };
+  return {
+    check: 'freezer',
+    result: 'warning',
+    message: `cgroup v2 at ${mount} is not writable`,
+    advice: 'run as root to freeze writers',
+  };
 }
 
 async function checkMounts(): Promise<CheckReport> {
@@ -146,13 +158,17 @@ async function checkVolumes(stateDirectory: string): Promise<CheckReport> {
       }
       const stamp = await readStamp(record.publishDirectory);
       const verdict = judgeStamp(stamp, log.identity, state.applied);
-      if (verdict === 'foreign') problems.push(`${record.name} was acted on by another log (cluster ${stamp?.cluster ?? ''})`);
+      if (verdict === 'foreign')
+        problems.push(`${record.name} was acted on by another log (cluster ${stamp?.cluster ?? ''})`);
       if (verdict === 'ahead') {
         const reached = String(stamp?.slot ?? 0);
-        problems.push(`${record.name} was acted on at slot ${reached}, but this log ends at ${String(state.applied)}: it is an older copy`);
+        problems.push(
+          `${record.name} was acted on at slot ${reached}, but this log ends at ${String(state.applied)}: it is an older copy`,
+        );
       }
     }
-    if (problems.length === 0) return ok('volumes', `${String(Object.keys(state.volumes).length)} volumes, their stamps fit this log`);
+    if (problems.length === 0)
+      return ok('volumes', `${String(Object.keys(state.volumes).length)} volumes, their stamps fit this log`);
     const advice = 'mount what is missing; bring back the newest state directory where the log is behind';
     return { check: 'volumes', result: 'problem', message: problems.join('; '), advice };
   } finally {

@@ -1,7 +1,14 @@
 /** From the log's records to the documents of reports.ts. */
 import { publishedPath } from '../coordinator/open.js';
 import { generationState, groupsWithVolume, heldTags, isIncomplete, openTransactionOf } from '../machine/queries.js';
-import type { FinishedTransaction, GenerationRecord, GroupState, OpenTransaction, State, VolumeState } from '../machine/state.js';
+import type {
+  FinishedTransaction,
+  GenerationRecord,
+  GroupState,
+  OpenTransaction,
+  State,
+  VolumeState,
+} from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { replacedName } from '../participant/names.js';
 import type { GenerationReport, GroupReport, TransactionReport, VolumeReport } from './reports.js';
@@ -11,7 +18,11 @@ export function timeOf(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-export async function generationReport(context: Context, state: State, record: GenerationRecord): Promise<GenerationReport> {
+export async function generationReport(
+  context: Context,
+  state: State,
+  record: GenerationRecord,
+): Promise<GenerationReport> {
   const { group, generation } = record;
   return {
     group,
@@ -31,7 +42,11 @@ export async function generationReport(context: Context, state: State, record: G
   };
 }
 
-async function volumesOf(context: Context, state: State, record: GenerationRecord): Promise<GenerationReport['volumes']> {
+async function volumesOf(
+  context: Context,
+  state: State,
+  record: GenerationRecord,
+): Promise<GenerationReport['volumes']> {
   return Promise.all(
     record.manifest.volumes.map(async (volume) => ({
       volume: volume.volume,
@@ -43,7 +58,12 @@ async function volumesOf(context: Context, state: State, record: GenerationRecor
   );
 }
 
-async function replacedPath(context: Context, state: State, record: GenerationRecord, volume: string): Promise<string | null> {
+async function replacedPath(
+  context: Context,
+  state: State,
+  record: GenerationRecord,
+  volume: string,
+): Promise<string | null> {
   const found = state.volumes[volume];
   if (found?.record.node !== context.self.node) return null;
   const driver = await context.driver(found.record.driver);

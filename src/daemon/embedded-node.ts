@@ -7,7 +7,8 @@ import { open, type OpenRequest } from '../coordinator/open.js';
 import { freeRetired, prune, type PruneRequest, type Pruned } from '../coordinator/prune.js';
 import { findGone } from '../coordinator/recover-plan.js';
 import { abandonTransaction } from '../coordinator/recover-steps.js';
-import { recover, type Recovery } from '../coordinator/recover.js';
+import { recover } from '../coordinator/recover.js';
+import type { Recovery } from '../coordinator/recovery.js';
 import type { CommitRequest, RestoreRequest, TransactRequest } from '../coordinator/requests.js';
 import { restore } from '../coordinator/restore.js';
 import { transact } from '../coordinator/transact.js';
@@ -57,7 +58,11 @@ export class EmbeddedNode implements SnapcommitNode {
     const state = await this.#read();
     const found = state.volumes[name];
     if (found !== undefined) return volumeReport(state, found);
-    throw new SnapcommitError('VOLUME_NOT_FOUND', `there is no volume ${name}; \`snapcommit volume list\` shows them.`, { volume: name });
+    throw new SnapcommitError(
+      'VOLUME_NOT_FOUND',
+      `there is no volume ${name}; \`snapcommit volume list\` shows them.`,
+      { volume: name },
+    );
   }
 
   async removeVolume(name: string): Promise<void> {
@@ -111,7 +116,11 @@ export class EmbeddedNode implements SnapcommitNode {
     return this.#transaction(request, wait, async () => restore(this.#context, request));
   }
 
-  async #transaction(request: CommitRequest, wait: boolean, run: () => Promise<Committed>): Promise<reports.GenerationReport> {
+  async #transaction(
+    request: CommitRequest,
+    wait: boolean,
+    run: () => Promise<Committed>,
+  ): Promise<reports.GenerationReport> {
     const context = this.#context;
     requireGroup(await context.log.read(), request.group);
     const waiting = wait ? { signal: request.signal } : null;
@@ -126,7 +135,12 @@ export class EmbeddedNode implements SnapcommitNode {
       dryRun: true,
       reachableGrade: plan.reachable,
       freezes: plan.targets.map((target) => target.cgroup),
-      volumes: plan.members.map(({ place, base }) => ({ volume: place.name, source: place.source, driver: place.driver, liveId: base })),
+      volumes: plan.members.map(({ place, base }) => ({
+        volume: place.name,
+        source: place.source,
+        driver: place.driver,
+        liveId: base,
+      })),
     };
   }
 
@@ -173,7 +187,9 @@ export class EmbeddedNode implements SnapcommitNode {
     let generations = 0;
     for (const name of groups) {
       const records =
-        generation === null ? await this.#context.log.generations(name) : [await requireRecord(this.#context, name, generation)];
+        generation === null
+          ? await this.#context.log.generations(name)
+          : [await requireRecord(this.#context, name, generation)];
       generations += records.length;
       for (const record of records) problems.push(...(await verifyGeneration(this.#context, state, record)));
     }
@@ -183,23 +199,32 @@ export class EmbeddedNode implements SnapcommitNode {
   async transactions(): Promise<readonly reports.TransactionReport[]> {
     const state = await this.#read();
     const gone = new Set((await findGone(this.#context, state)).map((transaction) => transaction.begin.transaction));
-    const open = Object.values(state.open).map((transaction) => openReport(transaction, !gone.has(transaction.begin.transaction)));
+    const open = Object.values(state.open).map((transaction) =>
+      openReport(transaction, !gone.has(transaction.begin.transaction)),
+    );
     return [...state.finished.map((finished) => finishedReport(finished)), ...open];
   }
 
   async transaction(id: string): Promise<reports.TransactionReport> {
     const found = (await this.transactions()).find((report) => report.transaction === id);
     if (found !== undefined) return found;
-    throw new SnapcommitError('TRANSACTION_NOT_FOUND', `there is no transaction ${id}; \`snapcommit transaction list\` shows the newest.`, {
-      transaction: id,
-    });
+    throw new SnapcommitError(
+      'TRANSACTION_NOT_FOUND',
+      `there is no transaction ${id}; \`snapcommit transaction list\` shows the newest.`,
+      {
+        transaction: id,
+      },
+    );
   }
 
   async abortTransaction(id: string): Promise<reports.TransactionReport> {
     const open = (await this.#read()).open[id];
     if (open === undefined) {
       const { state } = await this.transaction(id);
-      throw new SnapcommitError('EXISTS', `transaction ${id} is ${state} already; there is nothing to abort.`, { transaction: id, state });
+      throw new SnapcommitError('EXISTS', `transaction ${id} is ${state} already; there is nothing to abort.`, {
+        transaction: id,
+        state,
+      });
     }
     await abandonTransaction(this.#context, open).act();
     await recover(this.#context, false);
@@ -214,7 +239,9 @@ export class EmbeddedNode implements SnapcommitNode {
     await append(this.#context, { type: 'releaseHold', group, generation, tag });
   }
 
-  async holds(group: string): Promise<readonly { readonly group: string; readonly generation: number; readonly tag: string }[]> {
+  async holds(
+    group: string,
+  ): Promise<readonly { readonly group: string; readonly generation: number; readonly tag: string }[]> {
     const state = await this.#read();
     const prefix = `${requireGroup(state, group).record.name}@`;
     return Object.entries(state.holds)
@@ -237,8 +264,17 @@ export class EmbeddedNode implements SnapcommitNode {
 
   async exportLog(): Promise<unknown> {
     const state = await this.#context.log.read();
-    const generations = await Promise.all(Object.keys(state.groups).sort().map(async (group) => this.#context.log.generations(group)));
-    return { format: 'snapcommit-log-export-1', identity: this.#context.log.identity, state, generations: generations.flat() };
+    const generations = await Promise.all(
+      Object.keys(state.groups)
+        .sort()
+        .map(async (group) => this.#context.log.generations(group)),
+    );
+    return {
+      format: 'snapcommit-log-export-1',
+      identity: this.#context.log.identity,
+      state,
+      generations: generations.flat(),
+    };
   }
 
   close(): void {

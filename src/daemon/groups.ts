@@ -6,7 +6,8 @@ import type { Context } from '../participant/context.js';
 
 /** Resolves and checks what the record names on this machine: cgroups and hooks. Units are looked up at each commit. */
 export async function normaliseGroup(context: Context, group: GroupRecord): Promise<GroupRecord> {
-  if (!isName(group.name)) throw new SnapcommitError('NAME_INVALID', nameProblem('group', group.name), { group: group.name });
+  if (!isName(group.name))
+    throw new SnapcommitError('NAME_INVALID', nameProblem('group', group.name), { group: group.name });
   if (!Number.isSafeInteger(group.stallLimitMs) || group.stallLimitMs < 1) {
     throw new SnapcommitError('USAGE', `the stall limit must be at least 1 ms, not ${String(group.stallLimitMs)} ms.`);
   }

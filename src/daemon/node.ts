@@ -6,7 +6,7 @@ import type { CommitRequest, RestoreRequest, TransactRequest } from '../coordina
 import type { ExecRequest } from '../coordinator/exec.js';
 import type { OpenRequest } from '../coordinator/open.js';
 import type { PruneRequest, Pruned } from '../coordinator/prune.js';
-import type { Recovery } from '../coordinator/recover.js';
+import type { Recovery } from '../coordinator/recovery.js';
 import type { DriverName, GroupRecord } from '../machine/entry.js';
 import type { Thawed } from '../ports/writers.js';
 import type {
@@ -73,7 +73,9 @@ export interface SnapcommitNode {
 
   addHold(name: GenerationName, tag: string): Promise<void>;
   releaseHold(name: GenerationName, tag: string): Promise<void>;
-  holds(group: string): Promise<readonly { readonly group: string; readonly generation: number; readonly tag: string }[]>;
+  holds(
+    group: string,
+  ): Promise<readonly { readonly group: string; readonly generation: number; readonly tag: string }[]>;
   prune(request: PruneRequest): Promise<Pruned>;
 
   recover(dryRun: boolean): Promise<Recovery>;

@@ -96,7 +96,10 @@ export interface DiffReport {
   readonly from: number;
   readonly to: number;
   readonly volumes: Readonly<
-    Record<string, { readonly added: readonly string[]; readonly changed: readonly string[]; readonly removed: readonly string[] }>
+    Record<
+      string,
+      { readonly added: readonly string[]; readonly changed: readonly string[]; readonly removed: readonly string[] }
+    >
   >;
 }
 
@@ -113,5 +116,10 @@ export interface DryRunReport {
   readonly dryRun: true;
   readonly reachableGrade: Grade;
   readonly freezes: readonly string[];
-  readonly volumes: readonly { readonly volume: string; readonly source: string; readonly driver: string; readonly liveId: string }[];
+  readonly volumes: readonly {
+    readonly volume: string;
+    readonly source: string;
+    readonly driver: string;
+    readonly liveId: string;
+  }[];
 }

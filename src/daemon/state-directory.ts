@@ -41,24 +41,38 @@ export async function makeStateDirectory(stateDirectory: string): Promise<void> 
 export async function assertOurs(stateDirectory: string): Promise<void> {
   const found = await lstat(stateDirectory).catch(ignoreMissing);
   if (found === null) {
-    throw new SnapcommitError('STATE_NOT_FOUND', `there is no state directory ${stateDirectory}; \`snapcommit init\` makes one.`, {
-      stateDirectory,
-    });
+    throw new SnapcommitError(
+      'STATE_NOT_FOUND',
+      `there is no state directory ${stateDirectory}; \`snapcommit init\` makes one.`,
+      {
+        stateDirectory,
+      },
+    );
   }
   const invalid = (problem: string): SnapcommitError =>
-    new SnapcommitError('STATE_DIRECTORY_INVALID', `the state directory ${stateDirectory} ${problem}`, { stateDirectory });
+    new SnapcommitError('STATE_DIRECTORY_INVALID', `the state directory ${stateDirectory} ${problem}`, {
+      stateDirectory,
+    });
   if (found.isSymbolicLink()) throw invalid('is a symbolic link; name the directory itself.');
   if (!found.isDirectory()) throw invalid('is no directory.');
   const uid = process.getuid?.() ?? 0;
   if (found.uid !== uid && uid !== 0) {
-    throw new SnapcommitError('DENIED', `the state directory ${stateDirectory} belongs to user id ${String(found.uid)}; run as that user.`);
+    throw new SnapcommitError(
+      'DENIED',
+      `the state directory ${stateDirectory} belongs to user id ${String(found.uid)}; run as that user.`,
+    );
   }
   if ((found.mode & 0o077) !== 0) throw invalid('can be entered by others; `chmod 700` it first.');
 }
 
 function unusable(stateDirectory: string, cause: unknown): SnapcommitError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new SnapcommitError('STORE_READ_ONLY', `cannot make the state directory ${stateDirectory}: ${reason}`, { stateDirectory }, cause);
+  return new SnapcommitError(
+    'STORE_READ_ONLY',
+    `cannot make the state directory ${stateDirectory}: ${reason}`,
+    { stateDirectory },
+    cause,
+  );
 }
 
 function ignoreMissing(error: unknown): null {

@@ -10,7 +10,9 @@ import type { StatusReport } from './reports.js';
 export async function statusReport(context: Context, state: State): Promise<StatusReport> {
   const { engine, lastSlot, checkpointSlot } = await context.log.status();
   const names = Object.keys(state.groups).sort();
-  const groups = await Promise.all(names.flatMap((name) => state.groups[name] ?? []).map(async (group) => groupStatus(context, state, group)));
+  const groups = await Promise.all(
+    names.flatMap((name) => state.groups[name] ?? []).map(async (group) => groupStatus(context, state, group)),
+  );
   const { node, cluster } = context.log.identity;
   return { node, cluster, engine, log: { lastSlot, checkpointSlot }, groups, frozen: await frozenCgroups(context) };
 }

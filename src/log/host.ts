@@ -32,7 +32,7 @@ export class EmbeddedLog implements ReplicatedLog {
   #memory: Memory;
   #queue: Waiting[] = [];
   /** Why this node serves no more: the log is damaged, or a law was broken. */
-  #stopped: unknown = null;
+  #stopped: Error | null = null;
 
   constructor(store: LogStore, clock: Clock) {
     this.#store = store;

@@ -19,7 +19,12 @@ export function loadKoffi(): Koffi {
     koffi ??= require('koffi') as Koffi;
     return koffi;
   } catch (cause) {
-    throw new SnapcommitError('DEPENDENCY_MISSING', 'the npm package koffi could not be loaded; run npm install', {}, cause);
+    throw new SnapcommitError(
+      'DEPENDENCY_MISSING',
+      'the npm package koffi could not be loaded; run npm install',
+      {},
+      cause,
+    );
   }
 }
 

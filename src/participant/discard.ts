@@ -8,7 +8,7 @@ import { crashPoint } from '../crash-points.js';
 import type { VolumeRecord } from '../machine/entry.js';
 import type { VolumeDriver } from '../ports/volume-driver.js';
 import type { Context } from './context.js';
-import { parsePublished, parseTrash, trashName } from './names.js';
+import { isPlain, parseTrash, trashName } from './names.js';
 
 /** Deletes these entries of the publish directory; a name that is gone is no error. Durable when it resolves. */
 export async function discardNames(
@@ -19,14 +19,14 @@ export async function discardNames(
 ): Promise<void> {
   const trash: string[] = [];
   for (const name of names) {
-    if (parsePublished(name)?.part === 'manifest') continue;
+    if (isPlain(name)) continue;
     const claimed = await claim(context, driver, place, name);
     if (claimed !== null) trash.push(claimed);
   }
   if (trash.length > 0) await driver.remove(place, trash);
-  const manifests = names.filter((name) => parsePublished(name)?.part === 'manifest');
-  await Promise.all(manifests.map(async (name) => unlink(join(place.publishDirectory, name)).catch(ignoreMissing)));
-  if (manifests.length > 0) await driver.sync(place);
+  const plain = names.filter((name) => isPlain(name));
+  await Promise.all(plain.map(async (name) => unlink(join(place.publishDirectory, name)).catch(ignoreMissing)));
+  if (plain.length > 0) await driver.sync(place);
 }
 
 async function claim(

@@ -7,7 +7,7 @@ import type { State } from '../machine/state.js';
 import { generationKey } from '../machine/keys.js';
 import { isLive } from '../machine/queries.js';
 import type { LogIdentity } from '../ports/log.js';
-import { parsePublished, parseStaged, parseTrash } from './names.js';
+import { isTemporary, parsePublished, parseStaged, parseTrash } from './names.js';
 
 export type Verdict =
   | { readonly kind: 'keep' }
@@ -31,6 +31,7 @@ export function judgeName(
   if (trash !== null) return judgeOwner(trash.cluster, identity, 'its deletion was interrupted');
   const staged = parseStaged(name);
   if (staged !== null) return judgeStaged(name, staged, state, identity, aborting);
+  if (stamped && isTemporary(name)) return { kind: 'dead', reason: 'writing it was interrupted' };
   const published = parsePublished(name);
   if (published !== null) return judgePublished(published, state, stamped);
   return KEEP;

@@ -82,6 +82,16 @@ export function parsePublished(
   return { group, generation: Number(generation), part };
 }
 
+/** Links and files that were being written under a temporary name: `.stamp.new`, `.app@current.new`, `app@12.manifest.json.new`. */
+export function isTemporary(text: string): boolean {
+  return /^(\.stamp|\.[^~@]+@current|[^~@]+@\d+\.manifest\.json)\.new$/.test(text);
+}
+
+/** What is no snapshot but a file or a link of ours, deleted by unlinking. */
+export function isPlain(text: string): boolean {
+  return isTemporary(text) || parsePublished(text)?.part === 'manifest';
+}
+
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /**

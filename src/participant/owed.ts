@@ -51,7 +51,11 @@ export async function payDebt(context: Context, debt: Debt, outcome: string, rec
     try {
       const hooks = await context.hooks();
       const { transaction, group, volumes } = debt;
-      await hooks.run(file, { group, transaction, phase: 'post', outcome, recovered, volumes }, context.settings.hookTimeoutMs);
+      await hooks.run(
+        file,
+        { group, transaction, phase: 'post', outcome, recovered, volumes },
+        context.settings.hookTimeoutMs,
+      );
     } catch (error) {
       failure ??= error;
     }
@@ -63,7 +67,8 @@ export async function payDebt(context: Context, debt: Debt, outcome: string, rec
       failure ??= error;
     }
   }
-  if (failure !== null) throw failure instanceof Error ? failure : new SnapcommitError('HOOK_FAILED', 'a post-hook failed');
+  if (failure !== null)
+    throw failure instanceof Error ? failure : new SnapcommitError('HOOK_FAILED', 'a post-hook failed');
   await removeDurably(join(debtDirectory(context.stateDirectory), `${debt.transaction}.json`));
 }
 

@@ -153,9 +153,13 @@ async function writeManifest(place: VolumeRecord, record: GenerationRecord, clus
 export function placeOf(state: State, volume: string): VolumeRecord {
   const found = state.volumes[volume];
   if (found === undefined) {
-    throw new SnapcommitError('VOLUME_NOT_FOUND', `there is no volume ${volume}; \`snapcommit volume list\` shows them.`, {
-      volume,
-    });
+    throw new SnapcommitError(
+      'VOLUME_NOT_FOUND',
+      `there is no volume ${volume}; \`snapcommit volume list\` shows them.`,
+      {
+        volume,
+      },
+    );
   }
   return found.record;
 }

@@ -87,7 +87,11 @@ async function assertStamp(record: VolumeRecord, applied: Slot, identity: LogIde
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'EINVAL' || error.code === 'ENOTDIR');
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    (error.code === 'ENOENT' || error.code === 'EINVAL' || error.code === 'ENOTDIR')
+  );
 }
 
 function ignoreMissing(error: unknown): void {

@@ -105,7 +105,11 @@ export interface VolumeDriver {
    * that one directory, then bring the replaced tree back under `cloneName`. A crash between any two of these steps is
    * finished by calling again.)
    */
-  exchange(volume: VolumePlace, cloneName: string, identities: { readonly base: string; readonly clone: string }): Promise<'exchanged' | 'done'>;
+  exchange(
+    volume: VolumePlace,
+    cloneName: string,
+    identities: { readonly base: string; readonly clone: string },
+  ): Promise<'exchanged' | 'done'>;
 
   /** Deletes these (trash) names. Durable when it resolves. A name that is gone is no error. */
   remove(volume: VolumePlace, names: readonly string[]): Promise<void>;

@@ -55,6 +55,7 @@ void t.test('the time limit ends the program with all of its children', async (t
   const result = await run(SH, ['-c', STUBBORN, 'sh', file], { timeoutMs: 300 });
   t.match(result, { status: null, signal: 'SIGKILL', timedOut: true });
   const pid = Number(readFileSync(file, 'utf8'));
+  t.teardown(() => lives(pid) && process.kill(pid, 'SIGKILL'));
   await until('the grandchild is gone', () => !lives(pid));
   t.pass('gone');
 });
@@ -67,6 +68,7 @@ void t.test('an abort ends them too', async (t) => {
   abort.abort();
   t.match(await running, { status: null, timedOut: false });
   const pid = Number(readFileSync(file, 'utf8'));
+  t.teardown(() => lives(pid) && process.kill(pid, 'SIGKILL'));
   await until('the grandchild is gone', () => !lives(pid));
   t.match(await run('/usr/bin/sleep', ['1000'], { signal: abort.signal }), { status: null }, 'aborted before');
 });
@@ -77,8 +79,8 @@ void t.test('a daemon that keeps our pipe open is not waited for', async (t) => 
   const result = await run(SH, ['-c', script, 'sh', file]);
   t.match(result, { status: 0, stdout: 'started\n' });
   const pid = Number(readFileSync(file, 'utf8'));
+  t.teardown(() => lives(pid) && process.kill(pid, 'SIGKILL'));
   t.ok(lives(pid));
-  process.kill(pid, 'SIGKILL');
 });
 
 function lives(pid: number): boolean {

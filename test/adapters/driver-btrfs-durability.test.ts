@@ -132,7 +132,7 @@ void t.test(
   },
 );
 
-void t.test('a full filesystem is NO_SPACE, and the free space told it', async (t) => {
+void t.test('the free space tells when a filesystem is full, data and metadata', async (t) => {
   const { place } = await prepare(t);
   const before = await driver.freeSpace(place);
   const filled = spawnSync('dd', ['if=/dev/zero', `of=${join(place.source, 'fill')}`, 'bs=1M', 'oflag=sync']);

@@ -120,3 +120,12 @@ if (startedAsRoot) {
     t.same(await driver.list(place), []);
   });
 }
+
+void t.test('a snapshot that cannot be read is a finding of verify, by name', async (t) => {
+  const { driver, place } = await makeDirectoryVolume(t, makeParent());
+  writeFileSync(join(place.source, 'file'), 'content');
+  await driver.stage(place, 's');
+  const copy = join(driver.path(place, 's'), 'file');
+  chmodSync(copy, 0);
+  t.same(await driver.verifyContent(place, 's'), [`${copy}: cannot be read (EACCES)`]);
+});

@@ -81,6 +81,7 @@ export function exchanges(t: Test, prepared: MakeContractVolume): void {
       const { driver, place, trees, base, clone } = await begun(t);
       const other = await driver.clone(place, 'other', null);
       await rejectsWith(t, driver.exchange(place, 'clone', { base: other.id, clone: 'x' }), 'CONFLICT');
+      await rejectsWith(t, driver.exchange(place, 'clone', { base: other.id, clone }), 'CONFLICT');
       await rejectsWith(t, driver.exchange(place, 'other', { base, clone }), 'CONFLICT');
       await rejectsWith(t, driver.exchange(place, 'absent', { base, clone }), 'CONFLICT');
       t.equal((await driver.live(place)).id, base);

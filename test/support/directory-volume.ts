@@ -51,6 +51,6 @@ export function runOnVolume(
     const { createDirectoryDriver } = await import('#src/adapters/driver-directory/index.js');
     const driver = createDirectoryDriver();
     ${script}`;
-  const [file = process.execPath, ...args] = [...prefix, process.execPath, '--input-type=module', '--eval', source];
+  const [file, ...args] = [...prefix, process.execPath, '--input-type=module', '--eval', source];
   return spawnSync(file, args, { cwd: PACKAGE, encoding: 'utf8', env: environment });
 }

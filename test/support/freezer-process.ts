@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
+import { readCommand } from '#src/native/proc.js';
 import type { TestCgroup } from './cgroups.js';
 import { ended } from './cgroups.js';
 
@@ -35,6 +36,10 @@ export async function startFreezer(
     return next.value;
   };
   const guardPid = Number((await line()).split(' ')[1]);
+  t.teardown(() => {
+    // A guard that the test stopped would stay for ever.
+    if (readCommand(guardPid).includes('guard-main')) process.kill(guardPid, 'SIGKILL');
+  });
   return {
     child,
     guardPid,

@@ -8,6 +8,7 @@ import type { Test } from 'tap';
 import { createSandbox, type SandboxOptions } from '#src/adapters/sandbox/index.js';
 import type { SandboxRequest, SandboxResult } from '#src/ports/sandbox.js';
 import { temporaryDirectory } from './temp.js';
+import { until } from './until.js';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 const NOBODY = '65534';
@@ -27,6 +28,8 @@ export interface SandboxReport {
 }
 
 export interface SandboxOutcome extends SandboxReport {
+  /** False where the process ended without one. */
+  readonly report: boolean;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -44,8 +47,8 @@ export interface RunningSandbox {
   readonly child: ChildProcess;
   /** What the command has printed so far. */
   stdout(): string;
-  /** Undefined where the process was killed before it could report. */
-  readonly done: Promise<SandboxOutcome | undefined>;
+  /** The report; undefined until there is one. Read it through `reported`. */
+  outcome(): SandboxOutcome | undefined;
 }
 
 /** A shell's command line; only tests use a shell. */
@@ -71,34 +74,49 @@ export function startSandbox(t: Test, wish: SandboxWish): RunningSandbox {
   const words = [process.execPath, program, JSON.stringify(job)];
   const nobody = ['/usr/bin/setpriv', '--reuid', NOBODY, '--regid', NOBODY, '--clear-groups'];
   const [file = '', ...args] = asNobody === undefined ? words : [...nobody, ...words];
-  const child = spawn(file, args, { cwd: '/', stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+  const child = spawn(file, args, { cwd: '/', detached: true, stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
   t.teardown(async () => {
-    child.kill('SIGKILL');
+    killGroup(child.pid);
     if (request.cgroup !== null) await endByName(request.cgroup);
   });
   child.stdin.on('error', () => undefined);
   child.stdin.end(input);
   let printed = '';
   child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-  return { child, stdout: () => printed, done: outcome(child, () => printed) };
+  let outcome: SandboxOutcome | undefined;
+  void collect(child, () => printed).then((collected) => (outcome = collected));
+  return { child, stdout: () => printed, outcome: () => outcome };
 }
 
-/** Runs it to its end. Throws when it did not report, with what it said instead. */
+/** Runs it to its end. Throws when it did not report. */
 export async function runSandbox(t: Test, wish: SandboxWish): Promise<SandboxOutcome> {
-  const done = await startSandbox(t, wish).done;
-  if (done === undefined) throw new Error('the sandbox process ended without a report');
-  return done;
+  return reported(startSandbox(t, wish));
 }
 
-async function outcome(child: ChildProcess, printed: () => string): Promise<SandboxOutcome | undefined> {
+/** Waits for the end of what was started. Throws when it did not come, or without a report. */
+export async function reported(running: RunningSandbox): Promise<SandboxOutcome> {
+  await until('the end of the sandbox', () => running.outcome() !== undefined);
+  const outcome = running.outcome();
+  if (outcome?.report !== true) throw new Error(`the sandbox process failed: ${String(outcome?.stderr)}`);
+  return outcome;
+}
+
+async function collect(child: ChildProcess, printed: () => string): Promise<SandboxOutcome> {
   const channel = child.stdio[3];
   if (!(channel instanceof Readable) || child.stderr === null) throw new Error('the pipes are missing');
   const [report, stderr] = await Promise.all([text(channel), text(child.stderr)]);
-  if (report === '') {
-    if (child.signalCode === null) throw new Error(`the sandbox process failed: ${stderr}`);
-    return undefined;
+  const nothing: SandboxReport = { result: null, error: null, bystanderLives: false };
+  const said = report === '' ? nothing : (JSON.parse(report) as SandboxReport);
+  return { ...said, report: report !== '', stdout: printed(), stderr };
+}
+
+/** The process and everything of the command's that did not leave its process group. */
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // nothing of it is left
   }
-  return { ...(JSON.parse(report) as SandboxReport), stdout: printed(), stderr };
 }
 
 async function endByName(name: string): Promise<void> {

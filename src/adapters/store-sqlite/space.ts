@@ -12,13 +12,16 @@ export const READ_FLOOR_BYTES = 64 * 1024;
 /** A batch, its checkpoint and SQLite's own growth; a larger one meets the real end of the disk, which is safe too. */
 export const WRITE_FLOOR_BYTES = 256 * 1024;
 
-/** ext2, ext3 and ext4: what is kept for root counts for root. Elsewhere the difference is no space. */
+/** ext2, ext3 and ext4, where what is kept for root counts for root. Elsewhere the difference is no space. */
 const EXT_MAGIC = 0xef53;
+/** What ext4 keeps for itself and still counts as free: at most this, and at most 2% of the disk. */
+const EXT_KEPT_BLOCKS = 4096;
 
 /** @throws STORE_FULL */
 export function assertSpace(file: string, floorBytes: number): void {
-  const { type, bsize, bfree, bavail } = statfsSync(dirname(file));
-  const blocks = type === EXT_MAGIC && process.getuid?.() === 0 ? bfree : bavail;
+  const { type, bsize, blocks: all, bfree, bavail } = statfsSync(dirname(file));
+  const isRootOnExt = type === EXT_MAGIC && process.getuid?.() === 0;
+  const blocks = isRootOnExt ? Math.max(bavail, bfree - Math.min(EXT_KEPT_BLOCKS, Math.ceil(all / 50))) : bavail;
   if (blocks * bsize >= floorBytes) return;
   const freeKibibytes = Math.floor((blocks * bsize) / 1024);
   throw new SnapcommitError(

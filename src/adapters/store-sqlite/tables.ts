@@ -25,7 +25,7 @@ export interface StoredArchived {
   readonly crc: number;
 }
 
-/** Prepares each statement when it is first asked for and keeps it. */
+/** The columns are STRICT, so a row has the types that its statement says. Prepares each statement when it is first asked for and keeps it. */
 export class Tables {
   readonly #database: Database;
   readonly #prepared = new Map<string, Statement>();
@@ -40,48 +40,55 @@ export class Tables {
   }
 
   meta(): { readonly body: string; readonly crc: number } | undefined {
-    return this.#get('SELECT body, crc FROM meta WHERE id = 1');
+    return this.#get('SELECT body, crc FROM meta WHERE id = 1') as ReturnType<Tables['meta']>;
   }
 
   row(slot: number): StoredRow | undefined {
-    return this.#get('SELECT slot, round, node, bytes, chain, crc FROM log WHERE slot = ?', slot);
+    return this.#get('SELECT slot, round, node, bytes, chain, crc FROM log WHERE slot = ?', slot) as
+      StoredRow | undefined;
   }
 
   rowsAfter(slot: number): readonly StoredRow[] {
-    return this.#all('SELECT slot, round, node, bytes, chain, crc FROM log WHERE slot > ? ORDER BY slot', slot);
+    return this.#all(
+      'SELECT slot, round, node, bytes, chain, crc FROM log WHERE slot > ? ORDER BY slot',
+      slot,
+    ) as StoredRow[];
   }
 
   lowestSlot(): number | null {
-    return this.#get<{ readonly slot: number | null }>('SELECT min(slot) AS slot FROM log')?.slot ?? null;
+    const lowest = this.#get('SELECT min(slot) AS slot FROM log') as { readonly slot: number | null };
+    return lowest.slot;
   }
 
   checkpoint(): StoredCheckpoint | undefined {
-    return this.#get('SELECT slot, chain, bytes, crc FROM checkpoint WHERE id = 1');
+    return this.#get('SELECT slot, chain, bytes, crc FROM checkpoint WHERE id = 1') as StoredCheckpoint | undefined;
   }
 
   archived(group: string, generation: number): StoredArchived | undefined {
-    return this.#get('SELECT * FROM archive WHERE group_name = ? AND generation = ?', group, generation);
+    return this.#get('SELECT * FROM archive WHERE group_name = ? AND generation = ?', group, generation) as
+      StoredArchived | undefined;
   }
 
   archivedOf(group: string): readonly StoredArchived[] {
-    return this.#all('SELECT * FROM archive WHERE group_name = ? ORDER BY generation', group);
+    return this.#all('SELECT * FROM archive WHERE group_name = ? ORDER BY generation', group) as StoredArchived[];
   }
 
   archive(): readonly StoredArchived[] {
-    return this.#all('SELECT * FROM archive');
+    return this.#all('SELECT * FROM archive') as StoredArchived[];
   }
 
   /** 2 is FULL. */
   synchronous(): number {
-    return this.#get<{ readonly synchronous: number }>('PRAGMA synchronous')?.synchronous ?? -1;
+    const { synchronous } = this.#get('PRAGMA synchronous') as { readonly synchronous: number };
+    return synchronous;
   }
 
-  #get<T>(sql: string, ...values: readonly (number | string)[]): T | undefined {
-    return this.#prepare(sql).get(...values) as T | undefined;
+  #get(sql: string, ...values: readonly (number | string)[]): unknown {
+    return this.#prepare(sql).get(...values);
   }
 
-  #all<T>(sql: string, ...values: readonly (number | string)[]): readonly T[] {
-    return this.#prepare(sql).all(...values) as T[];
+  #all(sql: string, ...values: readonly (number | string)[]): unknown[] {
+    return this.#prepare(sql).all(...values);
   }
 
   #prepare(sql: string): Statement {

@@ -1,0 +1,26 @@
+/** The one way out for failures: a document for --json, a line for people, and the exit status. */
+import { SnapcommitError } from '../errors.js';
+import type { CommandEntry } from './command-table.js';
+import { exitStatusOf, INTERNAL_ERROR, ownFailure, passingExitStatusOf } from './exit-status.js';
+import { asExpected, explain, failureDocument, messageOf } from './failure.js';
+import type { Io } from './io.js';
+import { paintOn } from './render/style.js';
+import { printable } from './render/text.js';
+
+/** What the arguments seem to want, until they are parsed: a failure to parse is printed as asked for, too. */
+export interface Wanted {
+  json: boolean;
+  verbose: boolean;
+}
+
+/** Prints `thrown` and answers the exit status. `entry`: the command that failed; null where none was found. */
+export function printFailure(thrown: unknown, entry: CommandEntry | null, io: Io, wanted: Wanted): number {
+  const error = asExpected(thrown);
+  if (wanted.json) io.stdout.write(`${JSON.stringify(failureDocument(error))}\n`);
+  const isExpected = error instanceof SnapcommitError;
+  const label = paintOn(io, io.stderr)('red', isExpected ? 'snapcommit:' : 'snapcommit: internal error:');
+  io.stderr.write(`${label} ${printable(messageOf(error))}\n`);
+  if (wanted.verbose || !isExpected) io.stderr.write(explain(error));
+  if (entry?.takesCommand !== true) return isExpected ? exitStatusOf(error) : INTERNAL_ERROR;
+  return isExpected ? passingExitStatusOf(error) : ownFailure(INTERNAL_ERROR);
+}

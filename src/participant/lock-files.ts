@@ -1,0 +1,23 @@
+/** Housekeeping: lock files of transactions and pins that are over. The files mean nothing; they would only pile up. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { State } from '../machine/state.js';
+import type { Context } from './context.js';
+import { pinLock, transactionLock } from './fence.js';
+
+/** Deletes them; a file whose lock somebody holds is left alone. */
+export async function sweepLockFiles(context: Context): Promise<void> {
+  const names = await readdir(join(context.stateDirectory, 'locks')).catch(() => []);
+  const state = await context.log.read();
+  const locks = await context.locks();
+  for (const name of names) {
+    const lock = name.replace(/\.lock$/, '');
+    if (isOver(lock, state) && locks.holders(lock).length === 0) locks.forget(lock);
+  }
+}
+
+function isOver(lock: string, state: State): boolean {
+  const [kind = '', id = ''] = lock.split(/-(.*)/s);
+  if (transactionLock(id) === lock) return state.open[id] === undefined;
+  return kind === 'pin' && pinLock(id) === lock && state.pins[id] === undefined;
+}

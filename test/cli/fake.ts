@@ -1,0 +1,216 @@
+/** A node that answers canned documents and notes what it was asked, and a world to run the command line in. */
+import type { Openers } from '#src/cli/openers.js';
+import { main } from '#src/cli/main.js';
+import type { Io, StopSignal } from '#src/cli/io.js';
+import type { GenerationReport, GroupReport, NodeOptions, SnapcommitNode, VolumeReport } from '#src/index.js';
+
+export interface Call {
+  readonly method: string;
+  readonly args: readonly unknown[];
+}
+
+export const GENERATION: GenerationReport = {
+  group: 'app',
+  generation: 12,
+  transaction: '01kk2x5m0v3q8r9t6w4y7z1abc',
+  state: 'published',
+  slot: 40,
+  committedAt: '2026-11-22T10:00:01.123Z',
+  message: 'nightly',
+  labels: { by: 'cron' },
+  consistency: { grade: 'barrier', stallMs: 23, skewMs: 4, frozen: ['n1:/app/writers'] },
+  volumes: [
+    {
+      volume: 'db',
+      node: 'n1',
+      driver: 'btrfs',
+      snapshot: { id: 'uuid-1', path: '/srv/.snapcommit/db/app@12' },
+      replaced: null,
+    },
+    {
+      volume: 'wal',
+      node: 'n2',
+      driver: 'btrfs',
+      snapshot: { id: 'uuid-2', path: null },
+      replaced: null,
+    },
+  ],
+  incomplete: false,
+  holds: ['audit'],
+  mode: 'capture',
+  sourceGeneration: null,
+};
+
+export const VOLUME: VolumeReport = {
+  name: 'db',
+  node: 'n1',
+  driver: 'btrfs',
+  source: '/srv/db',
+  publishDirectory: '/srv/.snapcommit/db',
+  filesystem: 'fs-uuid',
+  forfeited: false,
+  groups: ['app'],
+};
+
+export const GROUP: GroupReport = {
+  name: 'app',
+  volumes: ['db', 'wal'],
+  freezeCgroups: ['/app/writers'],
+  freezeUnits: [],
+  stopUnits: [],
+  require: 'barrier',
+  stallLimitMs: 5000,
+  preHooks: [],
+  postHooks: [],
+  generation: 12,
+  open: null,
+};
+
+const TRANSACTION = {
+  transaction: GENERATION.transaction,
+  group: 'app',
+  mode: 'capture',
+  state: 'aborted',
+  generation: null,
+  reason: 'stopped by SIGINT.',
+  coordinator: null,
+  since: null,
+} as const;
+
+/** `calls` hears of every call; `close` among them. */
+function fakeNode(calls: Call[], overrides: Partial<SnapcommitNode>): SnapcommitNode {
+  const asked =
+    <T>(method: string, answer: T) =>
+    async (...args: readonly unknown[]): Promise<T> => {
+      calls.push({ method, args });
+      return Promise.resolve(answer);
+    };
+  return {
+    addVolume: asked('addVolume', VOLUME),
+    volumes: asked('volumes', [VOLUME]),
+    volume: asked('volume', VOLUME),
+    removeVolume: asked('removeVolume', undefined),
+    forfeitVolume: asked('forfeitVolume', undefined),
+    createGroup: asked('createGroup', GROUP),
+    updateGroup: asked('updateGroup', GROUP),
+    groups: asked('groups', [GROUP]),
+    group: asked('group', GROUP),
+    removeGroup: asked('removeGroup', undefined),
+    commit: asked('commit', GENERATION),
+    commitDryRun: asked('commitDryRun', {
+      group: 'app',
+      dryRun: true as const,
+      reachableGrade: 'barrier' as const,
+      freezes: ['/app/writers'],
+      volumes: [{ volume: 'db', source: '/srv/db', driver: 'btrfs', liveId: 'uuid-0' }],
+    }),
+    transact: asked('transact', GENERATION),
+    restore: asked('restore', GENERATION),
+    list: asked('list', [GENERATION]),
+    show: asked('show', GENERATION),
+    open: asked('open', {
+      group: 'app',
+      generation: 12,
+      view: '/state/views/app/app@12',
+      volumes: { db: { node: 'n1', path: '/srv/.snapcommit/db/app@12' }, wal: { node: 'n2', path: null } },
+    }),
+    exec: asked('exec', 0),
+    diff: asked('diff', {
+      group: 'app',
+      from: 11,
+      to: 12,
+      volumes: { db: { added: ['new'], changed: ['both'], removed: ['old'] } },
+    }),
+    verify: asked('verify', { generations: 3, problems: [] }),
+    transactions: asked('transactions', [TRANSACTION]),
+    transaction: asked('transaction', TRANSACTION),
+    abortTransaction: asked('abortTransaction', TRANSACTION),
+    addHold: asked('addHold', undefined),
+    releaseHold: asked('releaseHold', undefined),
+    holds: asked('holds', [
+      { group: 'app', generation: 11, tag: 'audit' },
+      { group: 'app', generation: 12, tag: 'manual' },
+    ]),
+    prune: asked('prune', { group: 'app', removed: [10], kept: [{ generation: 12, reasons: ['last', 'protected'] }] }),
+    recover: asked('recover', { actions: [], failures: [] }),
+    status: asked('status', {
+      node: 'n1',
+      cluster: 'c1',
+      engine: 'paxos',
+      log: { lastSlot: 40, checkpointSlot: 0 },
+      groups: [{ group: 'app', generation: 12, committedAt: GENERATION.committedAt, open: null, pendingPublish: [] }],
+      frozen: [],
+    }),
+    exportLog: asked('exportLog', { format: 'x' }),
+    close() {
+      calls.push({ method: 'close', args: [] });
+    },
+    ...overrides,
+  };
+}
+
+export interface World {
+  readonly node?: Partial<SnapcommitNode>;
+  readonly openers?: Partial<Openers>;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly isTTY?: boolean;
+  /** Hears the report function and a way to send signals, before the node is handed out. */
+  readonly onOpen?: (options: NodeOptions, stop: (signal: StopSignal) => void) => void;
+}
+
+export interface Ran {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly calls: readonly Call[];
+  /** The options of each openNode. */
+  readonly opened: readonly NodeOptions[];
+}
+
+/** Runs one command line against the fake. Nothing outside this process is touched; /state does not exist. */
+export async function run(argv: readonly string[], world: World = {}): Promise<Ran> {
+  const calls: Call[] = [];
+  const opened: NodeOptions[] = [];
+  const listeners = new Set<(signal: StopSignal) => void>();
+  const written = { stdout: '', stderr: '' };
+  const output = (name: 'stdout' | 'stderr') => ({
+    isTTY: world.isTTY ?? false,
+    columns: world.isTTY === true ? 60 : 0,
+    write(text: string) {
+      written[name] += text;
+    },
+  });
+  const io: Io = {
+    stdout: output('stdout'),
+    stderr: output('stderr'),
+    env: world.env ?? { SNAPCOMMIT_STATE_DIR: '/state' },
+    cwd: '/work',
+    onStop(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+  const stop = (signal: StopSignal): void => {
+    for (const listener of listeners) listener(signal);
+  };
+  const noted =
+    <T>(method: string, answer: T) =>
+    async (...args: readonly unknown[]): Promise<T> => {
+      calls.push({ method, args });
+      return Promise.resolve(answer);
+    };
+  const openers: Openers = {
+    openNode: async (options) => {
+      opened.push(options);
+      world.onOpen?.(options, stop);
+      return Promise.resolve(fakeNode(calls, world.node ?? {}));
+    },
+    initNode: noted('initNode', { cluster: 'c1', node: 'n1', stateDirectory: '/state' }),
+    doctor: noted('doctor', [{ check: 'node', result: 'ok' as const, message: 'v20', advice: null }]),
+    thawAll: noted('thawAll', [{ cgroup: '/app', result: 'thawed' as const, reason: null }]),
+    ...world.openers,
+  };
+  const status = await main(argv, io, openers);
+  if (listeners.size > 0) throw new Error('a signal handler was left behind');
+  return { status, ...written, calls, opened };
+}

@@ -1,0 +1,44 @@
+/**
+ * SIGKILL at every crash point of every operation on real btrfs, then recovery, then a look from outside: the old
+ * generation or the new one, as a whole. `npm test` tries a seeded sample, `npm run crash` all.
+ */
+import t from 'tap';
+import { problemsOf } from '../support/check-world.js';
+import { requireBtrfs, requireCgroups } from '../support/requirements.js';
+import { makeWorld, type World } from '../support/world.js';
+import { OPERATIONS, passesOf, type CrashOperation } from './operations.js';
+import { all, choose, makeRandom, seed } from './sample.js';
+
+requireBtrfs(t);
+requireCgroups(t);
+
+const random = makeRandom(seed);
+let tried = 0;
+t.comment(`SEED=${String(seed)}${all ? ', every point' : ', a sample'}`);
+
+for (const operation of OPERATIONS) {
+  await t.test(
+    `G8 G12 a SIGKILL anywhere in ${operation.name} leaves the old or the new generation, whole`,
+    async (t) => {
+      const world = await makeWorld(t, { freeze: true, hooks: true });
+      await world.ask('commit', 'app');
+      const passes = await passesOf(world, operation);
+      t.not(passes.length, 0, 'the operation passes crash points');
+      t.strictSame(await problemsOf(world, world.liveMarkers()), [], 'unharmed, it leaves nothing behind');
+      for (const pass of choose(passes, random)) {
+        tried += 1;
+        t.strictSame(await crashAndRecover(world, operation, pass), [], `${operation.name} at ${pass}`);
+      }
+    },
+  );
+}
+t.comment(`${String(tried)} crashes tried`);
+
+async function crashAndRecover(world: World, operation: CrashOperation, pass: string): Promise<readonly string[]> {
+  const { args, allowed } = await operation.prepare(world);
+  const crashed = await world.cli(args, { env: { SNAPCOMMIT_CRASH_AT: pass } });
+  if (crashed.signal !== 'SIGKILL') return [`not killed: ${String(crashed.status)} ${crashed.stderr}`];
+  const recovered = await world.cli(['recover']);
+  if (recovered.status !== 0) return [`recover: ${String(recovered.status)} ${recovered.stdout}${recovered.stderr}`];
+  return problemsOf(world, allowed);
+}

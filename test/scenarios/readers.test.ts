@@ -1,0 +1,91 @@
+/**
+ * Readers never see a mix: the view, `open` and `exec`, without pause, through hundreds of commits and through crashes
+ * at points of every phase, before anybody has recovered.
+ */
+import t, { type Test } from 'tap';
+import { commitSome } from '../crash/operations.js';
+import { problemsOf } from '../support/check-world.js';
+import { startReader, type Sightings } from '../support/readers.js';
+import { requireBtrfs } from '../support/requirements.js';
+import { makeWorld } from '../support/world.js';
+
+requireBtrfs(t);
+
+const COMMITS = 200;
+
+/** Where a command is killed, and whether by then its generation is decided. */
+const CRASHES = [
+  ['commit', 'stage.after-first'],
+  ['commit', 'commit.before'],
+  ['commit', 'commit.after'],
+  ['commit', 'publish.after-rename'],
+  ['commit', 'publish.after-rename#2'],
+  ['commit', 'view.directory-made'],
+  ['commit', 'view.before-flip'],
+  ['commit', 'view.after-flip'],
+  ['commit', 'published.before'],
+  ['transact', 'seal.after'],
+  ['transact', 'exchange.after-exchange'],
+  ['transact', 'view.before-flip'],
+] as const;
+
+const world = await makeWorld(t);
+
+await t.test(`G12 the view and open show no mix through ${String(COMMITS)} commits`, async (t) => {
+  await commitSome(world, 1);
+  const stops = [startReader(t, world, 'view'), startReader(t, world, 'open')];
+  await commitSome(world, COMMITS);
+  const [view, open] = await Promise.all(stops.map(async (stop) => stop()));
+  assertSound(t, 'the view', view, COMMITS / 4);
+  assertSound(t, 'open', open, COMMITS / 10);
+});
+
+await t.test('exec shows one generation at all live paths, whatever is committed meanwhile', async (t) => {
+  const script = world.volumes.map(({ live }) => `cat ${live}/marker; echo`).join('; ');
+  let over = false;
+  const seen: string[] = [];
+  const reading = (async () => {
+    while (!over) {
+      const result = await world.cli(['exec', 'app', '--', '/bin/sh', '-c', `${script}; sleep 0.05; ${script}`]);
+      t.equal(result.status, 0, result.stderr);
+      const markers = new Set(result.stdout.trim().split('\n'));
+      t.equal(markers.size, 1, `one generation is seen, before and after a pause: ${[...markers].join(', ')}`);
+      seen.push(...markers);
+    }
+  })();
+  // Until exec has met a few generations: it starts a process, a commit does not.
+  while (new Set(seen).size < 8) await commitSome(world, 5);
+  over = true;
+  await reading;
+});
+
+await t.test('G8 G12 readers see no mix through crashes, and none before recovery', async (t) => {
+  const stops = [startReader(t, world, 'view'), startReader(t, world, 'open')];
+  for (const [command, point] of CRASHES) {
+    await crash(t, command, point);
+    const opened = await world.cli(['open', 'app']);
+    t.equal(opened.status, 0, `open works before recovery, after ${command} at ${point}: ${opened.stderr}`);
+    const recovered = await world.cli(['recover']);
+    t.equal(recovered.status, 0, recovered.stderr);
+    await commitSome(world, 2);
+  }
+  const [view, open] = await Promise.all(stops.map(async (stop) => stop()));
+  assertSound(t, 'the view', view, CRASHES.length);
+  assertSound(t, 'open', open, CRASHES.length);
+  t.strictSame(await problemsOf(world, world.liveMarkers()), []);
+});
+
+async function crash(t: Test, command: 'commit' | 'transact', point: string): Promise<void> {
+  const marker = `${command} killed at ${point}`;
+  if (command === 'commit') world.mark(marker);
+  const script = world.volumes.map(({ live }) => `printf %s '${marker}' > ${live}/marker`).join('; ');
+  const args = command === 'commit' ? ['commit', 'app'] : ['transact', 'app', '--', '/bin/sh', '-c', script];
+  const { signal, stderr } = await world.cli(args, { env: { SNAPCOMMIT_CRASH_AT: point } });
+  t.equal(signal, 'SIGKILL', `${marker} ${stderr}`);
+}
+
+function assertSound(t: Test, what: string, seen: Sightings | undefined, leastGenerations: number): void {
+  t.strictSame(seen?.problems, [], `${what} shows one whole generation at every look, and never an older one`);
+  t.ok((seen?.generations ?? 0) >= leastGenerations, `${what} was looked at often enough: ${JSON.stringify(seen)}`);
+}
+
