@@ -87,6 +87,20 @@ const NODE_GLOBALS = Object.fromEntries(
   ].map((name) => [name, 'readonly']),
 );
 
+const PLAIN_RULES = {
+  ...CORE_RULES,
+  'constructor-super': 'error',
+  'max-lines': ['error', { max: 300 }],
+  'no-const-assign': 'error',
+  'no-dupe-keys': 'error',
+  'no-redeclare': 'error',
+  'no-undef': 'error',
+  'no-unreachable': 'error',
+  'no-unused-vars': 'error',
+  'no-var': 'error',
+  'prefer-const': 'error',
+};
+
 export default defineConfig(
   globalIgnores(['dist/', 'build/', '.tap/', 'node_modules/']),
   { linterOptions: { reportUnusedDisableDirectives: 'error', reportUnusedInlineConfigs: 'error' } },
@@ -148,22 +162,19 @@ export default defineConfig(
     },
   },
 
-  // Plain JavaScript: scripts, bin and the tools' settings
+  // Plain JavaScript: scripts and the tools' settings are ES modules, bin is CommonJS (it loads in half the time)
   {
-    files: ['scripts/**/*.mjs', 'bin/**/*.js', '*.{js,mjs}', '.*.mjs'],
+    files: ['scripts/**/*.mjs', '*.{js,mjs}', '.*.mjs'],
     languageOptions: { ecmaVersion: 2024, sourceType: 'module', globals: NODE_GLOBALS },
-    rules: {
-      ...CORE_RULES,
-      'constructor-super': 'error',
-      'max-lines': ['error', { max: 300 }],
-      'no-const-assign': 'error',
-      'no-dupe-keys': 'error',
-      'no-redeclare': 'error',
-      'no-undef': 'error',
-      'no-unreachable': 'error',
-      'no-unused-vars': 'error',
-      'no-var': 'error',
-      'prefer-const': 'error',
+    rules: PLAIN_RULES,
+  },
+  {
+    files: ['bin/**/*.js'],
+    languageOptions: {
+      ecmaVersion: 2024,
+      sourceType: 'commonjs',
+      globals: { ...NODE_GLOBALS, __dirname: 'readonly' },
     },
+    rules: PLAIN_RULES,
   },
 );

@@ -1,6 +1,10 @@
 #!/usr/bin/env node
-// Snapshots of many volumes are made in parallel on libuv's threads; its default of 4 would queue them.
-process.env.UV_THREADPOOL_SIZE ??= '16';
-const { start } = await import('../dist/cli/main.js');
-
-await start();
+'use strict';
+// Snapshots of many volumes are made in parallel on libuv's threads; its default of 4 would queue them. The number is read
+// when the first work is queued, and is none of the commands that we start.
+if (process.env.UV_THREADPOOL_SIZE === undefined) {
+  process.env.UV_THREADPOOL_SIZE = '16';
+  require('node:fs').stat('/', () => undefined);
+  delete process.env.UV_THREADPOOL_SIZE;
+}
+require('./load.js').load((main) => main.start());

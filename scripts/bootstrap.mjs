@@ -4,7 +4,7 @@
 //
 //   node scripts/bootstrap.mjs [--packages required|wanted|none] [--tests]
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -38,9 +38,32 @@ export class BootstrapError extends Error {}
 export function bootstrap({ packages = 'required', build = true, tests = false } = {}) {
   checkNode();
   if (packages !== 'none') ensurePackages(RUNTIME_PACKAGES, packages === 'required');
-  ensureNodeModules();
-  if (build) compile('src', 'dist');
-  if (tests) compile('test', join('build', 'test'));
+  const release = takeTurn();
+  try {
+    ensureNodeModules();
+    if (build) compile('src', 'dist');
+    if (build) bundle();
+    if (tests) compile('test', join('build', 'test'));
+  } finally {
+    release();
+  }
+}
+
+/** Two that install or build into one checkout at once would spoil each other's work: the second waits for the first. */
+function takeTurn() {
+  const turn = join(root, '.bootstrap-turn');
+  for (let waited = 0; ; waited += 1) {
+    try {
+      writeFileSync(turn, String(process.pid), { flag: 'wx' });
+      return () => rmSync(turn, { force: true });
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+    const owner = Number(textOf(turn));
+    if (owner > 0 && !existsSync(`/proc/${String(owner)}`)) rmSync(turn, { force: true });
+    else if (waited === 0) say(`waiting for another bootstrap of this checkout (process ${String(owner)})`);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  }
 }
 
 function say(text) {
@@ -192,6 +215,21 @@ function compile(sources, outputs) {
   if (result.status !== 0) throw new BootstrapError(`tsc -b ${sources} failed:\n${result.stdout}${result.stderr}`);
   removeOrphans(join(root, outputs), join(root, sources));
   writeFileSync(stamp, `${wanted}\n`);
+}
+
+/** Joins the command line into one file when it was compiled since the last time (see bundle.mjs and bin/load.js). */
+function bundle() {
+  const made = join(root, 'dist', 'bundle', 'main.cjs.cache');
+  const compiled = join(root, 'dist', '.tsbuildinfo');
+  const stamp = join(root, 'dist', 'bundle', '.bundled');
+  const wanted = `${digestOf(join(root, 'scripts', 'bundle.mjs'))} ${process.versions.v8}\n`;
+  const isFresh = existsSync(made) && statSync(made).mtimeMs >= statSync(compiled).mtimeMs;
+  if (isFresh && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  say('bundling the command line');
+  const script = join(root, 'scripts', 'bundle.mjs');
+  const result = spawnSync(process.execPath, [script], { cwd: root, encoding: 'utf8' });
+  if (result.status !== 0) throw new BootstrapError(`${script} failed:\n${result.stdout}${result.stderr}`);
+  writeFileSync(stamp, wanted);
 }
 
 function sourcesFingerprint(sources) {

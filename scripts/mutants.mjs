@@ -118,10 +118,16 @@ async function tryPlant(plant, copy, ts) {
   try {
     const { result, verdict } = await runTest(plant, copy);
     const by = verdict.failures[0] ?? verdict.problems[0] ?? '';
-    return { plant, verdict: verdict.failed > 0 ? 'caught' : 'MISSED', by, seconds: result.seconds };
+    return { plant, verdict: judgePlant(result, verdict), by, seconds: result.seconds };
   } finally {
     takeOut();
   }
+}
+
+/** A plant is caught by a test that fails or never ends; one that keeps the file from loading at all shows nothing. */
+function judgePlant(result, verdict) {
+  if (verdict.failures.length > 0 || result.timedOut) return 'caught';
+  return verdict.failed > 0 ? 'UNSOUND' : 'MISSED';
 }
 
 async function runTest(plant, copy) {

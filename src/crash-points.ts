@@ -89,6 +89,7 @@ export const CRASH_POINTS = {
   'recover.after-writable': 'recover',
   'recover.before-owed': 'recover',
   'recover.after-owed': 'recover',
+  'recover.sweeping': 'recover',
 } as const satisfies Record<string, CrashPhase>;
 
 export type CrashPoint = keyof typeof CRASH_POINTS;

@@ -39,7 +39,10 @@ function whatIsWrong(plant) {
   return null;
 }
 
-/** Copies what a test run needs into a new directory outside the checkout. @returns {string} */
+/**
+ * Copies what a test run needs into a new directory outside the checkout; not the bundle, in which no plant would show.
+ * @returns {string}
+ */
 export function copyTree() {
   const copy = mkdtempSync(join(tmpdir(), 'snapcommit-mutants-'));
   for (const name of [
@@ -55,7 +58,10 @@ export function copyTree() {
   ]) {
     if (!existsSync(join(root, name))) continue;
     mkdirSync(dirname(join(copy, name)), { recursive: true });
-    cpSync(join(root, name), join(copy, name), { recursive: true });
+    cpSync(join(root, name), join(copy, name), {
+      recursive: true,
+      filter: (path) => path !== join(root, 'dist', 'bundle'),
+    });
   }
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
   return copy;

@@ -13,6 +13,8 @@ import type { Wanted } from './print-failure.js';
 import { libraryOpeners, type Openers } from './openers.js';
 import { runCommand } from './run-command.js';
 
+export { libraryOpeners };
+
 /** Runs this process's command line, and ends the process. */
 export async function start(): Promise<never> {
   process.exit(await main(process.argv.slice(2), processIo(), libraryOpeners));
@@ -46,8 +48,7 @@ async function command(
   wanted: Wanted,
 ): Promise<number> {
   const { own, words } = entry.takesCommand === true ? splitAtDashes(rest) : { own: rest, words: [] };
-  const module = await entry.load();
-  const { buildCommand, parse } = await import('./program.js');
+  const [module, { buildCommand, parse }] = await Promise.all([entry.load(), import('./program.js')]);
   const parser = buildCommand(name, entry, module);
   const parsed = parse(parser, own);
   switch (parsed.kind) {

@@ -19,8 +19,25 @@ export function printFailure(thrown: unknown, entry: CommandEntry | null, io: Io
   if (wanted.json) io.stdout.write(`${JSON.stringify(failureDocument(error))}\n`);
   const isExpected = error instanceof SnapcommitError;
   const label = paintOn(io, io.stderr)('red', isExpected ? 'snapcommit:' : 'snapcommit: internal error:');
-  io.stderr.write(`${label} ${printable(messageOf(error))}\n`);
+  io.stderr.write(`${label} ${printable(messageOf(error))}${aftermath(error)}\n`);
   if (wanted.verbose || !isExpected) io.stderr.write(explain(error));
   if (entry?.takesCommand !== true) return isExpected ? exitStatusOf(error) : INTERNAL_ERROR;
   return isExpected ? passingExitStatusOf(error) : ownFailure(INTERNAL_ERROR);
+}
+
+/** These say themselves how things stand. */
+const SELF_EXPLAINING: ReadonlySet<string> = new Set([
+  'COMMAND_FAILED',
+  'OUTCOME_UNKNOWN',
+  'PUBLISH_PENDING',
+  'ABORTED',
+]);
+
+/** What became of a transaction that was begun. */
+function aftermath(error: unknown): string {
+  if (!(error instanceof SnapcommitError) || error.details['begun'] !== true || SELF_EXPLAINING.has(error.code))
+    return '';
+  const { transaction } = error.details;
+  const which = typeof transaction === 'string' ? `Transaction ${transaction}` : 'The transaction';
+  return ` ${which} was aborted; nothing was published.`;
 }

@@ -2,6 +2,7 @@
  * Before a transaction: read the state, refuse what cannot work, finish what is still to be published, and make the
  * `begin` entry. Nothing is changed here but publishes that were already decided.
  */
+import { lookup } from '../machine/record.js';
 import { createHash } from 'node:crypto';
 import { SnapcommitError } from '../errors.js';
 import {
@@ -80,7 +81,7 @@ export async function planTransaction(
 async function readyState(context: Context, group: string, mode: TransactionMode): Promise<State> {
   const state = await context.log.read();
   requireGroup(state, group);
-  await assertStamps(state, context.log.identity);
+  await assertStamps(state, context.log);
   if (Object.keys(state.pending).length === 0) return state;
   await finishPublishes(context, state).catch((error: unknown) => {
     // A capture may go on beside an unpublished capture; begin itself refuses where a swap is pending (T1).
@@ -91,7 +92,7 @@ async function readyState(context: Context, group: string, mode: TransactionMode
 }
 
 export function requireGroup(state: State, group: string): GroupState {
-  const found = state.groups[group];
+  const found = lookup(state.groups, group);
   if (found !== undefined) return found;
   throw new SnapcommitError('GROUP_NOT_FOUND', `there is no group ${group}; \`snapcommit group list\` shows them.`, {
     group,
@@ -108,7 +109,7 @@ async function planMembers(
   if (running !== undefined) throw busyGroup(group.record.name, running.begin);
   return Promise.all(
     group.record.volumes.map(async (name) => {
-      const place = state.volumes[name]?.record;
+      const place = lookup(state.volumes, name)?.record;
       if (place === undefined)
         throw new SnapcommitError('VOLUME_NOT_FOUND', `there is no volume ${name}.`, { volume: name });
       if (place.node !== context.self.node) {

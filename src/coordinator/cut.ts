@@ -2,6 +2,7 @@
  * The cut: the moment at which all declared writers stand still and every volume is staged. One screen, top to bottom;
  * nothing that can be done before or after is done inside the freeze.
  */
+import { lookup } from '../machine/record.js';
 import { crashPoint } from '../crash-points.js';
 import { SnapcommitError } from '../errors.js';
 import type { Consistency, Grade, ManifestVolume } from '../machine/entry.js';
@@ -103,23 +104,25 @@ async function runRounds(context: Context, plan: Plan, begun: Begun, signal: Abo
 
 async function runRound(context: Context, plan: Plan, begun: Begun, round: number, signal: AbortSignal): Promise<Cut> {
   const held: HeldLock[] = [];
-  let armed: ArmedFreeze | null = null;
+  const arming = arm(context, plan, begun);
+  // Arming may fail while we wait for something else: the failure is met at `await arming` below.
+  arming.catch(() => undefined);
+  let toDisarm: Promise<ArmedFreeze | null> | null = arming;
   try {
-    const arming = arm(context, plan, begun);
-    // Arming may fail while we wait for something else: the failure is met at `await arming` below.
-    arming.catch(() => undefined);
     for (const { place } of plan.members) held.push(await acquireFence(context, volumeLock(place.name)));
     await assertEpoch(context, begun);
     await Promise.all(plan.members.map(async (member) => prepareMember(context, member, begun)));
-    armed = await arming;
+    const armed = await arming;
     context.report({ kind: 'phase', phase: 'flush', subject: begun.begin.group });
     await Promise.all(plan.members.map(async ({ driver, place }) => driver.flush(place)));
     signal.throwIfAborted();
+    // From here on the freeze disarms itself: where thawing fails it keeps its intent, for `thaw --all` (G3).
+    toDisarm = null;
     const freeze = armed === null ? null : await armed.freeze();
-    armed = null;
     return await stageAll(context, plan, begun, round, freeze);
   } finally {
-    await armed?.disarm();
+    // Also what was still being armed when something else failed: neither a guard nor an intent stays behind.
+    await (await toDisarm?.catch(() => null))?.disarm();
     for (const lock of held) lock.release();
   }
 }
@@ -133,7 +136,7 @@ async function arm(context: Context, plan: Plan, begun: Begun): Promise<ArmedFre
 /** The fence check: what follows happens under the volumes' locks and only while our epoch is current. */
 export async function assertEpoch(context: Context, begun: Begun): Promise<void> {
   const { transaction } = begun.begin;
-  const open = (await context.log.read()).open[transaction];
+  const open = lookup((await context.log.read()).open, transaction);
   if (open?.epoch.slot === begun.epoch.slot && open.epoch.incarnation === begun.epoch.incarnation) return;
   throw new SnapcommitError(
     'STALE_EPOCH',

@@ -71,7 +71,7 @@ async function run(context: Context, request: ExecRequest, opened: Opened, held:
   const { group, generation } = opened.record;
   const result = await sandbox.run({
     command: request.command,
-    placements: trees.map(({ path, at }) => ({ from: path, at })),
+    placements: trees.map(({ path, at }) => ({ from: path, at, readOnly: true })),
     mount: request.mount,
     environment: {
       ...request.environment,

@@ -2,6 +2,7 @@
  * Reading a generation: which paths hold it. By default the newest committed one at a linearizable read; a publish that
  * is still pending on this node is finished first.
  */
+import { lookup } from '../machine/record.js';
 import { join } from 'node:path';
 import { SnapcommitError } from '../errors.js';
 import type { ManifestVolume } from '../machine/entry.js';
@@ -57,12 +58,14 @@ export async function open(context: Context, request: OpenRequest): Promise<Open
 
 /** The state, with nothing of this group waiting to be published here. PUBLISH_PENDING where that cannot be done. */
 async function readPublished(context: Context, group: string): Promise<State> {
-  const state = await context.log.read();
-  requireGroup(state, group);
-  await assertStamps(state, context.log.identity);
-  if (pendingHere(context, state, group).length === 0) return state;
-  await finishPublishes(context, state, group);
-  return context.log.read();
+  for (;;) {
+    const state = await context.log.read();
+    requireGroup(state, group);
+    await assertStamps(state, context.log);
+    // Asked anew after each: what was committed meanwhile is the newest now, and its staged name will not last.
+    if (pendingHere(context, state, group).length === 0) return state;
+    await finishPublishes(context, state, group);
+  }
 }
 
 /** The generation asked for, or the newest complete one. */
@@ -91,7 +94,7 @@ export async function publishedPath(
   record: GenerationRecord,
   volume: ManifestVolume,
 ): Promise<string | null> {
-  const found = state.volumes[volume.volume];
+  const found = lookup(state.volumes, volume.volume);
   if (found === undefined || volume.node !== context.self.node) return null;
   const published = generationState(state, record.group, record.generation) === 'published';
   const name = published ? publishedName(record.group, record.generation) : volume.staged;

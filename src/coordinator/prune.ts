@@ -30,7 +30,7 @@ export interface Pruned {
 export async function prune(context: Context, request: PruneRequest): Promise<Pruned> {
   const state = await context.log.read();
   requireGroup(state, request.group);
-  await assertStamps(state, context.log.identity);
+  await assertStamps(state, context.log);
   const generations = await context.log.generations(request.group);
   const { keep, remove } = planRetention(generations, request.rules, protectedGenerations(state, request.group));
   if (!request.dryRun && remove.length > 0) {

@@ -7,6 +7,7 @@ import { SnapcommitError } from '../errors.js';
 import { generationKey } from '../machine/keys.js';
 import type { GenerationRecord, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
+import { areHoldersStopped, transactionLock } from '../participant/fence.js';
 import { messageOf, publishLocal } from '../participant/publish.js';
 import { append } from './decide.js';
 
@@ -40,6 +41,17 @@ export function pendingHere(context: Context, state: State, group?: string): rea
 export async function finishPublishes(context: Context, state: State, group?: string): Promise<void> {
   for (const record of pendingHere(context, state, group)) {
     context.report({ kind: 'phase', phase: 'publish', subject: generationKey(record.group, record.generation) });
-    await publish(context, record, false);
+    await publishForAnother(context, record);
   }
+}
+
+/**
+ * Publishes what another process committed. That one is ended if it is stopped: what it wanted is decided, and it holds
+ * locks that it will not release by itself (those of a swap, T9, from before the commit on).
+ */
+export async function publishForAnother(context: Context, record: GenerationRecord): Promise<void> {
+  const locks = await context.locks();
+  const name = transactionLock(record.transaction);
+  if (areHoldersStopped(locks, name)) await locks.endHolders(name, context.settings.takeOverGraceMs);
+  await publish(context, record, false);
 }

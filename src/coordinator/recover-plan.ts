@@ -1,9 +1,11 @@
 /** What recovery finds to do: each step with its reason, and how to do it. Planning changes nothing. */
+import { lookup } from '../machine/record.js';
 import { crashPoint } from '../crash-points.js';
 import type { DriverName, VolumeRecord } from '../machine/entry.js';
 import { isLive } from '../machine/queries.js';
 import type { OpenTransaction, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
+import type { KernelLocks } from '../ports/locks.js';
 import { discardNames } from '../participant/discard.js';
 import { areHoldersStopped, pinLock, transactionLock, volumeLock, withFence } from '../participant/fence.js';
 import { parseCgroupName } from '../participant/command-cgroup.js';
@@ -23,13 +25,18 @@ const nothing = async (): Promise<void> => Promise.resolve();
  */
 export async function findGone(context: Context, state: State): Promise<readonly OpenTransaction[]> {
   const locks = await context.locks();
-  return Object.values(state.open).filter((transaction) => {
-    if (transaction.coordinator.node !== context.self.node) return false;
-    const name = transactionLock(transaction.begin.transaction);
-    if (locks.holders(name).length === 0) return true;
-    if (areHoldersStopped(locks, name)) return transaction.begin.mode !== 'transact';
-    return context.clock.now() > transaction.begin.deadline;
-  });
+  return Object.values(state.open).filter((transaction) => isGone(context, locks, transaction));
+}
+
+/** Whether nobody drives this transaction of our node any more, now. */
+export function isGone(context: Context, locks: KernelLocks, { begin, coordinator }: OpenTransaction): boolean {
+  if (coordinator.node !== context.self.node) return false;
+  const name = transactionLock(begin.transaction);
+  const holders = locks.holders(name);
+  if (holders.length === 0) return true;
+  if (areHoldersStopped(locks, name)) return begin.mode !== 'transact';
+  // Somebody else who holds it is recovering it.
+  return context.clock.now() > begin.deadline && holders.some(({ pid }) => pid === coordinator.pid);
 }
 
 /** Post-hooks and units owed by transactions that are over or about to be. */
@@ -40,7 +47,7 @@ export async function planOwed(
 ): Promise<readonly Step[]> {
   const state = await context.log.read();
   return debts
-    .filter((debt) => state.open[debt.transaction] === undefined || aborting.has(debt.transaction))
+    .filter((debt) => lookup(state.open, debt.transaction) === undefined || aborting.has(debt.transaction))
     .map((debt) => ({
       action: {
         action: 'pay',
@@ -138,16 +145,21 @@ async function sweepCgroups(context: Context, aborting: ReadonlySet<string>): Pr
   const state = await context.log.read();
   return leftovers.flatMap(({ name, cgroup }) => {
     const transaction = parseCgroupName(context, name);
-    if (transaction === null || (state.open[transaction] !== undefined && !aborting.has(transaction))) return [];
+    if (transaction === null || (lookup(state.open, transaction) !== undefined && !aborting.has(transaction)))
+      return [];
     const reason = `transaction ${transaction} is over, but its command’s cgroup is still there`;
     return [{ action: { action: 'end', target: cgroup, reason }, act: async () => sandbox.endAll(cgroup) }];
   });
 }
 
-async function sweepViews(context: Context, state: State): Promise<readonly Step[]> {
+/** Lists first and reads the log afterwards: a directory that stands by then was made for a generation that is known. */
+async function sweepViews(context: Context, before: State): Promise<readonly Step[]> {
+  crashPoint('recover.sweeping');
   const steps = await Promise.all(
-    Object.keys(state.groups).map(async (group): Promise<readonly Step[]> => {
-      const retired = (await viewGenerations(context.stateDirectory, group)).filter((n) => !isLive(state, group, n));
+    Object.keys(before.groups).map(async (group): Promise<readonly Step[]> => {
+      const listed = await viewGenerations(context.stateDirectory, group);
+      const state = await context.log.read();
+      const retired = listed.filter((generation) => !isLive(state, group, generation));
       return retired.map((generation) => ({
         action: {
           action: 'remove',

@@ -6,23 +6,29 @@ import type { GenerationRecord, OpenTransaction } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { transactionLock, volumeLock, withFence } from '../participant/fence.js';
 import { placeOf } from '../participant/publish.js';
+import type { KernelLocks } from '../ports/locks.js';
 import { abort, append } from './decide.js';
-import { publish } from './publish.js';
+import { publishForAnother } from './publish.js';
 import type { Step } from './recovery.js';
 
 export function publishStep(context: Context, record: GenerationRecord): Step {
   const target = generationKey(record.group, record.generation);
   return {
     action: { action: 'publish', target, reason: 'it is committed and not yet published here' },
-    act: async () => publish(context, record, false),
+    act: async () => publishForAnother(context, record),
   };
 }
 
 /**
  * Presumed abort: ends a stopped coordinator, takes the transaction over under a new epoch (so that nothing the old
- * coordinator still does can commit, T6), makes the live trees writable again, and aborts.
+ * coordinator still does can commit, T6), makes the live trees writable again, and aborts. `mayEnd` is asked when it
+ * comes to that: whether whoever holds the transaction now is still to be ended.
  */
-export function abandonTransaction(context: Context, transaction: OpenTransaction): Step {
+export function abandonTransaction(
+  context: Context,
+  transaction: OpenTransaction,
+  mayEnd: (locks: KernelLocks) => boolean = () => true,
+): Step {
   const { begin } = transaction;
   const { pid, node } = begin.coordinator;
   return {
@@ -34,13 +40,14 @@ export function abandonTransaction(context: Context, transaction: OpenTransactio
     act: async () => {
       const locks = await context.locks();
       const name = transactionLock(begin.transaction);
-      await locks.endHolders(name, context.settings.takeOverGraceMs);
-      const held = await locks.acquire(name, 'exclusive', context.settings.takeOverGraceMs);
+      // Another recovery may have come first: that one is waited for.
+      if (mayEnd(locks)) await locks.endHolders(name, context.settings.takeOverGraceMs);
+      const held = await locks.acquire(name, 'exclusive', context.settings.lockWaitMs);
       try {
         await takeOverAndAbort(context, transaction);
       } finally {
-        held.release();
         locks.forget(name);
+        held.release();
       }
     },
   };

@@ -4,13 +4,15 @@
  * planned from the log and from what stands on the volumes, and a step that somebody else did first is no error.
  */
 import { crashPoint } from '../crash-points.js';
+import type { OpenTransaction } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { sweepLockFiles } from '../participant/lock-files.js';
 import { messageOf } from '../participant/publish.js';
 import { readDebts } from '../participant/owed.js';
 import { assertStamps } from '../participant/stamps.js';
+import type { KernelLocks } from '../ports/locks.js';
 import { pendingHere } from './publish.js';
-import { findGone, planOwed, planPins, planSweep } from './recover-plan.js';
+import { findGone, isGone, planOwed, planPins, planSweep } from './recover-plan.js';
 import { abandonTransaction, publishStep } from './recover-steps.js';
 import type { Recovery, RecoveryAction, Step } from './recovery.js';
 
@@ -35,13 +37,16 @@ export async function recover(context: Context, dryRun: boolean): Promise<Recove
   };
 
   const state = await context.log.read();
-  await assertStamps(state, context.log.identity);
+  await assertStamps(state, context.log);
   const gone = await findGone(context, state);
   crashPoint('recover.planned');
-  await run(gone.map((transaction) => abandonTransaction(context, transaction)));
+  const isStillGone = (transaction: OpenTransaction) => (locks: KernelLocks) => isGone(context, locks, transaction);
+  await run(gone.map((transaction) => abandonTransaction(context, transaction, isStillGone(transaction))));
   await run(pendingHere(context, state).map((record) => publishStep(context, record)));
   // From here on the plan looks at what stands after the steps above; a dry run imagines them.
-  const aborting = new Set(gone.map((transaction) => String(transaction.begin.transaction)));
+  // What could not be aborted is left alone: its coordinator may still come back and commit it.
+  const kept = new Set(failures.map(({ action }) => action.target));
+  const aborting = new Set(gone.map(({ begin }) => String(begin.transaction)).filter((id) => !kept.has(id)));
   await run(await planOwed(context, await readDebts(context), aborting));
   await run(await planPins(context, await context.log.read()));
   await run(await planSweep(context, aborting));

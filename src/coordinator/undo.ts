@@ -1,4 +1,5 @@
 /** What follows when a transaction gives up: abort in the log, writable live trees, no staged leftovers. */
+import { lookup } from '../machine/record.js';
 import { SnapcommitError } from '../errors.js';
 import type { Context } from '../participant/context.js';
 import { discardNames } from '../participant/discard.js';
@@ -38,7 +39,7 @@ export async function discardRounds(
 ): Promise<void> {
   await withFence(context, volumeLock(member.place.name), async () => {
     const state = await context.log.read();
-    if (!roundVoid && state.open[begun.begin.transaction] !== undefined) return;
+    if (!roundVoid && lookup(state.open, begun.begin.transaction) !== undefined) return;
     const listed = await member.driver.list(member.place);
     const names = listed
       .map((entry) => entry.name)

@@ -1,4 +1,5 @@
 /** `volume add`: everything that must hold before a source becomes a volume, then the publish directory, stamp and entry. */
+import { lookup } from '../machine/record.js';
 import { realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { append } from '../coordinator/decide.js';
@@ -13,7 +14,7 @@ export async function addVolume(context: Context, request: AddVolumeRequest): Pr
   const { name } = request;
   if (!isName(name)) throw new SnapcommitError('NAME_INVALID', nameProblem('volume', name), { name });
   const state = await context.log.read();
-  if (state.volumes[name] !== undefined) {
+  if (lookup(state.volumes, name) !== undefined) {
     throw new SnapcommitError(
       'EXISTS',
       `there already is a volume ${name}; \`snapcommit volume show ${name}\` shows it.`,

@@ -32,7 +32,7 @@ export async function openNode(options: NodeOptions): Promise<SnapcommitNode> {
 async function openContext(options: NodeOptions): Promise<Context> {
   const { stateDirectory } = options;
   await assertOurs(stateDirectory);
-  const { openEmbeddedLog } = await import('../log/embedded.js');
+  const { openEmbeddedLog } = await import('./embedded-log.js');
   const log = await openEmbeddedLog(logDirectory(stateDirectory), { clock: systemClock });
   const runner = once(async () => (await import('../adapters/command-runner/index.js')).createCommandRunner());
   return {
@@ -91,7 +91,7 @@ export async function initNode(options: {
   const { stateDirectory, node } = options;
   if (!isName(node)) throw new SnapcommitError('NAME_INVALID', nameProblem('node', node), { node });
   await makeStateDirectory(stateDirectory);
-  const { initEmbeddedLog } = await import('../log/embedded.js');
+  const { initEmbeddedLog } = await import('./embedded-log.js');
   const cluster = randomUUID();
   await initEmbeddedLog(logDirectory(stateDirectory), { cluster, node, incarnation: 1 });
   return { cluster, node, stateDirectory };

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SnapcommitError } from '../errors.js';
 import type { ProcessIdentity } from '../machine/entry.js';
+import type { Context } from '../participant/context.js';
+import { courtesyLock, withFence } from '../participant/fence.js';
 import { isAlive } from '../participant/process-identity.js';
 
 interface Owner {
@@ -19,13 +21,12 @@ const POLL_MS = 50;
 
 /** Runs `action` under the courtesy lock of `group`; BUSY when somebody has it, unless `wait`. */
 export async function withCourtesy<T>(
-  stateDirectory: string,
+  context: Context,
   group: string,
-  self: ProcessIdentity,
   wait: { readonly signal: AbortSignal } | null,
   action: () => Promise<T>,
 ): Promise<T> {
-  const release = await take(stateDirectory, group, self, wait);
+  const release = await take(context, group, wait);
   try {
     return await action();
   } finally {
@@ -33,34 +34,43 @@ export async function withCourtesy<T>(
   }
 }
 
-async function take(
-  stateDirectory: string,
-  group: string,
-  self: ProcessIdentity,
-  wait: { readonly signal: AbortSignal } | null,
-): Promise<() => Promise<void>> {
-  const { default: lockfile } = await import('proper-lockfile');
-  const directory = join(stateDirectory, 'courtesy');
+type Release = () => Promise<void>;
+
+async function take(context: Context, group: string, wait: { readonly signal: AbortSignal } | null): Promise<Release> {
+  const directory = join(context.stateDirectory, 'courtesy');
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const file = join(directory, group);
   for (;;) {
+    // Looking, breaking and taking are one step: of two who find a dead owner, one would break the other's fresh lock.
+    const found = await withFence(context, courtesyLock(group), async () => tryTake(file, context.self));
+    if (typeof found === 'function') return found;
+    if (wait === null) throw busy(group, found.owner);
+    wait.signal.throwIfAborted();
+    await delay(POLL_MS);
+  }
+}
+
+/** The lock's release, or who has it. */
+async function tryTake(file: string, self: ProcessIdentity): Promise<Release | { readonly owner: Owner | null }> {
+  const { default: lockfile } = await import('proper-lockfile');
+  for (;;) {
     try {
       const release = await lockfile.lock(file, { realpath: false, onCompromised: () => undefined });
-      await writeFile(file, JSON.stringify({ identity: self, since: new Date().toISOString() } satisfies Owner), {
-        mode: 0o600,
-      });
-      return async () => release().catch(() => undefined);
+      const free = async (): Promise<void> => release().catch(() => undefined);
+      try {
+        const owner: Owner = { identity: self, since: new Date().toISOString() };
+        await writeFile(file, JSON.stringify(owner), { mode: 0o600 });
+      } catch (error) {
+        await free();
+        throw error;
+      }
+      return free;
     } catch (error) {
       if (!isLocked(error)) throw error;
     }
     const owner = await readOwner(file);
-    if (owner !== null && !isAlive(owner.identity)) {
-      await rm(`${file}.lock`, { recursive: true, force: true });
-      continue;
-    }
-    if (wait === null) throw busy(group, owner);
-    wait.signal.throwIfAborted();
-    await delay(POLL_MS);
+    if (owner === null || isAlive(owner.identity)) return { owner };
+    await rm(`${file}.lock`, { recursive: true, force: true });
   }
 }
 
@@ -68,7 +78,7 @@ async function readOwner(file: string): Promise<Owner | null> {
   try {
     return JSON.parse(await readFile(file, 'utf8')) as Owner;
   } catch {
-    // Not written yet, or half written: somebody has just taken it.
+    // Whoever took it ended before writing it; proper-lockfile frees it when nobody has touched it for a while.
     return null;
   }
 }

@@ -190,7 +190,7 @@ async function checkFreezes(stateDirectory: string): Promise<CheckReport> {
 
 async function openLog(stateDirectory: string) {
   const { systemClock } = await import('../adapters/clock-system.js');
-  const { openEmbeddedLog } = await import('../log/embedded.js');
+  const { openEmbeddedLog } = await import('./embedded-log.js');
   const { logDirectory } = await import('./state-directory.js');
   try {
     return await openEmbeddedLog(logDirectory(stateDirectory), { clock: systemClock });

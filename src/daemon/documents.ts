@@ -1,4 +1,5 @@
 /** From the log's records to the documents of reports.ts. */
+import { lookup } from '../machine/record.js';
 import { publishedPath } from '../coordinator/open.js';
 import { generationState, groupsWithVolume, heldTags, isIncomplete, openTransactionOf } from '../machine/queries.js';
 import type {
@@ -64,7 +65,7 @@ async function replacedPath(
   record: GenerationRecord,
   volume: string,
 ): Promise<string | null> {
-  const found = state.volumes[volume];
+  const found = lookup(state.volumes, volume);
   if (found?.record.node !== context.self.node) return null;
   const driver = await context.driver(found.record.driver);
   return driver.path(found.record, replacedName(record.group, record.generation));

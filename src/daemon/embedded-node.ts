@@ -1,4 +1,5 @@
 /** One node with its embedded log: every command's use of coordinator, participant and log. One short method each. */
+import { lookup } from '../machine/record.js';
 import { planTransaction, requireGroup } from '../coordinator/begin.js';
 import { capture, requireRecord, type Committed } from '../coordinator/commit.js';
 import { append } from '../coordinator/decide.js';
@@ -13,7 +14,7 @@ import type { CommitRequest, RestoreRequest, TransactRequest } from '../coordina
 import { restore } from '../coordinator/restore.js';
 import { transact } from '../coordinator/transact.js';
 import { SnapcommitError } from '../errors.js';
-import type { GroupRecord } from '../machine/entry.js';
+import type { GroupRecord, Operation } from '../machine/entry.js';
 import { liveGenerations } from '../machine/queries.js';
 import type { State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
@@ -35,10 +36,16 @@ export class EmbeddedNode implements SnapcommitNode {
     this.#context = context;
   }
 
-  async #read(): Promise<State> {
+  async #read(leaving: string | null = null): Promise<State> {
     const state = await this.#context.log.read();
-    await assertStamps(state, this.#context.log.identity);
+    await assertStamps(state, this.#context.log, leaving);
     return state;
+  }
+
+  /** Appends what no transaction does. Not to a log that is an older copy (D9), nor, but for `leaving`, beside another's. */
+  async #change(operation: Operation, leaving: string | null = null): Promise<void> {
+    await this.#read(leaving);
+    await append(this.#context, operation);
   }
 
   async addVolume(request: AddVolumeRequest): Promise<reports.VolumeReport> {
@@ -50,13 +57,13 @@ export class EmbeddedNode implements SnapcommitNode {
     const state = await this.#read();
     return Object.keys(state.volumes)
       .sort()
-      .flatMap((name) => state.volumes[name] ?? [])
+      .flatMap((name) => lookup(state.volumes, name) ?? [])
       .map((volume) => volumeReport(state, volume));
   }
 
   async volume(name: string): Promise<reports.VolumeReport> {
     const state = await this.#read();
-    const found = state.volumes[name];
+    const found = lookup(state.volumes, name);
     if (found !== undefined) return volumeReport(state, found);
     throw new SnapcommitError(
       'VOLUME_NOT_FOUND',
@@ -66,15 +73,15 @@ export class EmbeddedNode implements SnapcommitNode {
   }
 
   async removeVolume(name: string): Promise<void> {
-    await append(this.#context, { type: 'removeVolume', volume: name });
+    await this.#change({ type: 'removeVolume', volume: name }, name);
   }
 
   async forfeitVolume(name: string): Promise<void> {
-    await append(this.#context, { type: 'forfeitVolume', volume: name });
+    await this.#change({ type: 'forfeitVolume', volume: name }, name);
   }
 
   async createGroup(group: GroupRecord): Promise<reports.GroupReport> {
-    await append(this.#context, { type: 'createGroup', group: await normaliseGroup(this.#context, group) });
+    await this.#change({ type: 'createGroup', group: await normaliseGroup(this.#context, group) });
     return this.group(group.name);
   }
 
@@ -89,7 +96,7 @@ export class EmbeddedNode implements SnapcommitNode {
     const state = await this.#read();
     return Object.keys(state.groups)
       .sort()
-      .flatMap((name) => state.groups[name] ?? [])
+      .flatMap((name) => lookup(state.groups, name) ?? [])
       .map((group) => groupReport(state, group));
   }
 
@@ -100,7 +107,7 @@ export class EmbeddedNode implements SnapcommitNode {
 
   async removeGroup(name: string, withGenerations: boolean): Promise<void> {
     const generations = withGenerations ? liveGenerations(requireGroup(await this.#read(), name)) : [];
-    await append(this.#context, { type: 'removeGroup', group: name, generations });
+    await this.#change({ type: 'removeGroup', group: name, generations });
     await freeRetired(this.#context, name, new Set(generations));
   }
 
@@ -124,7 +131,7 @@ export class EmbeddedNode implements SnapcommitNode {
     const context = this.#context;
     requireGroup(await context.log.read(), request.group);
     const waiting = wait ? { signal: request.signal } : null;
-    const { record } = await withCourtesy(context.stateDirectory, request.group, context.self, waiting, run);
+    const { record } = await withCourtesy(context, request.group, waiting, run);
     return generationReport(context, await context.log.read(), record);
   }
 
@@ -171,7 +178,7 @@ export class EmbeddedNode implements SnapcommitNode {
     const after = await open(this.#context, { group, generation: to, hold: null });
     const volumes: Record<string, { added: string[]; changed: string[]; removed: string[] }> = {};
     for (const [name, { path }] of Object.entries(before.volumes)) {
-      const other = after.volumes[name]?.path ?? null;
+      const other = lookup(after.volumes, name)?.path ?? null;
       if (path === null || other === null) continue;
       const found = { added: [] as string[], changed: [] as string[], removed: [] as string[] };
       for await (const entry of diffTrees(path, other)) found[entry.kind].push(entry.path);
@@ -218,7 +225,7 @@ export class EmbeddedNode implements SnapcommitNode {
   }
 
   async abortTransaction(id: string): Promise<reports.TransactionReport> {
-    const open = (await this.#read()).open[id];
+    const open = lookup((await this.#read()).open, id);
     if (open === undefined) {
       const { state } = await this.transaction(id);
       throw new SnapcommitError('EXISTS', `transaction ${id} is ${state} already; there is nothing to abort.`, {
@@ -232,11 +239,11 @@ export class EmbeddedNode implements SnapcommitNode {
   }
 
   async addHold({ group, generation }: GenerationName, tag: string): Promise<void> {
-    await append(this.#context, { type: 'addHold', group, generation, tag });
+    await this.#change({ type: 'addHold', group, generation, tag });
   }
 
   async releaseHold({ group, generation }: GenerationName, tag: string): Promise<void> {
-    await append(this.#context, { type: 'releaseHold', group, generation, tag });
+    await this.#change({ type: 'releaseHold', group, generation, tag });
   }
 
   async holds(

@@ -8,9 +8,7 @@ import type { OpenRequest } from '../coordinator/open.js';
 import type { PruneRequest, Pruned } from '../coordinator/prune.js';
 import type { Recovery } from '../coordinator/recovery.js';
 import type { DriverName, GroupRecord } from '../machine/entry.js';
-import type { Thawed } from '../ports/writers.js';
 import type {
-  CheckReport,
   DiffReport,
   DryRunReport,
   GenerationReport,
@@ -84,7 +82,3 @@ export interface SnapcommitNode {
   exportLog(): Promise<unknown>;
   close(): void;
 }
-
-/** What works without a log: called as functions because there may be none to open. */
-export type Doctor = (stateDirectory: string) => Promise<readonly CheckReport[]>;
-export type ThawAll = (stateDirectory: string) => Promise<readonly Thawed[]>;

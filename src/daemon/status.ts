@@ -1,4 +1,5 @@
 /** `status`: where every group stands. Cheap: it loads no driver, and the freezer only when something may be frozen. */
+import { lookup } from '../machine/record.js';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newestComplete, openTransactionOf } from '../machine/queries.js';
@@ -11,7 +12,7 @@ export async function statusReport(context: Context, state: State): Promise<Stat
   const { engine, lastSlot, checkpointSlot } = await context.log.status();
   const names = Object.keys(state.groups).sort();
   const groups = await Promise.all(
-    names.flatMap((name) => state.groups[name] ?? []).map(async (group) => groupStatus(context, state, group)),
+    names.flatMap((name) => lookup(state.groups, name) ?? []).map(async (group) => groupStatus(context, state, group)),
   );
   const { node, cluster } = context.log.identity;
   return { node, cluster, engine, log: { lastSlot, checkpointSlot }, groups, frozen: await frozenCgroups(context) };

@@ -1,16 +1,11 @@
-/**
- * The embedded form: one replica, in a directory, inside whatever process opens it. This file joins the host to the
- * SQLite store, and loads that only when a log is really made or opened.
- */
-import { join } from 'node:path';
+/** The embedded form: one replica over a store, inside whatever process opens it. */
 import { SnapcommitError } from '../errors.js';
 import { nodeId } from '../paxos/ballot.js';
+import type { Configuration } from '../paxos/configuration.js';
 import type { Clock } from '../ports/clock.js';
 import type { LogStore, StoreIdentity } from '../ports/log-store.js';
-import type { LogIdentity, ReplicatedLog } from '../ports/log.js';
+import type { ReplicatedLog } from '../ports/log.js';
 import { EmbeddedLog } from './host.js';
-
-export const LOG_FILE = 'log.sqlite';
 
 export interface EmbeddedDependencies {
   readonly clock: Clock;
@@ -18,24 +13,15 @@ export interface EmbeddedDependencies {
   readonly expected?: { readonly cluster?: string; readonly node?: string };
 }
 
-/** Makes a new log, durably. @throws EXISTS when there is one; STORE_FULL, STORE_READ_ONLY, DENIED with nothing made. */
-export async function initEmbeddedLog(directory: string, identity: LogIdentity): Promise<void> {
-  const { createStore } = await import('../adapters/store-sqlite/index.js');
-  const configuration = { id: 1, voters: [nodeId(identity.node)] };
-  createStore(join(directory, LOG_FILE), { ...identity, configuration });
+/** The configuration of a log with one voter. */
+export function soleVoter(node: string): Configuration {
+  return { id: 1, voters: [nodeId(node)] };
 }
 
 /**
- * Opens the log that `init` made: its checkpoint and the few rows after it.
- * @throws STATE_NOT_FOUND, LOG_CORRUPT, LOG_FOREIGN, LOG_FORMAT_NEWER, STORE_READ_ONLY, STORE_FULL, DENIED, BUSY, and
- * UNAVAILABLE when more than this node votes: then only the daemon may open it (T2).
+ * The log over a store that is open; closes it when it is not ours to serve.
+ * @throws LOG_FOREIGN, LOG_CORRUPT, and UNAVAILABLE when more than this node votes: then only the daemon may open it (T2).
  */
-export async function openEmbeddedLog(directory: string, dependencies: EmbeddedDependencies): Promise<ReplicatedLog> {
-  const { openStore } = await import('../adapters/store-sqlite/index.js');
-  return openLogOn(openStore(join(directory, LOG_FILE)), dependencies);
-}
-
-/** The same over a store that is open; closes it when it is not ours to serve. */
 export function openLogOn(store: LogStore, dependencies: EmbeddedDependencies): ReplicatedLog {
   try {
     store.snapshot(({ identity }) => {

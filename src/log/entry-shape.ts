@@ -66,7 +66,7 @@ const operation = variants<Operation>({
   forfeitVolume: object({ type: literal('forfeitVolume'), volume: text }),
   createGroup: object({ type: literal('createGroup'), group }),
   updateGroup: object({ type: literal('updateGroup'), group }),
-  removeGroup: object({ type: literal('removeGroup'), group: text }),
+  removeGroup: object({ type: literal('removeGroup'), group: text, generations: list(natural) }),
   begin: object({
     type: literal('begin'),
     transaction: transactionId,

@@ -141,10 +141,10 @@ export interface RemoveGroup {
   readonly type: 'removeGroup';
   readonly group: string;
   /**
-   * The live generations that go with the group, ascending: exactly all of them, or the entry is refused. Left out:
+   * The live generations that go with the group, ascending: exactly all of them, or the entry is refused; empty:
    * none. This is the only way that a group's current generation ends, so it is always said explicitly.
    */
-  readonly generations?: readonly number[];
+  readonly generations: readonly number[];
 }
 export interface TakeOver {
   readonly type: 'takeOver';

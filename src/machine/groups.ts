@@ -32,7 +32,7 @@ export function updateGroup(state: State, { group }: UpdateGroup): Step {
   return done({ ...state, groups: withKey(state.groups, group.name, { ...found, record: normalised(group) }) });
 }
 
-export function removeGroup(state: State, { group, generations = [] }: RemoveGroup): Step {
+export function removeGroup(state: State, { group, generations }: RemoveGroup): Step {
   const found = lookup(state.groups, group);
   if (found === undefined) return refused(state, groupNotFound(group));
   const problem = inTransaction(state, group) ?? inUse(state, group) ?? liveLeft(found, generations);

@@ -83,11 +83,6 @@ export function heldTags(state: State, group: string, generation: number): reado
   return lookup(state.holds, generationKey(group, generation)) ?? [];
 }
 
-/** Pins of one generation, by pin id. */
-export function pinsOf(state: State, group: string, generation: number): readonly NamedPin[] {
-  return allPins(state).filter((pin) => pin.group === group && pin.generation === generation);
-}
-
 /** By pin id. */
 export function allPins(state: State): readonly NamedPin[] {
   return Object.entries(state.pins)

@@ -10,6 +10,8 @@ export const volumeLock = (volume: string): string => `volume-${volume}`;
 /** Held shared by `exec`, exclusively by whoever exchanges the live tree (T9). */
 export const swapLock = (volume: string): string => `swap-${volume}`;
 export const viewLock = (group: string): string => `view-${group}`;
+/** Held for the moment in which the courtesy lock of a group is looked at and taken. */
+export const courtesyLock = (group: string): string => `courtesy-${group}`;
 /** Held by a transaction's coordinator for as long as it lives. */
 export const transactionLock = (transaction: string): string => `transaction-${transaction}`;
 /** Held, through inherited descriptors, by every process of a pinned command. */

@@ -3,6 +3,7 @@
  * apart from its callers: it judges names against the state. Only what is provably ours and dead is ever deleted
  * (T11); a zombie that a late kernel call left behind (G11) is found here by its name.
  */
+import { lookup } from '../machine/record.js';
 import type { State } from '../machine/state.js';
 import { generationKey } from '../machine/keys.js';
 import { isLive } from '../machine/queries.js';
@@ -53,7 +54,7 @@ function judgeStaged(
   if (staged.epoch.incarnation !== identity.incarnation || staged.epoch.slot > state.applied) {
     return { kind: 'foreign', reason: 'it comes from a part of the log that we do not have' };
   }
-  if (state.open[staged.transaction] !== undefined && !aborting.has(staged.transaction)) return KEEP;
+  if (lookup(state.open, staged.transaction) !== undefined && !aborting.has(staged.transaction)) return KEEP;
   if (isAwaitingPublish(name, state)) return KEEP;
   return { kind: 'dead', reason: `transaction ${staged.transaction} is over and did not publish it` };
 }
@@ -72,8 +73,8 @@ function judgePublished(
   const { group, generation } = published;
   if (!stamped) return { kind: 'foreign', reason: 'the directory carries no stamp of this log' };
   if (isLive(state, group, generation)) return KEEP;
-  if (state.pending[generationKey(group, generation)] !== undefined) return KEEP;
-  const newest = state.groups[group]?.newest ?? state.retiredNewest[group] ?? 0;
+  if (lookup(state.pending, generationKey(group, generation)) !== undefined) return KEEP;
+  const newest = lookup(state.groups, group)?.newest ?? lookup(state.retiredNewest, group) ?? 0;
   if (generation > newest) return { kind: 'foreign', reason: 'this log never committed such a generation' };
   return { kind: 'dead', reason: `generation ${generationKey(group, generation)} is retired` };
 }

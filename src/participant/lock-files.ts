@@ -1,4 +1,5 @@
 /** Housekeeping: lock files of transactions and pins that are over. The files mean nothing; they would only pile up. */
+import { lookup } from '../machine/record.js';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { State } from '../machine/state.js';
@@ -18,6 +19,6 @@ export async function sweepLockFiles(context: Context): Promise<void> {
 
 function isOver(lock: string, state: State): boolean {
   const [kind = '', id = ''] = lock.split(/-(.*)/s);
-  if (transactionLock(id) === lock) return state.open[id] === undefined;
-  return kind === 'pin' && pinLock(id) === lock && state.pins[id] === undefined;
+  if (transactionLock(id) === lock) return lookup(state.open, id) === undefined;
+  return kind === 'pin' && pinLock(id) === lock && lookup(state.pins, id) === undefined;
 }

@@ -2,6 +2,7 @@
  * Publishing a committed generation on this node. Idempotent, and authorised by the chosen slot alone: each volume is
  * acted on under its lock, after a read of the log that follows taking the lock. Any process may do it.
  */
+import { lookup } from '../machine/record.js';
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crashPoint } from '../crash-points.js';
@@ -9,6 +10,7 @@ import { SnapcommitError } from '../errors.js';
 import type { ManifestVolume, VolumeRecord } from '../machine/entry.js';
 import { generationKey } from '../machine/keys.js';
 import type { GenerationRecord, State } from '../machine/state.js';
+import type { HeldLock } from '../ports/locks.js';
 import type { VolumeDriver } from '../ports/volume-driver.js';
 import type { Context } from './context.js';
 import { swapLock, viewLock, volumeLock, withFence } from './fence.js';
@@ -19,12 +21,12 @@ import { replaceLink, turnView, viewDirectory } from './views.js';
 /** The volumes of a generation that are this node's and not forfeited. */
 export function localVolumes(context: Context, state: State, record: GenerationRecord): readonly ManifestVolume[] {
   return record.manifest.volumes.filter(
-    (volume) => volume.node === context.self.node && state.volumes[volume.volume]?.forfeited === false,
+    (volume) => volume.node === context.self.node && lookup(state.volumes, volume.volume)?.forfeited === false,
   );
 }
 
 function isPendingHere(context: Context, state: State, record: GenerationRecord): boolean {
-  const pending = state.pending[generationKey(record.group, record.generation)];
+  const pending = lookup(state.pending, generationKey(record.group, record.generation));
   return pending?.nodes.includes(context.self.node) === true;
 }
 
@@ -72,26 +74,44 @@ async function publishVolume(
   volume: ManifestVolume,
   swapLocksHeld: boolean,
 ): Promise<void> {
-  await withFence(context, volumeLock(volume.volume), async () => {
-    const state = await context.log.read();
-    if (!isPendingHere(context, state, record)) return;
-    crashPoint('publish.fence-checked');
-    const place = placeOf(state, volume.volume);
-    const driver = await context.driver(volume.driver);
-    if (volume.swap !== null) await swapLive(context, driver, place, record, volume, swapLocksHeld);
-    await publishSnapshot(driver, place, record, volume);
-    await writeManifest(place, record, context.log.identity.cluster);
-    await replaceLink(
-      place.publishDirectory,
-      currentName(record.group),
-      join(viewDirectory(context.stateDirectory, record.group), 'current', volume.volume),
-    );
-    const { cluster, incarnation } = context.log.identity;
-    await raiseStamp(place.publishDirectory, { cluster, incarnation, slot: record.slot });
-    crashPoint('publish.before-sync');
-    await driver.sync(place);
-    crashPoint('publish.after-sync');
-  });
+  // Always before the volume's lock, as whoever swaps holds them: in the other order two publishers wait for each other.
+  const swapHeld = swapLocksHeld ? null : await lockSwap(context, record, volume);
+  try {
+    await withFence(context, volumeLock(volume.volume), async () => {
+      const state = await context.log.read();
+      if (!isPendingHere(context, state, record)) return;
+      crashPoint('publish.fence-checked');
+      const place = placeOf(state, volume.volume);
+      const driver = await context.driver(volume.driver);
+      if (volume.swap !== null) await swapLive(driver, place, record, volume.swap);
+      await publishSnapshot(driver, place, record, volume);
+      await writeManifest(place, record, context.log.identity.cluster);
+      await replaceLink(
+        place.publishDirectory,
+        currentName(record.group),
+        join(viewDirectory(context.stateDirectory, record.group), 'current', volume.volume),
+      );
+      const { cluster, incarnation } = context.log.identity;
+      await raiseStamp(place.publishDirectory, { cluster, incarnation, slot: record.slot });
+      crashPoint('publish.before-sync');
+      await driver.sync(place);
+      crashPoint('publish.after-sync');
+    });
+  } finally {
+    swapHeld?.release();
+  }
+}
+
+/** The lock that an exchange needs; null where none is left to do. */
+async function lockSwap(context: Context, record: GenerationRecord, volume: ManifestVolume): Promise<HeldLock | null> {
+  if (volume.swap === null) return null;
+  const state = await context.log.read();
+  if (!isPendingHere(context, state, record)) return null;
+  const driver = await context.driver(volume.driver);
+  const replaced = replacedName(record.group, record.generation);
+  if ((await driver.lookup(placeOf(state, volume.volume), replaced)) !== null) return null;
+  const locks = await context.locks();
+  return locks.acquire(swapLock(volume.volume), 'exclusive', context.settings.takeOverGraceMs);
 }
 
 /** Renames the staged snapshot to its published name, after checking that it is the one that the manifest names. */
@@ -114,27 +134,16 @@ async function publishSnapshot(
 
 /** Exchanges the live tree with the clone and gives the replaced tree its name. Never under an `exec` (T9). */
 async function swapLive(
-  context: Context,
   driver: VolumeDriver,
   place: VolumeRecord,
   record: GenerationRecord,
-  volume: ManifestVolume,
-  swapLocksHeld: boolean,
+  swap: NonNullable<ManifestVolume['swap']>,
 ): Promise<void> {
-  const { swap } = volume;
-  if (swap === null) return;
   const replaced = replacedName(record.group, record.generation);
   if ((await driver.lookup(place, replaced)) !== null) return;
-  const held = swapLocksHeld
-    ? null
-    : await (await context.locks()).acquire(swapLock(volume.volume), 'exclusive', context.settings.takeOverGraceMs);
-  try {
-    await driver.exchange(place, swap.cloneName, swap);
-    crashPoint('publish.before-replaced');
-    await driver.rename(place, swap.cloneName, replaced);
-  } finally {
-    held?.release();
-  }
+  await driver.exchange(place, swap.cloneName, swap);
+  crashPoint('publish.before-replaced');
+  await driver.rename(place, swap.cloneName, replaced);
 }
 
 /** The manifest beside its snapshot, so that a lost log can be rebuilt. Its name is durable with the next sync. */
@@ -151,7 +160,7 @@ async function writeManifest(place: VolumeRecord, record: GenerationRecord, clus
 }
 
 export function placeOf(state: State, volume: string): VolumeRecord {
-  const found = state.volumes[volume];
+  const found = lookup(state.volumes, volume);
   if (found === undefined) {
     throw new SnapcommitError(
       'VOLUME_NOT_FOUND',

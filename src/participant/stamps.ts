@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { SnapcommitError } from '../errors.js';
 import type { Slot, VolumeRecord } from '../machine/entry.js';
 import type { State } from '../machine/state.js';
-import type { LogIdentity } from '../ports/log.js';
+import type { LogIdentity, ReplicatedLog } from '../ports/log.js';
 import { STAMP_NAME } from './names.js';
 
 export interface Stamp {
@@ -55,19 +55,31 @@ export function judgeStamp(stamp: Stamp | null, identity: LogIdentity, applied: 
 
 /**
  * Throws LOG_BEHIND_STAMP or LOG_FOREIGN when a volume of this node has been acted on by a newer state of this log, or
- * by another log. A volume that is gone is left to whoever needs it.
+ * by another log. A volume that is gone is left to whoever needs it, and one that is `leaving` this log may be
+ * another's. Ask before every change of the log: a rolled-back log that went on would outgrow the stamps unnoticed (D9).
  */
-export async function assertStamps(state: State, identity: LogIdentity): Promise<void> {
+export async function assertStamps(state: State, log: ReplicatedLog, leaving: string | null = null): Promise<void> {
   const records = Object.values(state.volumes)
     .map((volume) => volume.record)
-    .filter((record) => record.node === identity.node);
-  await Promise.all(records.map(async (record) => assertStamp(record, state.applied, identity)));
+    .filter((record) => record.node === log.identity.node);
+  await Promise.all(
+    records.map(async (record) => {
+      await assertStamp(record, state.applied, log).catch((error: unknown) => {
+        const isForeign = error instanceof SnapcommitError && error.code === 'LOG_FOREIGN';
+        if (!isForeign || record.name !== leaving) throw error;
+      });
+    }),
+  );
 }
 
-async function assertStamp(record: VolumeRecord, applied: Slot, identity: LogIdentity): Promise<void> {
+async function assertStamp(record: VolumeRecord, readAt: Slot, log: ReplicatedLog): Promise<void> {
+  const { identity } = log;
   const stamp = await readStamp(record.publishDirectory).catch(() => null);
+  if (stamp === null) return;
+  // Somebody may have begun, and stamped, since the state was read: only a log that is read after the stamp can be behind.
+  const applied = judgeStamp(stamp, identity, readAt) === 'ahead' ? (await log.read()).applied : readAt;
   const verdict = judgeStamp(stamp, identity, applied);
-  if (verdict === 'fine' || stamp === null) return;
+  if (verdict === 'fine') return;
   const details = { volume: record.name, stampSlot: stamp.slot, logSlot: applied, cluster: stamp.cluster };
   if (verdict === 'foreign') {
     throw new SnapcommitError(

@@ -150,18 +150,18 @@ void t.test('an ordinary user finds his own processes, mappings too', async (t) 
   const program = readableProgram(t);
   const { tree } = trees(t, 'plain');
   chmodSync(join(tree, '..'), 0o755);
-  const nobody = ['/usr/bin/setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
+  const asNobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];
   const script = `
     const { createTreeUsers } = await import(${JSON.stringify(join(program, 'dist/adapters/tree-users/index.js'))});
     console.log(JSON.stringify(await createTreeUsers().find(${JSON.stringify(tree)}, [])));
   `;
   const holder = join(program, 'build/test/support/hold-tree.js');
-  const child = spawn(nobody[0] ?? '', [...nobody.slice(1), process.execPath, holder, 'mapped', tree], {
+  const child = spawn('/usr/bin/setpriv', [...asNobody, process.execPath, holder, 'mapped', tree], {
     cwd: '/',
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   t.teardown(() => child.kill('SIGKILL'));
   await once(child.stdout, 'data');
-  const [file = '', ...args] = [...nobody, process.execPath, '--input-type=module', '-e', script];
-  t.match(JSON.parse(run(file, ...args)), [{ pid: child.pid, use: 'mapping', path: join(tree, 'file') }]);
+  const found = run('/usr/bin/setpriv', ...asNobody, process.execPath, '--input-type=module', '-e', script);
+  t.match(JSON.parse(found), [{ pid: child.pid, use: 'mapping', path: join(tree, 'file') }]);
 });

@@ -9,7 +9,7 @@ const untilAborted = async ({ signal }: { readonly signal: AbortSignal }): Promi
     signal.addEventListener('abort', () => {
       const reason: unknown = signal.reason;
       if (reason instanceof SnapcommitError) {
-        reject(new SnapcommitError(reason.code, reason.message, { ...reason.details, begun: true }));
+        reject(new SnapcommitError(reason.code, reason.message, { ...reason.details, begun: true, transaction: 't1' }));
       } else reject(new Error('the reason is no SnapcommitError'));
     });
   });
@@ -36,6 +36,7 @@ for (const [signal, status] of [
       });
       t.equal(ran.status, status, argv.join(' '));
       t.match(JSON.parse(ran.stdout), { error: { code: 'INTERRUPTED', details: { signal, begun: true } } });
+      t.equal(ran.stderr, `snapcommit: stopped by ${signal}. Transaction t1 was aborted; nothing was published.\n`);
     }
   });
 

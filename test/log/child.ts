@@ -7,7 +7,7 @@
  */
 import { writeSync } from 'node:fs';
 import { SnapcommitError } from '#src/errors.js';
-import { initEmbeddedLog, openEmbeddedLog } from '#src/log/embedded.js';
+import { initEmbeddedLog, openEmbeddedLog } from '#src/daemon/embedded-log.js';
 import { clock, commitGeneration, identity, refusedOperation, volumeNamed } from './support.js';
 
 const [verb = '', directory = '', prefix = '', count = '0', end = 'close'] = process.argv.slice(2);

@@ -89,13 +89,13 @@ t.test('a state and a generation come back as they were', async (t) => {
 });
 
 t.test('bytes that are something else are refused by name', async (t) => {
-  const entry: Entry = { at: 1, request: null, operation: { type: 'removeGroup', group: 'app' } };
+  const entry: Entry = { at: 1, request: null, operation: { type: 'removeGroup', group: 'app', generations: [] } };
   const broken: readonly [RegExp, unknown][] = [
     [/entry\.at/, { ...entry, at: 1.5 }],
     [/entry\.at/, { ...entry, at: -1 }],
     [/entry\.extra/, { ...entry, extra: 1 }],
     [/entry\.operation\.type/, { ...entry, operation: { type: 'unheardOf' } }],
-    [/entry\.operation\.group/, { ...entry, operation: { type: 'removeGroup' } }],
+    [/entry\.operation\.group/, { ...entry, operation: { type: 'removeGroup', generations: [] } }],
     [/entry\.request/, { ...entry, request: 'r' }],
   ];
   for (const [wanted, value] of broken) {

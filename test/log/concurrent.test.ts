@@ -1,6 +1,6 @@
 /** Several processes at one store. */
 import t from 'tap';
-import { initEmbeddedLog, openEmbeddedLog } from '#src/log/embedded.js';
+import { initEmbeddedLog, openEmbeddedLog } from '#src/daemon/embedded-log.js';
 import { stateHash } from '#src/log/codec.js';
 import { childCommand, clock, freshDirectory, freshLog, identity, run, volumeNamed, withLog } from './support.js';
 
@@ -54,6 +54,6 @@ t.test('two that take turns follow each other across checkpoints', async (t) => 
 t.test('of two inits at once one makes the log', async (t) => {
   const directory = freshDirectory(t);
   const ended = await Promise.all([1, 2, 3].map(() => run(t, childCommand('init', directory))));
-  t.same(ended.map(({ status }) => status).sort(), [0, 1, 1]);
+  t.equal(ended.filter(({ status }) => status === 0).length, 1);
   t.equal((await run(t, childCommand('read', directory))).stdout, '0 0\n');
 });

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import t, { type Test } from 'tap';
-import { initEmbeddedLog } from '#src/log/embedded.js';
+import { initEmbeddedLog } from '#src/daemon/embedded-log.js';
 import { childCommand, freshDirectory, identity, run, withLog } from './support.js';
 
 async function initialised(t: Test): Promise<string> {

@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, openSync, rmSync, truncateSync, writeFileSync, wr
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { SnapcommitError } from '#src/errors.js';
-import { initEmbeddedLog, openEmbeddedLog } from '#src/log/embedded.js';
+import { initEmbeddedLog, openEmbeddedLog } from '#src/daemon/embedded-log.js';
 import { childCommand, clock, freshDirectory, hasTool, identity, run, volumeNamed, withLog } from './support.js';
 
 /** Whether this process may mount. Under CI it has to. */

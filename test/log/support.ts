@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
-import { initEmbeddedLog, openEmbeddedLog } from '#src/log/embedded.js';
+import { initEmbeddedLog, openEmbeddedLog } from '#src/daemon/embedded-log.js';
 import type { Operation, Outcome, TransactionId } from '#src/machine/entry.js';
 import type { LogIdentity, ReplicatedLog } from '#src/ports/log.js';
 
@@ -46,7 +46,7 @@ export function volumeNamed(name: string): Operation {
 }
 
 /** A proposal that the reducers refuse and the log keeps. */
-export const refusedOperation = { type: 'removeGroup', group: 'nothing' } as const satisfies Operation;
+export const refusedOperation = { type: 'removeGroup', group: 'nothing', generations: [] } as const satisfies Operation;
 
 /** Four appends that end in the generation app@1 and its archived record. Answers the commit's outcome. */
 export async function commitGeneration(log: ReplicatedLog): Promise<Outcome> {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { initEmbeddedLog } from '#src/log/embedded.js';
+import { initEmbeddedLog } from '#src/daemon/embedded-log.js';
 import { childCommand, freshDirectory, hasTool, identity, run, withLog } from './support.js';
 
 /** Runs a child under strace; answers its output and the traced calls, one a line, in order. */

@@ -2,7 +2,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { setPriority } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
+import { programFile } from '../../native/program-file.js';
 import type { CgroupTarget } from './cgroup-files.js';
 
 export type GuardAnswer =
@@ -26,7 +26,7 @@ export interface Guard {
 
 type GuardProcess = ChildProcessByStdio<Writable, Readable, null>;
 
-const MAIN = fileURLToPath(new URL('guard-main.js', import.meta.url));
+const MAIN = programFile('adapters/freezer-cgroup/guard-main.js');
 const NODE_OPTIONS = ['--max-old-space-size=16', '--max-semi-space-size=1'];
 
 /** Starts a guard in a session of its own, which holds nothing of ours but two pipes. */

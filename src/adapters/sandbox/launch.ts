@@ -2,14 +2,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { Duplex } from 'node:stream';
-import { fileURLToPath } from 'node:url';
+import { programFile } from '../../native/program-file.js';
 import { SnapcommitError } from '../../errors.js';
 import type { SandboxRequest } from '../../ports/sandbox.js';
 import { mountMode, UNSHARE, unshareArguments } from './mount-mode.js';
 import { codeOf, exitStatus, sendSignal } from './signals.js';
 import { CHANNEL_FD, parseReply, type LaunchReply, type LaunchSpecification } from './specification.js';
 
-const LAUNCHER = fileURLToPath(new URL('./launcher-main.js', import.meta.url));
+const LAUNCHER = programFile('adapters/sandbox/launcher-main.js');
 /** The launcher needs little; the command gets its own environment from the specification. */
 const NODE_OPTIONS = ['--max-old-space-size=32', '--no-warnings'];
 
