@@ -2,10 +2,10 @@
 // that much faster than two hundred modules, and a command should answer at once. dist/ itself stays what the library, the
 // tests and the two small programs that we start (the guard, the launcher) are loaded from. See bin/load.js.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { runBundle } from '../bin/load.js';
 import { root } from './lib/files.mjs';
 
 const outdir = join(root, 'dist', 'bundle');
@@ -53,7 +53,6 @@ await writeCache();
 
 /** Runs the commands that must be quick once, so that what they need is in the cache as compiled code. */
 async function writeCache() {
-  const { runBundle } = createRequire(import.meta.url)(join(root, 'bin', 'load.js'));
   const { exports, script } = runBundle(undefined);
   const directory = mkdtempSync(join(tmpdir(), 'snapcommit-bundle-'));
   try {

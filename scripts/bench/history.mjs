@@ -34,8 +34,8 @@ export async function measureHistory(lab, rounds) {
 
 async function makeHistory(lab, count) {
   const state = join(lab.directory, `history-${String(count)}`);
-  const source = join(lab.directory, `history-source-${String(count)}`);
-  mkdirSync(source);
+  const source = join(lab.directory, `history-sources-${String(count)}`, 'source');
+  mkdirSync(source, { recursive: true });
   snapcommit(state, 'init', '--node', 'bench');
   snapcommit(state, 'volume', 'add', 'v', '--source', source, '--driver', 'directory');
   snapcommit(state, 'group', 'create', 'app', '--volume', 'v');

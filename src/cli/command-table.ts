@@ -49,7 +49,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'make a state directory with a new log',
     operands: [],
     statuses: CHANGE,
-    examples: ['snapcommit init', 'snapcommit init --state-dir ~/.snapcommit --node laptop'],
+    examples: ['snapcommit init', 'snapcommit init --state-dir ~/.local/state/snapcommit --node laptop'],
     load: async () => (await import('./commands/init.js')).init,
   },
   'volume add': {

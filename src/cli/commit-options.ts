@@ -11,6 +11,7 @@ export function defineCommitOptions(command: Command): void {
     .option('--require <GRADE>', 'abort rather than get less: fuzzy, independent, barrier or application')
     .option('--expect-generation <N>', 'only if this is the newest committed generation (0: none yet)')
     .option('--request-id <ID>', 'do it once, however often it is asked for with this id')
+    .option('--dry-run', 'say what would be done, and change nothing')
     .option('--wait', 'wait for another commit of this group instead of refusing');
 }
 

@@ -52,13 +52,14 @@ export async function planTransaction(
   sourceGeneration: number | null = null,
   extraArguments: readonly string[] = [],
 ): Promise<Plan> {
-  const state = await readyState(context, request.group, mode);
+  const state = await readyState(context, request.group);
   const group = requireGroup(state, request.group);
   const members = await planMembers(context, state, group, mode);
   const targets = mode === 'capture' ? await resolveTargets(context, group) : [];
   const require = request.require ?? group.record.require;
   const reachable = await reachableGrade(group, members, targets, mode);
-  if (require !== null && mode === 'capture') assertReachable(group, reachable, require);
+  // A restore earns what its source has earned: restore.ts judges it.
+  if (require !== null && mode !== 'restore') assertReachable(group, reachable, require, mode);
   const now = context.clock.now();
   const begin: Begin = {
     type: 'begin',
@@ -78,14 +79,13 @@ export async function planTransaction(
 }
 
 /** The state, after checking the volumes' stamps and finishing publishes that wait for this node. */
-async function readyState(context: Context, group: string, mode: TransactionMode): Promise<State> {
+async function readyState(context: Context, group: string): Promise<State> {
   const state = await context.log.read();
   requireGroup(state, group);
   await assertStamps(state, context.log);
   if (Object.keys(state.pending).length === 0) return state;
   await finishPublishes(context, state).catch((error: unknown) => {
-    // A capture may go on beside an unpublished capture; begin itself refuses where a swap is pending (T1).
-    if (mode !== 'capture') throw error;
+    // One may go on beside an unpublished capture; begin itself refuses where a member's swap is pending (T1).
     context.report({ kind: 'warning', message: error instanceof Error ? error.message : String(error) });
   });
   return context.log.read();
@@ -182,17 +182,23 @@ export function isAtLeast(grade: Grade, required: Grade): boolean {
   return GRADES.indexOf(grade) >= GRADES.indexOf(required);
 }
 
-function assertReachable(group: GroupState, reachable: Grade, require: Grade): void {
+function assertReachable(group: GroupState, reachable: Grade, require: Grade, mode: TransactionMode): void {
   if (isAtLeast(reachable, require)) return;
   const name = group.record.name;
   throw new SnapcommitError(
     'GRADE_UNREACHABLE',
-    `group ${name} can reach grade ${reachable} at best, and ${require} is required. ` +
-      (isAtLeast(reachable, 'barrier')
-        ? 'Declare pre-hooks that quiesce the application (`group update --pre-hook`).'
-        : 'Declare its writers (`group update --freeze-cgroup` or `--freeze-unit`); a filesystem that the kernel’s NFS ' +
-          'server exports needs a pre-hook too.'),
+    `group ${name} can reach grade ${reachable} at best, and ${require} is required. ${adviceFor(reachable, mode)}`,
     { group: name, reachable, require },
+  );
+}
+
+function adviceFor(reachable: Grade, mode: TransactionMode): string {
+  if (mode === 'transact') return 'A transact runs no hooks: ask for `--require barrier`.';
+  if (isAtLeast(reachable, 'barrier'))
+    return 'Declare pre-hooks that quiesce the application (`group update --pre-hook`).';
+  return (
+    'Declare its writers (`group update --freeze-cgroup` or `--freeze-unit`); a filesystem that the kernel’s NFS ' +
+    'server exports needs a pre-hook too.'
   );
 }
 

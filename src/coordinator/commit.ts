@@ -9,7 +9,7 @@ import { transactionLock } from '../participant/fence.js';
 import { planTransaction, type Plan } from './begin.js';
 import { cut } from './cut.js';
 import { begin, commit, type Begun } from './decide.js';
-import { publish } from './publish.js';
+import { asPending, pendingHere, publish, publishForAnother } from './publish.js';
 import type { CommitRequest } from './requests.js';
 import { giveUp } from './undo.js';
 
@@ -26,7 +26,7 @@ export async function capture(context: Context, request: CommitRequest): Promise
     const started = await begin(context, plan.begin, plan.request);
     if (started.kind === 'repeated') return repeat(context, request.group, started.generation);
     const generation = await decide(context, plan, started.begun, request.signal);
-    const record = await requireRecord(context, request.group, generation);
+    const record = await committedRecord(context, request.group, generation);
     await publish(context, record, false);
     return { record, repeated: false };
   });
@@ -63,8 +63,19 @@ export async function withCoordinatorLock<T>(context: Context, plan: Plan, actio
   }
 }
 
+/** What a remembered request committed; done only when it is published too, as its first try would have said. */
 export async function repeat(context: Context, group: string, generation: number): Promise<Committed> {
-  return { record: await requireRecord(context, group, generation), repeated: true };
+  const record = await requireRecord(context, group, generation);
+  const pending = pendingHere(context, await context.log.read(), group);
+  if (pending.some((each) => each.generation === generation)) await publishForAnother(context, record);
+  return { record, repeated: true };
+}
+
+/** The record of a commit that was chosen just now: where it cannot be read, the generation is committed all the same. */
+export async function committedRecord(context: Context, group: string, generation: number): Promise<GenerationRecord> {
+  return requireRecord(context, group, generation).catch((error: unknown) => {
+    throw asPending(group, generation, error);
+  });
 }
 
 export async function requireRecord(context: Context, group: string, generation: number): Promise<GenerationRecord> {

@@ -13,9 +13,10 @@ import { payDebt, recordDebt, type Debt } from '../participant/owed.js';
 import { messageOf } from '../participant/publish.js';
 import { raiseStamp } from '../participant/stamps.js';
 import type { HeldLock } from '../ports/locks.js';
-import type { ArmedFreeze, Freeze } from '../ports/writers.js';
+import type { ArmedFreeze } from '../ports/writers.js';
 import { isAtLeast, type Plan, type PlannedMember } from './begin.js';
 import type { Begun } from './decide.js';
+import { closeStages, openStages, takeStages, type OpenStage } from './stage.js';
 import { discardRounds } from './undo.js';
 
 export interface Cut {
@@ -108,10 +109,12 @@ async function runRound(context: Context, plan: Plan, begun: Begun, round: numbe
   // Arming may fail while we wait for something else: the failure is met at `await arming` below.
   arming.catch(() => undefined);
   let toDisarm: Promise<ArmedFreeze | null> | null = arming;
+  let stages: readonly OpenStage[] = [];
   try {
     for (const { place } of plan.members) held.push(await acquireFence(context, volumeLock(place.name)));
     await assertEpoch(context, begun);
     await Promise.all(plan.members.map(async (member) => prepareMember(context, member, begun)));
+    stages = await openStages(plan, stagedNameOf(context, begun, 'staged', round));
     const armed = await arming;
     context.report({ kind: 'phase', phase: 'flush', subject: begun.begin.group });
     await Promise.all(plan.members.map(async ({ driver, place }) => driver.flush(place)));
@@ -119,10 +122,11 @@ async function runRound(context: Context, plan: Plan, begun: Begun, round: numbe
     // From here on the freeze disarms itself: where thawing fails it keeps its intent, for `thaw --all` (G3).
     toDisarm = null;
     const freeze = armed === null ? null : await armed.freeze();
-    return await stageAll(context, plan, begun, round, freeze);
+    return await takeStages(context, plan, stages, freeze);
   } finally {
     // Also what was still being armed when something else failed: neither a guard nor an intent stays behind.
     await (await toDisarm?.catch(() => null))?.disarm();
+    await closeStages(stages);
     for (const lock of held) lock.release();
   }
 }
@@ -160,49 +164,6 @@ export async function prepareMember(context: Context, { driver, place }: Planned
   const { cluster, incarnation } = context.log.identity;
   await raiseStamp(place.publishDirectory, { cluster, incarnation, slot: begun.epoch.slot });
   crashPoint('stamp.after');
-}
-
-/** Stages every volume in parallel; everything thaws before anybody looks at the results. */
-async function stageAll(
-  context: Context,
-  plan: Plan,
-  begun: Begun,
-  round: number,
-  freeze: Freeze | null,
-): Promise<Cut> {
-  crashPoint('stage.before');
-  const started = context.clock.monotonic();
-  const staging = plan.members.map(async (member) => stageMember(context, member, begun, round));
-  const results = await Promise.allSettled(staging);
-  const skewMs = Math.ceil(context.clock.monotonic() - started);
-  crashPoint('stage.after');
-  const released = (await freeze?.release()) ?? { unbroken: true, reason: null, stallMs: 0 };
-  const volumes = results.map((result) => {
-    if (result.status === 'rejected') throw result.reason;
-    return result.value;
-  });
-  if (!released.unbroken) {
-    throw new SnapcommitError(
-      'FREEZE_LAPSED',
-      `the writers did not stand still until every volume was staged: ${released.reason ?? 'unknown'}`,
-    );
-  }
-  const frozen = (freeze?.frozen ?? []).map((cgroup) => `${context.self.node}:${cgroup}`);
-  const stallMs = Math.ceil(released.stallMs);
-  return { consistency: { grade: plan.reachable, stallMs, skewMs, frozen }, volumes };
-}
-
-async function stageMember(
-  context: Context,
-  member: PlannedMember,
-  begun: Begun,
-  round: number,
-): Promise<ManifestVolume> {
-  const { place, driver } = member;
-  const staged = stagedNameOf(context, begun, 'staged', round);
-  const { id } = await driver.stage(place, staged);
-  crashPoint('stage.after-first');
-  return { volume: place.name, node: place.node, driver: place.driver, staged, id, swap: null };
 }
 
 export function stagedNameOf(context: Context, begun: Begun, kind: 'staged' | 'clone', round: number): string {

@@ -4,7 +4,9 @@
  */
 import { crashPoint } from '../crash-points.js';
 import { protectedGenerations } from '../machine/protection.js';
-import { planRetention, type RetentionRules } from '../machine/retention.js';
+import { isIncomplete } from '../machine/queries.js';
+import { planRetention, type RetentionPlan, type RetentionRules } from '../machine/retention.js';
+import type { GenerationRecord, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { discardNames } from '../participant/discard.js';
 import { volumeLock, withFence } from '../participant/fence.js';
@@ -32,7 +34,7 @@ export async function prune(context: Context, request: PruneRequest): Promise<Pr
   requireGroup(state, request.group);
   await assertStamps(state, context.log);
   const generations = await context.log.generations(request.group);
-  const { keep, remove } = planRetention(generations, request.rules, protectedGenerations(state, request.group));
+  const { keep, remove } = planPrune(state, request, generations);
   if (!request.dryRun && remove.length > 0) {
     crashPoint('retire.before');
     await append(context, { type: 'retire', group: request.group, generations: remove });
@@ -40,6 +42,25 @@ export async function prune(context: Context, request: PruneRequest): Promise<Pr
     await freeRetired(context, request.group, new Set(remove));
   }
   return { group: request.group, removed: remove, kept: keep };
+}
+
+/** By the rules over all generations, and over the whole ones alone: an incomplete one never takes a whole one's place. */
+function planPrune(
+  state: State,
+  { group, rules }: PruneRequest,
+  generations: readonly GenerationRecord[],
+): RetentionPlan {
+  const inUse = protectedGenerations(state, group);
+  const all = planRetention(generations, rules, inUse);
+  const whole = generations.filter(({ generation }) => !isIncomplete(state, group, generation));
+  if (whole.length === generations.length) return all;
+  const removed = new Set(all.remove);
+  const spared = planRetention(whole, rules, inUse).keep.filter(({ generation }) => removed.has(generation));
+  const isSpared = new Set(spared.map(({ generation }) => generation));
+  return {
+    keep: [...all.keep, ...spared].sort((a, b) => b.generation - a.generation),
+    remove: all.remove.filter((generation) => !isSpared.has(generation)),
+  };
 }
 
 /** Deletes what stands of retired generations on this node's volumes. What cannot be deleted now recovery sweeps. */

@@ -13,7 +13,9 @@ import { append } from './decide.js';
 
 /** Publishes here and says so in the log. Rejects with PUBLISH_PENDING; the generation is committed all the same. */
 export async function publish(context: Context, record: GenerationRecord, swapLocksHeld: boolean): Promise<void> {
-  await publishLocal(context, record, swapLocksHeld);
+  await publishLocal(context, record, swapLocksHeld).catch((error: unknown) => {
+    throw asPending(record.group, record.generation, error);
+  });
   crashPoint('published.before');
   const { group, generation } = record;
   await append(context, { type: 'published', group, generation, node: context.self.node }).catch((error: unknown) => {
@@ -26,6 +28,18 @@ export async function publish(context: Context, record: GenerationRecord, swapLo
     );
   });
   crashPoint('published.after');
+}
+
+/** Once it is committed, no failure may be told as if nothing had been: the caller would do it again. */
+export function asPending(group: string, generation: number, error: unknown): SnapcommitError {
+  if (error instanceof SnapcommitError && error.code === 'PUBLISH_PENDING') return error;
+  return new SnapcommitError(
+    'PUBLISH_PENDING',
+    `generation ${generationKey(group, generation)} is committed, but publishing it was not finished: ` +
+      `${messageOf(error)}. Mend that and run \`snapcommit recover\`.`,
+    { group, generation },
+    error,
+  );
 }
 
 /** Committed generations that wait for this node, oldest first; of one group where it is given. */

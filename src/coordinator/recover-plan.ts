@@ -6,6 +6,7 @@ import { isLive } from '../machine/queries.js';
 import type { OpenTransaction, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import type { KernelLocks } from '../ports/locks.js';
+import type { Listed } from '../ports/volume-driver.js';
 import { discardNames } from '../participant/discard.js';
 import { areHoldersStopped, pinLock, transactionLock, volumeLock, withFence } from '../participant/fence.js';
 import { parseCgroupName } from '../participant/command-cgroup.js';
@@ -15,6 +16,7 @@ import { messageOf } from '../participant/publish.js';
 import { readStamp } from '../participant/stamps.js';
 import { removeViewGenerations, viewGenerations } from '../participant/views.js';
 import { append } from './decide.js';
+import { pendingHere } from './publish.js';
 import type { Step } from './recovery.js';
 
 const nothing = async (): Promise<void> => Promise.resolve();
@@ -39,7 +41,10 @@ export function isGone(context: Context, locks: KernelLocks, { begin, coordinato
   return context.clock.now() > begin.deadline && holders.some(({ pid }) => pid === coordinator.pid);
 }
 
-/** Post-hooks and units owed by transactions that are over or about to be. */
+/**
+ * Post-hooks and units owed by transactions that are over or about to be. Not before their swap is published here: until
+ * then the live trees may be a mix, and units would be started on it.
+ */
 export async function planOwed(
   context: Context,
   debts: readonly Debt[],
@@ -48,6 +53,7 @@ export async function planOwed(
   const state = await context.log.read();
   return debts
     .filter((debt) => lookup(state.open, debt.transaction) === undefined || aborting.has(debt.transaction))
+    .filter((debt) => !pendingHere(context, state).some(({ transaction }) => transaction === debt.transaction))
     .map((debt) => ({
       action: {
         action: 'pay',
@@ -88,7 +94,8 @@ export async function planSweep(context: Context, aborting: ReadonlySet<string>)
     .filter((volume) => !volume.forfeited && volume.record.node === context.self.node)
     .map((volume) => volume.record);
   const swept = await Promise.all(places.map(async (place) => sweepVolume(context, place, aborting)));
-  return [...swept.flat(), ...(await sweepCgroups(context, aborting)), ...(await sweepViews(context, before))];
+  // Commands first: one that still ran would see its trees emptied under it.
+  return [...(await sweepCgroups(context, aborting)), ...swept.flat(), ...(await sweepViews(context, before))];
 }
 
 async function sweepVolume(
@@ -115,7 +122,15 @@ async function sweepVolume(
 /** Lists first and reads the log afterwards, so that whatever was begun when we listed is known. */
 async function findDead(context: Context, place: VolumeRecord, aborting: ReadonlySet<string>) {
   const driver = await context.driver(place.driver satisfies DriverName);
-  const listed = await driver.list(place);
+  return judgeAll(context, place, await driver.list(place), aborting);
+}
+
+async function judgeAll(
+  context: Context,
+  place: VolumeRecord,
+  listed: readonly Listed[],
+  aborting: ReadonlySet<string>,
+) {
   const stamp = await readStamp(place.publishDirectory);
   const state = await context.log.read();
   const { identity } = context.log;
@@ -133,9 +148,11 @@ async function removeDead(
   aborting: ReadonlySet<string>,
 ): Promise<void> {
   await withFence(context, volumeLock(place.name), async () => {
-    const dead = await findDead(context, place, aborting);
-    if (!dead.some((entry) => entry.name === name && entry.verdict.kind === 'dead')) return;
-    await discardNames(context, await context.driver(place.driver), place, [name]);
+    const driver = await context.driver(place.driver);
+    const found = await driver.lookup(place, name);
+    if (found === null) return;
+    const [judged] = await judgeAll(context, place, [found], aborting);
+    if (judged?.verdict.kind === 'dead') await discardNames(context, driver, place, [name]);
   });
 }
 

@@ -2,10 +2,11 @@
 import { crashPoint } from '../crash-points.js';
 import { SnapcommitError } from '../errors.js';
 import { generationKey } from '../machine/keys.js';
-import type { GenerationRecord, OpenTransaction } from '../machine/state.js';
+import type { Member } from '../machine/entry.js';
+import type { GenerationRecord, OpenTransaction, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
-import { transactionLock, volumeLock, withFence } from '../participant/fence.js';
-import { placeOf } from '../participant/publish.js';
+import { commandLock, transactionLock, volumeLock, withFence } from '../participant/fence.js';
+import { messageOf, placeOf } from '../participant/publish.js';
 import type { KernelLocks } from '../ports/locks.js';
 import { abort, append } from './decide.js';
 import { publishForAnother } from './publish.js';
@@ -22,12 +23,14 @@ export function publishStep(context: Context, record: GenerationRecord): Step {
 /**
  * Presumed abort: ends a stopped coordinator, takes the transaction over under a new epoch (so that nothing the old
  * coordinator still does can commit, T6), makes the live trees writable again, and aborts. `mayEnd` is asked when it
- * comes to that: whether whoever holds the transaction now is still to be ended.
+ * comes to that: whether whoever holds the transaction now is still to be ended. `withoutLost`: a live tree that is
+ * not there does not keep it open; only a person can know that it is lost.
  */
 export function abandonTransaction(
   context: Context,
   transaction: OpenTransaction,
   mayEnd: (locks: KernelLocks) => boolean = () => true,
+  withoutLost = false,
 ): Step {
   const { begin } = transaction;
   const { pid, node } = begin.coordinator;
@@ -44,7 +47,7 @@ export function abandonTransaction(
       if (mayEnd(locks)) await locks.endHolders(name, context.settings.takeOverGraceMs);
       const held = await locks.acquire(name, 'exclusive', context.settings.lockWaitMs);
       try {
-        await takeOverAndAbort(context, transaction);
+        await takeOverAndAbort(context, transaction, withoutLost);
       } finally {
         locks.forget(name);
         held.release();
@@ -53,14 +56,20 @@ export function abandonTransaction(
   };
 }
 
-async function takeOverAndAbort(context: Context, transaction: OpenTransaction): Promise<void> {
+async function takeOverAndAbort(context: Context, transaction: OpenTransaction, withoutLost: boolean): Promise<void> {
   const { begin } = transaction;
+  // Its command may have outlived it, and must not see its trees go away under it.
+  if (begin.mode === 'transact') {
+    const locks = await context.locks();
+    await locks.endHolders(commandLock(begin.transaction), context.settings.takeOverGraceMs);
+    locks.forget(commandLock(begin.transaction));
+  }
   crashPoint('recover.before-take-over');
   const slot = await takeOver(context, transaction);
   crashPoint('recover.after-take-over');
   if (slot === null) return;
   const epoch = { incarnation: context.log.identity.incarnation, slot };
-  if (begin.mode !== 'capture') await reopenLiveTrees(context, transaction);
+  if (begin.mode !== 'capture') await reopenLiveTrees(context, transaction, withoutLost);
   await abort(context, { begin, epoch }, 'ABORTED', 'its coordinator was gone');
 }
 
@@ -80,19 +89,42 @@ async function takeOver(
   }
 }
 
-/** An interrupted swap left them read-only; `begin` refuses trees that were so before. */
-async function reopenLiveTrees(context: Context, transaction: OpenTransaction): Promise<void> {
+/**
+ * An interrupted swap left them read-only; `begin` refuses trees that were so before. Every one is tried; one that fails
+ * keeps the transaction open, since afterwards nobody could tell who made it read-only.
+ */
+async function reopenLiveTrees(context: Context, { begin }: OpenTransaction, withoutLost: boolean): Promise<void> {
   const state = await context.log.read();
-  for (const member of transaction.begin.members) {
+  const failures: unknown[] = [];
+  for (const member of begin.members) {
     if (member.node !== context.self.node) continue;
-    await withFence(context, volumeLock(member.volume), async () => {
-      const place = placeOf(state, member.volume);
-      const driver = await context.driver(member.driver);
-      const live = await driver.live(place);
-      if (live.id !== member.base || !live.readOnly) return;
-      crashPoint('recover.before-writable');
-      await driver.setLiveReadOnly(place, false);
-      crashPoint('recover.after-writable');
-    });
+    await reopenLiveTree(context, state, member).catch((error: unknown) => failures.push(error));
   }
+  const isLost = (error: unknown): boolean => error instanceof SnapcommitError && error.code === 'VOLUME_UNAVAILABLE';
+  const serious = failures.find((error) => !(withoutLost && isLost(error)));
+  if (serious === undefined) {
+    for (const error of failures)
+      context.report({ kind: 'warning', message: `${messageOf(error)}; it may be read-only` });
+    return;
+  }
+  if (!isLost(serious)) throw serious;
+  throw new SnapcommitError(
+    'VOLUME_UNAVAILABLE',
+    `${messageOf(serious)} Its live tree may be read-only. Bring it back; if it is lost for good, ` +
+      `\`snapcommit transaction abort ${begin.transaction}\` goes on without it.`,
+    { transaction: begin.transaction },
+    serious,
+  );
+}
+
+async function reopenLiveTree(context: Context, state: State, member: Member): Promise<void> {
+  await withFence(context, volumeLock(member.volume), async () => {
+    const place = placeOf(state, member.volume);
+    const driver = await context.driver(member.driver);
+    const live = await driver.live(place);
+    if (live.id !== member.base || !live.readOnly) return;
+    crashPoint('recover.before-writable');
+    await driver.setLiveReadOnly(place, false);
+    crashPoint('recover.after-writable');
+  });
 }

@@ -6,6 +6,7 @@
 import { crashPoint } from '../crash-points.js';
 import type { OpenTransaction } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
+import { transactionLock } from '../participant/fence.js';
 import { sweepLockFiles } from '../participant/lock-files.js';
 import { messageOf } from '../participant/publish.js';
 import { readDebts } from '../participant/owed.js';
@@ -21,8 +22,9 @@ import type { Recovery, RecoveryAction, Step } from './recovery.js';
  * where the log itself cannot be trusted (LOG_*).
  */
 export async function recover(context: Context, dryRun: boolean): Promise<Recovery> {
-  const done: RecoveryAction[] = [...(await thaw(context, dryRun))];
-  const failures: { action: RecoveryAction; reason: string }[] = [];
+  const thawed = await thaw(context, dryRun);
+  const done: RecoveryAction[] = thawed.map(({ action }) => action);
+  const failures = thawed.flatMap(({ action, failed }) => (failed ? [{ action, reason: action.reason }] : []));
   const run = async (steps: readonly Step[]): Promise<void> => {
     for (const step of steps) {
       done.push(step.action);
@@ -42,7 +44,8 @@ export async function recover(context: Context, dryRun: boolean): Promise<Recove
   crashPoint('recover.planned');
   const isStillGone = (transaction: OpenTransaction) => (locks: KernelLocks) => isGone(context, locks, transaction);
   await run(gone.map((transaction) => abandonTransaction(context, transaction, isStillGone(transaction))));
-  await run(pendingHere(context, state).map((record) => publishStep(context, record)));
+  // Read again: one of those may have committed before it could be taken over.
+  await run(pendingHere(context, await context.log.read()).map((record) => publishStep(context, record)));
   // From here on the plan looks at what stands after the steps above; a dry run imagines them.
   // What could not be aborted is left alone: its coordinator may still come back and commit it.
   const kept = new Set(failures.map(({ action }) => action.target));
@@ -54,22 +57,27 @@ export async function recover(context: Context, dryRun: boolean): Promise<Recove
   return { actions: done, failures };
 }
 
-async function thaw(context: Context, dryRun: boolean): Promise<readonly RecoveryAction[]> {
+interface ThawAction {
+  readonly action: RecoveryAction;
+  /** Something may still be frozen. */
+  readonly failed: boolean;
+}
+
+async function thaw(context: Context, dryRun: boolean): Promise<readonly ThawAction[]> {
   const writers = await context.writers();
   if (dryRun) {
+    const locks = await context.locks();
     const intents = await writers.intents();
-    return intents.flatMap((intent) =>
-      intent.cgroups.map((cgroup) => ({
-        action: 'thaw' as const,
-        target: cgroup,
-        reason: `frozen by transaction ${intent.transaction}`,
-      })),
-    );
+    return intents
+      .filter((intent) => locks.holders(transactionLock(intent.transaction)).length === 0)
+      .flatMap((intent) =>
+        intent.cgroups.map((cgroup) => ({ cgroup, reason: `frozen by transaction ${intent.transaction}` })),
+      )
+      .map(({ cgroup, reason }) => ({ action: { action: 'thaw', target: cgroup, reason }, failed: false }));
   }
   const thawed = await writers.thawAll(false);
-  return thawed.map((entry) => ({
-    action: 'thaw',
-    target: entry.cgroup,
-    reason: entry.reason ?? (entry.result === 'thawed' ? 'its commit is gone' : `its commit is gone (${entry.result})`),
-  }));
+  return thawed.map(({ cgroup, result, reason }) => {
+    const why = reason ?? (result === 'thawed' ? 'its commit is gone' : `its commit is gone (${result})`);
+    return { action: { action: 'thaw', target: cgroup, reason: why }, failed: result === 'failed' };
+  });
 }

@@ -7,18 +7,31 @@ import { generationKey } from '../machine/keys.js';
 import type { GenerationRecord } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { publishedName } from '../participant/names.js';
-import { planTransaction, type Plan } from './begin.js';
+import { verifyGeneration } from '../participant/verify.js';
+import { isAtLeast, planTransaction, type Plan } from './begin.js';
 import { repeat, requireRecord, withCoordinatorLock, type Committed } from './commit.js';
 import { begin, type Begun } from './decide.js';
 import type { RestoreRequest } from './requests.js';
 import { cloneAll, swapIn, type Clone } from './swap.js';
 import { giveUp } from './undo.js';
 
-export async function restore(context: Context, request: RestoreRequest): Promise<Committed> {
+/** Everything that must hold before a restore begins; changes nothing but publishes that were decided before. */
+export async function planRestore(
+  context: Context,
+  request: RestoreRequest,
+): Promise<{ readonly plan: Plan; readonly source: GenerationRecord }> {
   const { group, sourceGeneration } = request;
   const plan = await planTransaction(context, 'restore', request, sourceGeneration);
   const source = await requireRecord(context, group, sourceGeneration);
   assertSameVolumes(plan, source);
+  assertGrade(request, source);
+  await assertIntact(context, source);
+  return { plan, source };
+}
+
+export async function restore(context: Context, request: RestoreRequest): Promise<Committed> {
+  const { group } = request;
+  const { plan, source } = await planRestore(context, request);
   return withCoordinatorLock(context, plan, async () => {
     const started = await begin(context, plan.begin, plan.request);
     if (started.kind === 'repeated') return repeat(context, group, started.generation);
@@ -48,6 +61,36 @@ async function cloneSource(
   } catch (error) {
     throw await giveUp(context, plan, begun, error);
   }
+}
+
+/** Only what this restore itself asks for: what the group requires of its commits does not forbid going back. */
+function assertGrade({ require }: RestoreRequest, source: GenerationRecord): void {
+  const { grade } = source.manifest.consistency;
+  if (require === null || isAtLeast(grade, require)) return;
+  const key = generationKey(source.group, source.generation);
+  throw new SnapcommitError('GRADE_UNREACHABLE', `generation ${key} has grade ${grade}, and ${require} is required.`, {
+    group: source.group,
+    generation: source.generation,
+    grade,
+    require,
+  });
+}
+
+/** What somebody replaced or damaged must not become the live tree, and then a generation that looks sound. */
+async function assertIntact(context: Context, source: GenerationRecord): Promise<void> {
+  const problems = await verifyGeneration(context, await context.log.read(), source);
+  const [first] = problems;
+  if (first === undefined) return;
+  throw new SnapcommitError(
+    'VERIFY_FAILED',
+    `generation ${generationKey(source.group, source.generation)} is damaged, so it is not restored: ${first.problem}` +
+      `${problems.length > 1 ? `, and ${String(problems.length - 1)} more` : ''}. Restore another one.`,
+    {
+      group: source.group,
+      generation: source.generation,
+      problems: problems.map(({ volume, problem }) => ({ volume, problem })),
+    },
+  );
 }
 
 function assertSameVolumes(plan: Plan, source: GenerationRecord): void {

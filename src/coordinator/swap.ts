@@ -13,11 +13,11 @@ import { controlUnit, payDebt, recordDebt, type Debt } from '../participant/owed
 import { messageOf } from '../participant/publish.js';
 import type { HeldLock } from '../ports/locks.js';
 import type { Plan, PlannedMember } from './begin.js';
-import { isUnknown, requireRecord } from './commit.js';
+import { committedRecord, isUnknown } from './commit.js';
 import { assertEpoch, prepareMember, stagedNameOf } from './cut.js';
 import { commit, type Begun } from './decide.js';
 import { publish } from './publish.js';
-import { giveUp } from './undo.js';
+import { asAborted, giveUp } from './undo.js';
 
 export interface Clone {
   readonly member: PlannedMember;
@@ -68,20 +68,40 @@ export async function swapIn(
   options: { readonly compare: boolean; readonly consistency: Consistency; readonly signal: AbortSignal },
 ): Promise<GenerationRecord> {
   const held: HeldLock[] = [];
-  const debt = await recordUnits(context, plan, begun);
+  const debt = unitsOwed(plan, begun);
+  let halfSwapped = false;
   try {
-    const generation = await sealAndCommit(context, plan, begun, clones, options, held);
-    const record = await requireRecord(context, begun.begin.group, generation);
+    const generation = await sealAndCommit(context, plan, begun, clones, options, { held, debt });
+    const record = await committedRecord(context, begun.begin.group, generation);
     await publish(context, record, true);
     return record;
+  } catch (error) {
+    halfSwapped = mayBeHalfSwapped(error);
+    throw error;
   } finally {
     for (const lock of held) lock.release();
-    if (debt !== null) {
-      await payDebt(context, debt, 'swapped', false).catch((error: unknown) => {
-        context.report({ kind: 'warning', message: `${messageOf(error)}; \`snapcommit recover\` tries again` });
-      });
-    }
+    if (debt !== null) await (halfSwapped ? reportStopped(context, debt) : startUnits(context, debt));
   }
+}
+
+/**
+ * Then the live trees are a mix of old, read-only ones and new ones, or nobody knows yet: the units stay stopped until
+ * recovery has finished the swap and pays.
+ */
+function mayBeHalfSwapped(error: unknown): boolean {
+  return isUnknown(error) || (error instanceof SnapcommitError && error.code === 'PUBLISH_PENDING');
+}
+
+async function reportStopped(context: Context, debt: Debt): Promise<void> {
+  const message = `${debt.startUnits.join(', ')}: stopped until \`snapcommit recover\` has finished the swap`;
+  context.report({ kind: 'warning', message });
+  return Promise.resolve();
+}
+
+async function startUnits(context: Context, debt: Debt): Promise<void> {
+  await payDebt(context, debt, 'swapped', false).catch((error: unknown) => {
+    context.report({ kind: 'warning', message: `${messageOf(error)}; \`snapcommit recover\` tries again` });
+  });
 }
 
 async function sealAndCommit(
@@ -90,10 +110,11 @@ async function sealAndCommit(
   begun: Begun,
   clones: readonly Clone[],
   options: { readonly compare: boolean; readonly consistency: Consistency; readonly signal: AbortSignal },
-  held: HeldLock[],
+  { held, debt }: { readonly held: HeldLock[]; readonly debt: Debt | null },
 ): Promise<number> {
   const { transaction } = begun.begin;
   try {
+    if (debt !== null) await recordDebt(context, debt);
     for (const unit of plan.group.record.stopUnits) await controlUnit(context, 'stop', unit);
     const volumes = await sealAll(context, begun, clones);
     await lockSwaps(context, plan, held);
@@ -106,18 +127,17 @@ async function sealAndCommit(
     return await commit(context, { type: 'commit', transaction, epoch: begun.epoch, manifest });
   } catch (error) {
     if (isUnknown(error)) throw error;
-    await reopenLiveTrees(context, plan, begun);
+    // Recovery makes trees writable again only while the transaction is open: what could not be done here is left to it.
+    if (!(await reopenLiveTrees(context, plan, begun))) throw asAborted(begun, error);
     throw await giveUp(context, plan, begun, error);
   }
 }
 
-async function recordUnits(context: Context, plan: Plan, begun: Begun): Promise<Debt | null> {
+function unitsOwed(plan: Plan, begun: Begun): Debt | null {
   const { stopUnits } = plan.group.record;
   if (stopUnits.length === 0) return null;
   const { transaction, group } = begun.begin;
-  const debt: Debt = { transaction, group, postHooks: [], startUnits: stopUnits, volumes: [] };
-  await recordDebt(context, debt);
-  return debt;
+  return { transaction, group, postHooks: [], startUnits: stopUnits, volumes: [] };
 }
 
 async function sealAll(context: Context, begun: Begun, clones: readonly Clone[]): Promise<readonly ManifestVolume[]> {
@@ -161,20 +181,26 @@ async function closeLiveTrees(context: Context, plan: Plan, begun: Begun): Promi
   crashPoint('read-only.after');
 }
 
-/** Undoes closeLiveTrees while the transaction is still open and ours, so that nobody else's closing is undone. */
-async function reopenLiveTrees(context: Context, plan: Plan, begun: Begun): Promise<void> {
+/**
+ * Undoes closeLiveTrees while the transaction is still open and ours, so that nobody else's closing is undone. False
+ * where a tree may still be read-only.
+ */
+async function reopenLiveTrees(context: Context, plan: Plan, begun: Begun): Promise<boolean> {
+  let reopened = true;
   for (const { place, driver, base } of plan.members) {
     await withFence(context, volumeLock(place.name), async () => {
       await assertEpoch(context, begun);
       const live = await driver.live(place);
       if (live.id === base && live.readOnly) await driver.setLiveReadOnly(place, false);
     }).catch((error: unknown) => {
+      reopened = false;
       context.report({
         kind: 'warning',
         message: `live tree ${place.source} may still be read-only (${messageOf(error)}); run \`snapcommit recover\``,
       });
     });
   }
+  return reopened;
 }
 
 async function assertUnused(context: Context, plan: Plan): Promise<void> {

@@ -7,24 +7,29 @@ import { SnapcommitError } from '../errors.js';
 import type { Consistency } from '../machine/entry.js';
 import { formatCgroupName } from '../participant/command-cgroup.js';
 import type { Context } from '../participant/context.js';
+import { commandLock } from '../participant/fence.js';
 import type { SandboxResult } from '../ports/sandbox.js';
-import { planTransaction, type Plan } from './begin.js';
+import { isAtLeast, planTransaction, type Plan } from './begin.js';
 import { repeat, withCoordinatorLock, type Committed } from './commit.js';
 import { begin, type Begun } from './decide.js';
 import type { TransactRequest } from './requests.js';
 import { cloneAll, swapIn, type Clone } from './swap.js';
 import { giveUp } from './undo.js';
 
+/** Everything that must hold before a transact begins; changes nothing but publishes that were decided before. */
+export async function planTransact(context: Context, request: TransactRequest): Promise<Plan> {
+  await assertMountable(context, request);
+  return planTransaction(context, 'transact', request, null, request.command);
+}
+
 /** Commits what the command changed. Rejects with COMMAND_FAILED (details.status: the command's own) when it fails. */
 export async function transact(context: Context, request: TransactRequest): Promise<Committed> {
-  await assertMountable(context, request);
-  const plan = await planTransaction(context, 'transact', request, null, request.command);
+  const plan = await planTransact(context, request);
   return withCoordinatorLock(context, plan, async () => {
     const started = await begin(context, plan.begin, plan.request);
     if (started.kind === 'repeated') return repeat(context, request.group, started.generation);
     const { begun } = started;
-    const { clones, isolated } = await runOnClones(context, plan, begun, request);
-    const consistency = consistencyOf(plan, isolated);
+    const { clones, consistency } = await runOnClones(context, plan, begun, request);
     const record = await swapIn(context, plan, begun, clones, { compare: true, consistency, signal: request.signal });
     return { record, repeated: false };
   });
@@ -46,7 +51,7 @@ async function runOnClones(
   plan: Plan,
   begun: Begun,
   request: TransactRequest,
-): Promise<{ readonly clones: readonly Clone[]; readonly isolated: boolean }> {
+): Promise<{ readonly clones: readonly Clone[]; readonly consistency: Consistency }> {
   try {
     const clones = await cloneAll(context, plan, begun, null);
     request.signal.throwIfAborted();
@@ -55,7 +60,9 @@ async function runOnClones(
     crashPoint('command.after');
     request.signal.throwIfAborted();
     if (result.status !== 0) throw commandFailed(request, result.status);
-    return { clones, isolated: result.cgroup !== null };
+    const consistency = consistencyOf(plan, result.cgroup !== null);
+    assertGrade(plan, consistency);
+    return { clones, consistency };
   } catch (error) {
     throw await giveUp(context, plan, begun, error);
   }
@@ -78,24 +85,31 @@ async function runCommand(
   });
   const { group, transaction } = begun.begin;
   context.report({ kind: 'phase', phase: 'command', subject: request.command.join(' ') });
-  const result = await sandbox.run({
-    command: request.command,
-    placements,
-    mount: request.mount,
-    environment: {
-      ...request.environment,
-      ...Object.fromEntries(volumes),
-      SNAPCOMMIT_GROUP: group,
-      SNAPCOMMIT_TRANSACTION: transaction,
-    },
-    workingDirectory: request.workingDirectory,
-    cgroup: formatCgroupName(context, transaction),
-    inheritedFds: [],
-    stdout: request.stdout,
-    signal: request.signal,
-  });
-  if (result.cgroup !== null) await sandbox.endAll(result.cgroup);
-  return result;
+  const locks = await context.locks();
+  const lock = await locks.acquire(commandLock(transaction), 'exclusive', context.settings.lockWaitMs);
+  try {
+    const result = await sandbox.run({
+      command: request.command,
+      placements,
+      mount: request.mount,
+      environment: {
+        ...request.environment,
+        ...Object.fromEntries(volumes),
+        SNAPCOMMIT_GROUP: group,
+        SNAPCOMMIT_TRANSACTION: transaction,
+      },
+      workingDirectory: request.workingDirectory,
+      cgroup: formatCgroupName(context, transaction),
+      inheritedFds: [lock.fd],
+      stdout: request.stdout,
+      signal: request.signal,
+    });
+    if (result.cgroup !== null) await sandbox.endAll(result.cgroup);
+    return result;
+  } finally {
+    locks.forget(commandLock(transaction));
+    lock.release();
+  }
 }
 
 function commandFailed(request: TransactRequest, status: number): SnapcommitError {
@@ -103,6 +117,15 @@ function commandFailed(request: TransactRequest, status: number): SnapcommitErro
     'COMMAND_FAILED',
     `${request.command[0] ?? 'the command'} ended with status ${String(status)}; nothing was committed and no trace is left.`,
     { status },
+  );
+}
+
+function assertGrade({ require }: Plan, { grade }: Consistency): void {
+  if (require === null || isAtLeast(grade, require)) return;
+  throw new SnapcommitError(
+    'GRADE_UNREACHABLE',
+    `the command could have no cgroup of its own here, so the grade is ${grade}, and ${require} is required.`,
+    { grade, require },
   );
 }
 

@@ -40,6 +40,8 @@ export async function discardRounds(
   await withFence(context, volumeLock(member.place.name), async () => {
     const state = await context.log.read();
     if (!roundVoid && lookup(state.open, begun.begin.transaction) !== undefined) return;
+    // Should a commit have won against us, these names are what is still to be published.
+    if (Object.values(state.pending).some(({ record }) => record.transaction === begun.begin.transaction)) return;
     const listed = await member.driver.list(member.place);
     const names = listed
       .map((entry) => entry.name)
@@ -48,7 +50,8 @@ export async function discardRounds(
   });
 }
 
-function asAborted(begun: Begun, cause: unknown): SnapcommitError {
+/** The failure as a transaction that was begun tells it. */
+export function asAborted(begun: Begun, cause: unknown): SnapcommitError {
   const { transaction, group } = begun.begin;
   const details = { transaction, group, begun: true };
   if (cause instanceof SnapcommitError) {

@@ -1,13 +1,14 @@
 /** `volume add`: everything that must hold before a source becomes a volume, then the publish directory, stamp and entry. */
 import { lookup } from '../machine/record.js';
-import { realpath, stat } from 'node:fs/promises';
+import { readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { append } from '../coordinator/decide.js';
 import { SnapcommitError } from '../errors.js';
 import type { DriverName, Slot, VolumeRecord } from '../machine/entry.js';
 import { isName, nameProblem } from '../machine/names.js';
 import type { Context } from '../participant/context.js';
-import { judgeStamp, raiseStamp, readStamp } from '../participant/stamps.js';
+import { judgeStamp, raiseStamp, readStamp, type Stamp } from '../participant/stamps.js';
+import { replaceLink } from '../participant/views.js';
 import type { AddVolumeRequest } from './node.js';
 
 export async function addVolume(context: Context, request: AddVolumeRequest): Promise<VolumeRecord> {
@@ -25,7 +26,9 @@ export async function addVolume(context: Context, request: AddVolumeRequest): Pr
   const driver = await context.driver(driverName);
   const { source, publishDirectory, filesystem } = await driver.inspect(name, request.source, request.publishDirectory);
   await refuseOwnState(context.stateDirectory, source, driverName);
+  await refuseInState(context.stateDirectory, publishDirectory);
   await refuseForeign(context, name, publishDirectory, state.applied);
+  await refuseManagedElsewhere(context, source, publishDirectory);
   const record: VolumeRecord = {
     name,
     node: context.self.node,
@@ -36,6 +39,7 @@ export async function addVolume(context: Context, request: AddVolumeRequest): Pr
   };
   await driver.prepare(record);
   const { cluster, incarnation } = context.log.identity;
+  await replaceLink(publishDirectory, SOURCE_NAME, source);
   await raiseStamp(publishDirectory, { cluster, incarnation, slot: state.applied });
   await driver.sync(record);
   await append(context, { type: 'addVolume', volume: record });
@@ -66,7 +70,35 @@ async function refuseOwnState(stateDirectory: string, source: string, driver: Dr
   );
 }
 
-/** T11: another log's publish directory, there or at the default place beside it, means that the source is taken. */
+/** A link whose text is the source that is published here, so that another log sees whose tree it is. */
+const SOURCE_NAME = '.source';
+
+/** T11: another log may manage the same tree under another name, beside ours or at the default place. */
+async function refuseManagedElsewhere(context: Context, source: string, publishDirectory: string): Promise<void> {
+  const rooms = new Set([dirname(publishDirectory), join(dirname(source), '.snapcommit')]);
+  for (const room of rooms) {
+    for (const name of await readdir(room).catch(() => [])) {
+      const directory = join(room, name);
+      const stamp = await readStamp(directory);
+      if (stamp === null || stamp.cluster === context.log.identity.cluster) continue;
+      if ((await readlink(join(directory, SOURCE_NAME)).catch(() => null)) !== source) continue;
+      throw managedElsewhere(name, directory, stamp);
+    }
+  }
+}
+
+/** Generations among the log's own files would be in each other's way. */
+async function refuseInState(stateDirectory: string, publishDirectory: string): Promise<void> {
+  const state = await realpath(stateDirectory);
+  if (!`${publishDirectory}/`.startsWith(`${state}/`)) return;
+  throw new SnapcommitError(
+    'SOURCE_INVALID',
+    `the publish directory ${publishDirectory} lies in the state directory ${state}; name another with \`--publish DIR\`.`,
+    { publishDirectory, stateDirectory: state },
+  );
+}
+
+/** T11: another log's publish directory means that the source is taken. */
 async function refuseForeign(context: Context, name: string, publishDirectory: string, applied: Slot): Promise<void> {
   const stamp = await readStamp(publishDirectory);
   const verdict = judgeStamp(stamp, context.log.identity, applied);
@@ -80,10 +112,14 @@ async function refuseForeign(context: Context, name: string, publishDirectory: s
       details,
     );
   }
-  throw new SnapcommitError(
+  throw managedElsewhere(name, publishDirectory, stamp);
+}
+
+function managedElsewhere(volume: string, publishDirectory: string, { cluster, slot }: Stamp): SnapcommitError {
+  return new SnapcommitError(
     'SOURCE_MANAGED',
-    `${publishDirectory} belongs to another log (cluster ${stamp.cluster}): its volume is managed there. ` +
-      `Remove it there first; if that log is lost for good, move ${dirname(publishDirectory)} away by hand.`,
-    { ...details, volume: name },
+    `${publishDirectory} belongs to another log (cluster ${cluster}): its volume is managed there. ` +
+      `Remove it there first; if that log is lost for good, move ${publishDirectory} away by hand.`,
+    { publishDirectory, cluster, slot, volume },
   );
 }

@@ -1,6 +1,8 @@
 /** From the log's records to the documents of reports.ts. */
 import { lookup } from '../machine/record.js';
+import type { Plan } from '../coordinator/begin.js';
 import { publishedPath } from '../coordinator/open.js';
+import type { Grade } from '../machine/entry.js';
 import { generationState, groupsWithVolume, heldTags, isIncomplete, openTransactionOf } from '../machine/queries.js';
 import type {
   FinishedTransaction,
@@ -12,7 +14,7 @@ import type {
 } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { replacedName } from '../participant/names.js';
-import type { GenerationReport, GroupReport, TransactionReport, VolumeReport } from './reports.js';
+import type { DryRunReport, GenerationReport, GroupReport, TransactionReport, VolumeReport } from './reports.js';
 
 /** RFC 3339, UTC. */
 export function timeOf(ms: number): string {
@@ -69,6 +71,22 @@ async function replacedPath(
   if (found?.record.node !== context.self.node) return null;
   const driver = await context.driver(found.record.driver);
   return driver.path(found.record, replacedName(record.group, record.generation));
+}
+
+/** What a transaction would do; `grade` is the best that it can earn. */
+export function dryRunReport(plan: Plan, grade: Grade): DryRunReport {
+  return {
+    group: plan.begin.group,
+    dryRun: true,
+    reachableGrade: grade,
+    freezes: plan.targets.map((target) => target.cgroup),
+    volumes: plan.members.map(({ place, base }) => ({
+      volume: place.name,
+      source: place.source,
+      driver: place.driver,
+      liveId: base,
+    })),
+  };
 }
 
 export function volumeReport(state: State, volume: VolumeState): VolumeReport {

@@ -11,8 +11,8 @@ import { abandonTransaction } from '../coordinator/recover-steps.js';
 import { recover } from '../coordinator/recover.js';
 import type { Recovery } from '../coordinator/recovery.js';
 import type { CommitRequest, RestoreRequest, TransactRequest } from '../coordinator/requests.js';
-import { restore } from '../coordinator/restore.js';
-import { transact } from '../coordinator/transact.js';
+import { planRestore, restore } from '../coordinator/restore.js';
+import { planTransact, transact } from '../coordinator/transact.js';
 import { SnapcommitError } from '../errors.js';
 import type { GroupRecord, Operation } from '../machine/entry.js';
 import { liveGenerations } from '../machine/queries.js';
@@ -23,7 +23,7 @@ import { diffTrees } from '../participant/tree-diff.js';
 import { verifyGeneration } from '../participant/verify.js';
 import { addVolume } from './add-volume.js';
 import { withCourtesy } from './courtesy.js';
-import { finishedReport, generationReport, groupReport, openReport, volumeReport } from './documents.js';
+import { dryRunReport, finishedReport, generationReport, groupReport, openReport, volumeReport } from './documents.js';
 import { normaliseGroup } from './groups.js';
 import type { AddVolumeRequest, GenerationName, SnapcommitNode } from './node.js';
 import type * as reports from './reports.js';
@@ -137,18 +137,17 @@ export class EmbeddedNode implements SnapcommitNode {
 
   async commitDryRun(request: CommitRequest): Promise<reports.DryRunReport> {
     const plan = await planTransaction(this.#context, 'capture', request);
-    return {
-      group: request.group,
-      dryRun: true,
-      reachableGrade: plan.reachable,
-      freezes: plan.targets.map((target) => target.cgroup),
-      volumes: plan.members.map(({ place, base }) => ({
-        volume: place.name,
-        source: place.source,
-        driver: place.driver,
-        liveId: base,
-      })),
-    };
+    return dryRunReport(plan, plan.reachable);
+  }
+
+  async transactDryRun(request: TransactRequest): Promise<reports.DryRunReport> {
+    const plan = await planTransact(this.#context, request);
+    return dryRunReport(plan, plan.reachable);
+  }
+
+  async restoreDryRun(request: RestoreRequest): Promise<reports.DryRunReport> {
+    const { plan, source } = await planRestore(this.#context, request);
+    return dryRunReport(plan, source.manifest.consistency.grade);
   }
 
   async list(group: string): Promise<readonly reports.GenerationReport[]> {
@@ -233,7 +232,7 @@ export class EmbeddedNode implements SnapcommitNode {
         state,
       });
     }
-    await abandonTransaction(this.#context, open).act();
+    await abandonTransaction(this.#context, open, () => true, true).act();
     await recover(this.#context, false);
     return this.transaction(id);
   }

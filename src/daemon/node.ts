@@ -52,6 +52,8 @@ export interface SnapcommitNode {
   /** `wait`: wait for another commit of this group on this machine instead of refusing (BUSY). */
   commit(request: CommitRequest, wait: boolean): Promise<GenerationReport>;
   commitDryRun(request: CommitRequest): Promise<DryRunReport>;
+  transactDryRun(request: TransactRequest): Promise<DryRunReport>;
+  restoreDryRun(request: RestoreRequest): Promise<DryRunReport>;
   transact(request: TransactRequest, wait: boolean): Promise<GenerationReport>;
   restore(request: RestoreRequest, wait: boolean): Promise<GenerationReport>;
 

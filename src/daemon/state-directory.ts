@@ -13,10 +13,13 @@ export const lockDirectory = (stateDirectory: string): string => join(stateDirec
 export async function makeStateDirectory(stateDirectory: string): Promise<void> {
   const existing = await lstat(stateDirectory).catch(ignoreMissing);
   if (existing === null) {
-    await mkdir(stateDirectory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    const first = await mkdir(stateDirectory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
       throw unusable(stateDirectory, error);
     });
-    await syncDirectory(dirname(stateDirectory));
+    // Every new component's name stands in its parent (D7).
+    for (let made = stateDirectory; first !== undefined && made.length >= first.length; made = dirname(made)) {
+      await syncDirectory(dirname(made));
+    }
   } else {
     await assertOurs(stateDirectory);
     const names = (await readdir(stateDirectory)).filter((name) => name !== 'lost+found' && name !== 'config.json');
@@ -30,7 +33,8 @@ export async function makeStateDirectory(stateDirectory: string): Promise<void> 
     }
   }
   try {
-    for (const room of ROOMS) await mkdir(join(stateDirectory, room), { recursive: true, mode: 0o700 });
+    // Not `recursive`: with it Node says ENOENT where the kernel says ENOSPC.
+    for (const room of ROOMS) await mkdir(join(stateDirectory, room), { mode: 0o700 }).catch(ignoreExisting);
     await syncDirectory(stateDirectory);
   } catch (error) {
     throw unusable(stateDirectory, error);
@@ -67,15 +71,26 @@ export async function assertOurs(stateDirectory: string): Promise<void> {
 
 function unusable(stateDirectory: string, cause: unknown): SnapcommitError {
   const reason = cause instanceof Error ? cause.message : String(cause);
+  const isFull = isErrno(cause, 'ENOSPC') || isErrno(cause, 'EDQUOT');
+  const isDenied = isErrno(cause, 'EACCES') || isErrno(cause, 'EPERM');
+  const advice = isFull ? 'Free some space, then try again.' : 'Name a directory that can be written (--state-dir).';
   return new SnapcommitError(
-    'STORE_READ_ONLY',
-    `cannot make the state directory ${stateDirectory}: ${reason}`,
+    isFull ? 'STORE_FULL' : isDenied ? 'DENIED' : 'STORE_READ_ONLY',
+    `cannot make the state directory ${stateDirectory}: ${reason}. ${advice}`,
     { stateDirectory },
     cause,
   );
 }
 
+function isErrno(error: unknown, errno: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === errno;
+}
+
 function ignoreMissing(error: unknown): null {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+  if (isErrno(error, 'ENOENT')) return null;
   throw error;
+}
+
+function ignoreExisting(error: unknown): void {
+  if (!isErrno(error, 'EEXIST')) throw error;
 }

@@ -60,8 +60,9 @@ function load(): NonNullable<typeof library> {
   }
 }
 
-/** Whether libbtrfsutil can be loaded here. */
+/** Whether libbtrfsutil can be loaded here. @throws DEPENDENCY_MISSING where koffi itself is not there to load it. */
 export function hasLibbtrfsutil(): boolean {
+  loadKoffi();
   try {
     load();
     return true;

@@ -14,6 +14,8 @@ export const viewLock = (group: string): string => `view-${group}`;
 export const courtesyLock = (group: string): string => `courtesy-${group}`;
 /** Held by a transaction's coordinator for as long as it lives. */
 export const transactionLock = (transaction: string): string => `transaction-${transaction}`;
+/** Held, through inherited descriptors, by every process of a transact's command: it finds those whose coordinator died. */
+export const commandLock = (transaction: string): string => `command-${transaction}`;
 /** Held, through inherited descriptors, by every process of a pinned command. */
 export const pinLock = (pin: string): string => `pin-${pin}`;
 

@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { State } from '../machine/state.js';
 import type { Context } from './context.js';
-import { pinLock, transactionLock } from './fence.js';
+import { commandLock, pinLock, transactionLock } from './fence.js';
 
 /** Deletes them; a file whose lock somebody holds is left alone. */
 export async function sweepLockFiles(context: Context): Promise<void> {
@@ -13,12 +13,17 @@ export async function sweepLockFiles(context: Context): Promise<void> {
   const locks = await context.locks();
   for (const name of names) {
     const lock = name.replace(/\.lock$/, '');
-    if (isOver(lock, state) && locks.holders(lock).length === 0) locks.forget(lock);
+    if (!isOver(lock, state)) continue;
+    // Forgotten while held: whoever takes it in this moment finds its file gone and makes a new one.
+    const held = locks.tryAcquire(lock, 'exclusive');
+    if (held === null) continue;
+    locks.forget(lock);
+    held.release();
   }
 }
 
 function isOver(lock: string, state: State): boolean {
   const [kind = '', id = ''] = lock.split(/-(.*)/s);
-  if (transactionLock(id) === lock) return lookup(state.open, id) === undefined;
+  if (transactionLock(id) === lock || commandLock(id) === lock) return lookup(state.open, id) === undefined;
   return kind === 'pin' && pinLock(id) === lock && lookup(state.pins, id) === undefined;
 }

@@ -59,7 +59,9 @@ export function judgeStamp(stamp: Stamp | null, identity: LogIdentity, applied: 
  * another's. Ask before every change of the log: a rolled-back log that went on would outgrow the stamps unnoticed (D9).
  */
 export async function assertStamps(state: State, log: ReplicatedLog, leaving: string | null = null): Promise<void> {
+  // A forfeited volume is nothing to this log any more, whoever acts on it now.
   const records = Object.values(state.volumes)
+    .filter((volume) => !volume.forfeited)
     .map((volume) => volume.record)
     .filter((record) => record.node === log.identity.node);
   await Promise.all(

@@ -22,9 +22,10 @@ export async function viewGeneration(stateDirectory: string, group: string): Pro
   try {
     const target = await readlink(join(viewDirectory(stateDirectory, group), 'current'));
     return parsePublished(target)?.generation ?? 0;
-  } catch {
-    // No link yet (or no view at all): the view shows nothing.
-    return 0;
+  } catch (error) {
+    // No link yet (or no view at all): the view shows nothing. Any other failure must not turn it back.
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0;
+    throw error;
   }
 }
 

@@ -33,7 +33,7 @@ export interface HookContext {
   readonly group: string;
   readonly transaction: string;
   readonly phase: 'pre' | 'post';
-  /** Post-hooks only: `committed`, `aborted`; recovery passes `recovered`. */
+  /** Post-hooks only: `staged` when every volume is, `failed` when not; recovery passes `recovered`. */
   readonly outcome: string;
   readonly recovered: boolean;
   readonly volumes: readonly { readonly name: string; readonly source: string }[];

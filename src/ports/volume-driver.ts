@@ -46,6 +46,16 @@ export interface FreeSpace {
   readonly metadataBytes: number;
 }
 
+/** A stage call with everything done that can be done before the writers stand still. Close it in any case. */
+export interface StageCall {
+  /** Makes the snapshot, and does nothing else. Durable when it resolves. STAGED_NAME_EXISTS when the name is taken. */
+  take(): Promise<void>;
+  /** The identity of what `take` made. Only after `take`. */
+  identity(): Promise<string>;
+  /** Lets go of what was opened. Never rejects. */
+  close(): Promise<void>;
+}
+
 export interface VolumeDriver {
   readonly name: DriverName;
   readonly capabilities: Capabilities;
@@ -68,6 +78,11 @@ export interface VolumeDriver {
 
   /** A read-only snapshot of the live tree under `name`. Durable when it resolves. STAGED_NAME_EXISTS when the name is taken. */
   stage(volume: VolumePlace, name: string): Promise<{ readonly id: string }>;
+  /**
+   * `stage` in steps, of which only `take` is done while writers stand still. Changes nothing by itself. Null where
+   * there is nothing to do beforehand.
+   */
+  readonly openStage: ((volume: VolumePlace, name: string) => Promise<StageCall>) | null;
   /** A writable clone under `name`, of the live tree (null) or of the snapshot `from`. STAGED_NAME_EXISTS when taken. */
   clone(volume: VolumePlace, name: string, from: string | null): Promise<{ readonly id: string }>;
   /** A read-only snapshot `name` of the clone `cloneName`. Durable when it resolves. */

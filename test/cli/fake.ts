@@ -66,6 +66,14 @@ export const GROUP: GroupReport = {
   open: null,
 };
 
+const DRY_RUN = {
+  group: 'app',
+  dryRun: true as const,
+  reachableGrade: 'barrier' as const,
+  freezes: ['/app/writers'],
+  volumes: [{ volume: 'db', source: '/srv/db', driver: 'btrfs', liveId: 'uuid-0' }],
+};
+
 const TRANSACTION = {
   transaction: GENERATION.transaction,
   group: 'app',
@@ -97,13 +105,9 @@ function fakeNode(calls: Call[], overrides: Partial<SnapcommitNode>): Snapcommit
     group: asked('group', GROUP),
     removeGroup: asked('removeGroup', undefined),
     commit: asked('commit', GENERATION),
-    commitDryRun: asked('commitDryRun', {
-      group: 'app',
-      dryRun: true as const,
-      reachableGrade: 'barrier' as const,
-      freezes: ['/app/writers'],
-      volumes: [{ volume: 'db', source: '/srv/db', driver: 'btrfs', liveId: 'uuid-0' }],
-    }),
+    commitDryRun: asked('commitDryRun', DRY_RUN),
+    transactDryRun: asked('transactDryRun', DRY_RUN),
+    restoreDryRun: asked('restoreDryRun', DRY_RUN),
     transact: asked('transact', GENERATION),
     restore: asked('restore', GENERATION),
     list: asked('list', [GENERATION]),

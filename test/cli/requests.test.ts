@@ -53,6 +53,8 @@ t.test('commit', async (t) => {
   t.equal((await asked(['commit', 'app']))?.args[1], false);
   t.equal((await asked(['commit', 'app', '--wait']))?.args[1], true);
   t.equal((await asked(['commit', 'app', '--dry-run']))?.method, 'commitDryRun');
+  t.equal((await asked(['transact', 'app', '--dry-run', '--', 'true']))?.method, 'transactDryRun');
+  t.equal((await asked(['restore', 'app@1', '--dry-run']))?.method, 'restoreDryRun');
 });
 
 t.test('transact and exec hand their command on as it is, in our place, without our crash tests', async (t) => {

@@ -12,6 +12,7 @@ import { makeWorld } from '../support/world.js';
 requireBtrfs(t);
 
 const COMMITS = 200;
+const SWAPS = 6;
 
 /** Where a command is killed, and whether by then its generation is decided. */
 const CRASHES = [
@@ -54,7 +55,7 @@ await t.test('exec shows one generation at all live paths, whatever is committed
     }
   })();
   // Until exec has met a few generations: it starts a process, a commit does not.
-  while (new Set(seen).size < 8) await commitSome(world, 5);
+  while (new Set(seen).size < 6) await commitSome(world, 5);
   over = true;
   await reading;
 });
@@ -75,6 +76,18 @@ await t.test('G8 G12 readers see no mix through crashes, and none before recover
   t.strictSame(await problemsOf(world, world.liveMarkers()), []);
 });
 
+await t.test('open beside swaps that are being published never waits in vain, and nor do they', async (t) => {
+  await commitSome(world, 1);
+  const stops = [startReader(t, world, 'open'), startReader(t, world, 'open')];
+  for (let swap = 1; swap <= SWAPS; swap += 1) {
+    const script = world.volumes.map(({ live }) => `printf %s swap-${String(swap)} > ${live}/marker`).join('; ');
+    const { status, stderr } = await world.cli(['transact', 'app', '--', '/bin/sh', '-c', script]);
+    t.equal(status, 0, stderr);
+  }
+  for (const seen of await Promise.all(stops.map(async (stop) => stop()))) assertSound(t, 'open', seen, SWAPS / 2);
+  t.strictSame(await problemsOf(world, [`swap-${String(SWAPS)}`]), []);
+});
+
 async function crash(t: Test, command: 'commit' | 'transact', point: string): Promise<void> {
   const marker = `${command} killed at ${point}`;
   if (command === 'commit') world.mark(marker);
@@ -88,4 +101,3 @@ function assertSound(t: Test, what: string, seen: Sightings | undefined, leastGe
   t.strictSame(seen?.problems, [], `${what} shows one whole generation at every look, and never an older one`);
   t.ok((seen?.generations ?? 0) >= leastGenerations, `${what} was looked at often enough: ${JSON.stringify(seen)}`);
 }
-

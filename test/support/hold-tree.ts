@@ -15,7 +15,7 @@ const MNT_DETACH = 2;
 
 type Foreign = (...values: unknown[]) => number;
 
-const [kind, tree = '', place = ''] = process.argv.slice(2);
+const [kind = '', tree = '', place = ''] = process.argv.slice(2);
 
 switch (kind) {
   case 'open':
@@ -55,7 +55,7 @@ switch (kind) {
     );
     break;
   default:
-    throw new Error(`unknown kind ${String(kind)}`);
+    throw new Error(`unknown kind ${kind}`);
 }
 process.stdout.write('ready\n');
 process.stdin.resume();
@@ -65,6 +65,6 @@ function mapWithoutDescriptor(file: string): void {
   const mmap = loadLibc().func(
     'intptr_t mmap(intptr_t address, size_t length, int protection, int flags, int fd, intptr_t offset)',
   ) as Foreign;
-  checkResult(Number(mmap(0, 4096, PROT_READ, MAP_SHARED, fd, 0)), 'mmap', file);
+  checkResult(mmap(0, 4096, PROT_READ, MAP_SHARED, fd, 0), 'mmap', file);
   closeSync(fd);
 }

@@ -15,6 +15,8 @@ export interface CliOptions {
   readonly input?: string;
   /** Passed as SNAPCOMMIT_STATE_DIR. */
   readonly stateDirectory?: string;
+  /** The program and its arguments that run it, such as setpriv's for another user. */
+  readonly under?: readonly string[];
 }
 
 export interface CliResult {
@@ -41,7 +43,8 @@ export async function cli(args: readonly string[], options: CliOptions = {}): Pr
 /** Starts a command, for tests that signal it, stop it or act around it. */
 export function startCli(args: readonly string[], options: CliOptions = {}): RunningCli {
   const stateDirectory = options.stateDirectory === undefined ? {} : { SNAPCOMMIT_STATE_DIR: options.stateDirectory };
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
+  const [file = process.execPath, ...words] = [...(options.under ?? []), process.execPath, PROGRAM, ...args];
+  const child = spawn(file, words, {
     cwd: options.cwd ?? '/',
     env: { ...MINIMAL_ENVIRONMENT, ...stateDirectory, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],

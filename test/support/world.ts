@@ -98,6 +98,13 @@ export class World {
     for (const point of this.mounted.splice(0).reverse()) unmountPatiently(point);
   }
 
+  /** Takes a volume's disk away for good. */
+  lose(name: string): void {
+    const { mount } = this.volume(name);
+    this.mounted.splice(this.mounted.indexOf(mount), 1);
+    unmountPatiently(mount);
+  }
+
   volume(name: string): WorldVolume {
     const found = this.volumes.find((volume) => volume.name === name);
     if (found === undefined) throw new Error(`no volume ${name} in this world`);

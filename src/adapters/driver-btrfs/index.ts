@@ -13,7 +13,8 @@ import { inspect, live } from './inspect.js';
 import { entryPath, errnoOf, withDirectory, withLive } from './place.js';
 import { prepare } from './prepare.js';
 import { remove } from './remove.js';
-import { clone, list, lookup, rename, seal, stage, sync } from './snapshots.js';
+import { clone, list, lookup, rename, seal, sync } from './snapshots.js';
+import { openStage, stage } from './stage.js';
 
 export function createBtrfsDriver(): VolumeDriver {
   return {
@@ -25,6 +26,7 @@ export function createBtrfsDriver(): VolumeDriver {
     flush: (volume) => withLive(volume, 'flush', () => syncFilesystem(volume.source)),
     live,
     stage,
+    openStage,
     clone,
     seal,
     rename,

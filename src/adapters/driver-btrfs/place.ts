@@ -83,9 +83,14 @@ export async function translated<T>(
   }
 }
 
-/** Opens a directory, not through a symlink, for the time of `action`. Throws Node's own errors. */
+/** Opens a directory, not through a symlink. Throws Node's own errors. */
+export function openDirectory(path: string): Promise<FileHandle> {
+  return open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+}
+
+/** Opens a directory for the time of `action`. Throws Node's own errors. */
 export async function withDirectory<T>(path: string, action: (fd: number) => T | Promise<T>): Promise<T> {
-  const directory: FileHandle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  const directory = await openDirectory(path);
   try {
     return await action(directory.fd);
   } finally {
@@ -97,13 +102,19 @@ export async function withDirectory<T>(path: string, action: (fd: number) => T |
 export function withLive<T>(volume: VolumePlace, doing: string, action: (fd: number) => T | Promise<T>): Promise<T> {
   return translated(volume, doing, volume.source, 'UNAVAILABLE', () =>
     withDirectory(volume.source, (fd) => {
-      if (isSubvolume(fd)) return action(fd);
-      throw new SnapcommitError(
-        'VOLUME_UNAVAILABLE',
-        `volume ${volume.name}: ${volume.source} is not the root of a btrfs subvolume now; is its filesystem mounted?`,
-        { volume: volume.name, path: volume.source },
-      );
+      assertLive(volume, fd);
+      return action(fd);
     }),
+  );
+}
+
+/** @throws VOLUME_UNAVAILABLE when what is open is no subvolume. */
+export function assertLive(volume: VolumePlace, fd: number): void {
+  if (isSubvolume(fd)) return;
+  throw new SnapcommitError(
+    'VOLUME_UNAVAILABLE',
+    `volume ${volume.name}: ${volume.source} is not the root of a btrfs subvolume now; is its filesystem mounted?`,
+    { volume: volume.name, path: volume.source },
   );
 }
 

@@ -12,11 +12,6 @@ import { driverError, entryPath, errnoOf, identity, translated, withDirectory, w
 const SUBVOLUME_INODE = 256;
 const LOOKED_AT_ONCE = 16;
 
-export async function stage(volume: VolumePlace, name: string): Promise<{ readonly id: string }> {
-  entryPath(volume, name);
-  return withLive(volume, 'snapshot', (live) => snapshot(volume, live, name, true));
-}
-
 export async function clone(volume: VolumePlace, name: string, from: string | null): Promise<{ readonly id: string }> {
   entryPath(volume, name);
   if (from === null) return withLive(volume, 'clone', (live) => snapshot(volume, live, name, false));
@@ -49,10 +44,15 @@ async function snapshot(volume: VolumePlace, source: number, name: string, readO
       return { id: await withDirectory(path, (made) => identity(made, path)) };
     });
   } catch (failure) {
-    if (errnoOf(failure) !== 'EEXIST') throw driverError(volume, 'make the snapshot', path, failure, 'STAGE_FAILED');
-    const message = `volume ${volume.name}: ${path} exists already; it is not from this call, see what it is`;
-    throw new SnapcommitError('STAGED_NAME_EXISTS', message, { volume: volume.name, name, path }, failure);
+    throw snapshotError(volume, name, failure);
   }
+}
+
+export function snapshotError(volume: VolumePlace, name: string, failure: unknown): SnapcommitError {
+  const path = entryPath(volume, name);
+  if (errnoOf(failure) !== 'EEXIST') return driverError(volume, 'make the snapshot', path, failure, 'STAGE_FAILED');
+  const message = `volume ${volume.name}: ${path} exists already; it is not from this call, see what it is`;
+  return new SnapcommitError('STAGED_NAME_EXISTS', message, { volume: volume.name, name, path }, failure);
 }
 
 export async function lookup(volume: VolumePlace, name: string): Promise<Listed | null> {

@@ -36,6 +36,7 @@ export function createDirectoryDriver(): VolumeDriver {
       readOnly: false,
     }),
     stage: (volume, name) => makeSnapshot(volume, volume.source, name),
+    openStage: null,
     clone: async (volume, name, from) =>
       from === null
         ? makeClone(volume, volume.source, name, true)

@@ -57,6 +57,7 @@ export function createMemoryDriver(world: MemoryWorld = createMemoryWorld()): Me
     live: (volume) => act('live', () => live(world, volume)),
     stage: (volume, name) =>
       act('stage', () => make(world, volume, name, published(world, volume).live, { readOnly: true, ofLive: false })),
+    openStage: null,
     clone: (volume, name, from) =>
       act('clone', () => {
         const source = from === null ? published(world, volume).live : treeOf(world, volume, from);

@@ -7,6 +7,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { unlinkSync } from 'node:fs';
+import { getPriority, setPriority } from 'node:os';
 import { crashPoint } from '../../crash-points.js';
 import { SnapcommitError } from '../../errors.js';
 import { removeDurably } from '../../native/durable-file.js';
@@ -18,6 +19,8 @@ import { cgroupDirectory, findCgroupMount } from './mount.js';
 
 const GUARD_START_MS = 20_000;
 const GUARD_ANSWER_MS = 2_000;
+/** The nice value of who keeps writers waiting. */
+const HURRY = -20;
 /** How long after the limit we act in the guard's place. */
 const GUARD_GRACE_MS = 500;
 
@@ -87,10 +90,25 @@ async function disarm({ guard, intentFile: file }: Armed): Promise<void> {
   guard.end();
 }
 
+/** Writers stand still while we work: until they run again we go first, where we may say so. Answers how to undo it. */
+function goFirst(): () => void {
+  try {
+    const before = getPriority();
+    setPriority(HURRY);
+    return () => {
+      setPriority(before);
+    };
+  } catch {
+    // An ordinary user may not: then it waits its turn.
+    return () => undefined;
+  }
+}
+
 async function freeze(armed: Armed): Promise<Freeze> {
   await refuseFrozen(armed);
   const timing = await armed.guard.ask('freezing', GUARD_ANSWER_MS);
   if (timing.kind !== 'timing') return fail(armed, timing);
+  const calmDown = goFirst();
   const startedAt = performance.now();
   try {
     for (const [index, target] of armed.targets.entries()) {
@@ -98,12 +116,16 @@ async function freeze(armed: Armed): Promise<Freeze> {
       if (index === 0) crashPoint('freeze.after-first-cgroup');
     }
   } catch (error) {
+    calmDown();
     return fail(armed, { kind: 'stuck', reason: error instanceof Error ? error.message : String(error) });
   }
   const answer = await armed.guard.ask('written', armed.limitMs + GUARD_GRACE_MS);
-  if (answer.kind !== 'frozen') return fail(armed, answer);
+  if (answer.kind !== 'frozen') {
+    calmDown();
+    return fail(armed, answer);
+  }
   crashPoint('freeze.frozen');
-  return hold(armed, startedAt);
+  return hold(armed, startedAt, calmDown);
 }
 
 /** A freeze that somebody else holds is theirs to end: ours would thaw it. */
@@ -159,7 +181,7 @@ function thawOurselves(armed: Armed): string | null {
   return failures.length === 0 ? null : failures.join('; ');
 }
 
-function hold(armed: Armed, startedAt: number): Freeze {
+function hold(armed: Armed, startedAt: number, calmDown: () => void): Freeze {
   let overdue: string | null = null;
   const actForGuard = (): void => {
     // What the guard said while we were stopped is read before this runs.
@@ -174,7 +196,7 @@ function hold(armed: Armed, startedAt: number): Freeze {
     frozen: armed.targets.map((target) => target.cgroup),
     release: () => {
       clearTimeout(timer);
-      released ??= release(armed, startedAt, () => overdue);
+      released ??= release(armed, startedAt, () => overdue).finally(calmDown);
       return released;
     },
   };

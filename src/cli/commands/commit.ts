@@ -6,10 +6,7 @@ import { committedText } from '../render/generation.js';
 import { dryRunText } from '../render/dry-run.js';
 
 export const commit: CommandModule = {
-  define(command) {
-    defineCommitOptions(command);
-    command.option('--dry-run', 'say what would be done, and change nothing');
-  },
+  define: defineCommitOptions,
   async run(invocation) {
     const { operands, options, openNode } = invocation;
     const request = readCommitRequest(invocation, nameOf('group', operands[0] ?? ''));

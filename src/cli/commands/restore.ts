@@ -2,6 +2,7 @@
 import type { CommandModule } from '../command.js';
 import { defineCommitOptions, readCommitRequest } from '../commit-options.js';
 import { parseGeneration } from '../input.js';
+import { dryRunText } from '../render/dry-run.js';
 import { committedText } from '../render/generation.js';
 
 export const restore: CommandModule = {
@@ -10,7 +11,12 @@ export const restore: CommandModule = {
     const { operands, options, openNode } = invocation;
     const { group, generation: sourceGeneration } = parseGeneration(operands[0] ?? '');
     const request = { ...readCommitRequest(invocation, group), sourceGeneration };
-    const generation = await (await openNode()).restore(request, options.flag('wait'));
+    const node = await openNode();
+    if (options.flag('dryRun')) {
+      const plan = await node.restoreDryRun(request);
+      return { json: plan, text: () => dryRunText(plan) };
+    }
+    const generation = await node.restore(request, options.flag('wait'));
     return { json: generation, text: () => committedText(generation) };
   },
 };

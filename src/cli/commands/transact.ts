@@ -2,6 +2,7 @@
 import type { CommandModule } from '../command.js';
 import { defineCommitOptions, readCommand, readCommitRequest } from '../commit-options.js';
 import { nameOf } from '../input.js';
+import { dryRunText } from '../render/dry-run.js';
 import { committedText } from '../render/generation.js';
 
 export const transact: CommandModule = {
@@ -15,7 +16,12 @@ export const transact: CommandModule = {
       ...readCommitRequest(invocation, nameOf('group', operands[0] ?? '')),
       ...readCommand(invocation),
     };
-    const generation = await (await openNode()).transact(request, options.flag('wait'));
+    const node = await openNode();
+    if (options.flag('dryRun')) {
+      const plan = await node.transactDryRun(request);
+      return { json: plan, text: () => dryRunText(plan) };
+    }
+    const generation = await node.transact(request, options.flag('wait'));
     return { json: generation, text: () => committedText(generation) };
   },
 };

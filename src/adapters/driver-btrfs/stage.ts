@@ -1,0 +1,55 @@
+/**
+ * Staging: a read-only snapshot of the live tree. Writers stand still while it is made, so both directories are opened
+ * before, and its identity is read and all is closed after.
+ */
+import type { FileHandle } from 'node:fs/promises';
+import { createSnapshot } from '../../native/btrfs.js';
+import type { StageCall, VolumePlace } from '../../ports/volume-driver.js';
+import { assertLive, entryPath, identity, openDirectory, translated, withDirectory } from './place.js';
+import { snapshotError } from './snapshots.js';
+
+export async function openStage(volume: VolumePlace, name: string): Promise<StageCall> {
+  const path = entryPath(volume, name);
+  const opened: FileHandle[] = [];
+  const open = async (directory: string): Promise<FileHandle> => {
+    const handle = await openDirectory(directory);
+    opened.push(handle);
+    return handle;
+  };
+  const close = async (): Promise<void> => {
+    // Opened for reading alone: nothing can be lost by a close that fails.
+    await Promise.allSettled(opened.splice(0).map(async (handle) => handle.close()));
+  };
+  try {
+    const live = await translated(volume, 'snapshot', volume.source, 'UNAVAILABLE', () => open(volume.source));
+    assertLive(volume, live.fd);
+    const publish = await translated(volume, 'snapshot', path, 'STAGE_FAILED', () => open(volume.publishDirectory));
+    return { take: () => take(volume, live.fd, publish.fd, name), identity: () => identityOf(volume, path), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+export async function stage(volume: VolumePlace, name: string): Promise<{ readonly id: string }> {
+  const call = await openStage(volume, name);
+  try {
+    await call.take();
+    return { id: await call.identity() };
+  } finally {
+    await call.close();
+  }
+}
+
+/** A snapshot is durable when the call returns, and an existing name is a failure: never "already done" (T3). */
+async function take(volume: VolumePlace, live: number, publish: number, name: string): Promise<void> {
+  try {
+    await createSnapshot(live, publish, name, true);
+  } catch (failure) {
+    throw snapshotError(volume, name, failure);
+  }
+}
+
+function identityOf(volume: VolumePlace, path: string): Promise<string> {
+  return translated(volume, 'look at', path, 'STAGE_FAILED', () => withDirectory(path, (made) => identity(made, path)));
+}

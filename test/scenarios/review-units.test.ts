@@ -1,0 +1,74 @@
+/**
+ * Units that were stopped for a swap start again only on whole live trees: never on a mix of old and new ones. There need
+ * be no systemd here: the commands see a systemctl that writes down what it was asked and what the live trees showed.
+ */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { problemsOf } from '../support/check-world.js';
+import { requireBtrfs, requireCommand } from '../support/requirements.js';
+import { makeImpatient, transactArgs } from '../support/scenario.js';
+import { makeWorld } from '../support/world.js';
+
+requireBtrfs(t);
+const unshare = requireCommand(t, 'unshare');
+const systemctl = requireCommand(t, 'systemctl');
+const PROGRAM = join(import.meta.dirname, '..', '..', '..', 'bin', 'snapcommit.js');
+
+const world = await makeWorld(t);
+makeImpatient(world);
+const log = join(world.directory, 'systemctl.log');
+const fake = join(world.directory, 'systemctl');
+// Without moving the time of the last access.
+const markers = world.volumes.map(({ live }) => `$(dd status=none iflag=noatime if=${live}/marker)`).join(' ');
+writeFileSync(fake, `#!/bin/sh\necho "$1 ${markers}" >> ${log}\n`);
+chmodSync(fake, 0o755);
+await world.ask('group', 'update', 'app', '--stop-unit', 'database.service');
+world.mark('old');
+
+/** Something of somebody's own stands where the swap of wal has to pass. */
+const obstacle = join(world.volume('wal').mount, '.live.snapcommit-exchange');
+
+await t.test('T7 a swap that is finished on one volume only leaves its units stopped', (t) => {
+  mkdirSync(obstacle);
+  const { status, stderr } = run(transactArgs(world, 'new'));
+  t.equal(status, 109, stderr);
+  t.match(stderr, /database\.service.*stopped/);
+  t.strictSame(asked(), ['stop old old']);
+  t.end();
+});
+
+await t.test('T7 neither does a recovery start them before it has finished the swap', (t) => {
+  t.equal(run(['recover']).status, 9);
+  t.strictSame(asked(), ['stop old old'], 'still stopped');
+  rmdirSync(obstacle);
+  t.equal(run(['recover']).status, 0);
+  t.strictSame(asked(), ['stop old old', 'start new new']);
+  t.end();
+});
+
+await t.test('T7 after a swap that was finished they start at once', async (t) => {
+  writeFileSync(log, '');
+  const { status, stderr } = run(['transact', 'app', '--', '/bin/sh', '-c', 'exit 3']);
+  t.equal(status, 3, stderr);
+  t.strictSame(asked(), [], 'a command that failed stopped none');
+  t.equal(run(transactArgs(world, 'newer')).status, 0);
+  t.strictSame(asked(), ['stop new new', 'start newer newer']);
+  t.strictSame(await problemsOf(world, ['newer']), []);
+});
+
+function asked(): readonly string[] {
+  return existsSync(log) ? readFileSync(log, 'utf8').split('\n').filter(Boolean) : [];
+}
+
+/** Runs a command where `systemctl` is ours. */
+function run(args: readonly string[]): { readonly status: number | null; readonly stderr: string } {
+  const script = `mount --bind ${fake} ${systemctl} && exec "$@"`;
+  const words = ['--mount', '--propagation', 'private', '/bin/sh', '-c', script, 'sh', process.execPath, PROGRAM];
+  return spawnSync(unshare, [...words, ...args], {
+    encoding: 'utf8',
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', NO_COLOR: '1', SNAPCOMMIT_STATE_DIR: world.stateDirectory },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
