@@ -5,7 +5,7 @@
 import { lookup } from '../machine/record.js';
 import { crashPoint } from '../crash-points.js';
 import { SnapcommitError } from '../errors.js';
-import type { Consistency, Grade, ManifestVolume } from '../machine/entry.js';
+import type { Grade } from '../machine/entry.js';
 import type { Context } from '../participant/context.js';
 import { acquireFence, volumeLock } from '../participant/fence.js';
 import { formatStaged } from '../participant/names.js';
@@ -16,13 +16,8 @@ import type { HeldLock } from '../ports/locks.js';
 import type { ArmedFreeze } from '../ports/writers.js';
 import { isAtLeast, type Plan, type PlannedMember } from './begin.js';
 import type { Begun } from './decide.js';
-import { closeStages, openStages, takeStages, type OpenStage } from './stage.js';
+import { closeStages, openStages, takeStages, type Cut, type OpenStage } from './stage.js';
 import { discardRounds } from './undo.js';
-
-export interface Cut {
-  readonly consistency: Consistency;
-  readonly volumes: readonly ManifestVolume[];
-}
 
 /** Pre-hooks, rounds until one holds, post-hooks. Rejects when no round held or the grade falls short. */
 export async function cut(context: Context, plan: Plan, begun: Begun, signal: AbortSignal): Promise<Cut> {

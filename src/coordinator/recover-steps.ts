@@ -107,7 +107,7 @@ async function reopenLiveTrees(context: Context, { begin }: OpenTransaction, wit
       context.report({ kind: 'warning', message: `${messageOf(error)}; it may be read-only` });
     return;
   }
-  if (!isLost(serious)) throw serious;
+  if (!isLost(serious)) throw serious instanceof Error ? serious : new Error(messageOf(serious));
   throw new SnapcommitError(
     'VOLUME_UNAVAILABLE',
     `${messageOf(serious)} Its live tree may be read-only. Bring it back; if it is lost for good, ` +

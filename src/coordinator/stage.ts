@@ -4,12 +4,16 @@
  */
 import { crashPoint } from '../crash-points.js';
 import { SnapcommitError } from '../errors.js';
-import type { ManifestVolume } from '../machine/entry.js';
+import type { Consistency, ManifestVolume } from '../machine/entry.js';
 import type { Context } from '../participant/context.js';
 import type { StageCall } from '../ports/volume-driver.js';
 import type { Freeze } from '../ports/writers.js';
 import type { Plan, PlannedMember } from './begin.js';
-import type { Cut } from './cut.js';
+
+export interface Cut {
+  readonly consistency: Consistency;
+  readonly volumes: readonly ManifestVolume[];
+}
 
 export interface OpenStage {
   readonly member: PlannedMember;

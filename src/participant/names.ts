@@ -9,6 +9,7 @@
  *   .clone~CLUSTER~GROUP~TX~INC.SLOT~ROUND    a hidden writable clone
  *   .trash~CLUSTER~ID                         claimed for deletion: whoever renamed it owns it
  *   .stamp                                    a link whose text says which log has acted here, and how far
+ *   .source                                   a link whose text is the path of the live tree that is published here
  *
  * `~` and `@` never occur in a group's name, so reading back is unambiguous.
  */

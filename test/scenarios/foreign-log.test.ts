@@ -8,7 +8,7 @@ import t from 'tap';
 import { problemsOf, published } from '../support/check-world.js';
 import { requireBtrfs, requireCgroups } from '../support/requirements.js';
 import { crash, makeImpatient, startStopped, transactArgs } from '../support/scenario.js';
-import { makeWorld, type World } from '../support/world.js';
+import { makeWorld, tool, type World } from '../support/world.js';
 
 requireBtrfs(t);
 requireCgroups(t);
@@ -33,6 +33,13 @@ await t.test('T11 a fresh init beside another’s volumes may not add them, and 
       t.match(again.json, { error: { code: 'SOURCE_MANAGED', message: /another log/ } }, 'nor under another name');
     }
   }
+  const { mount, publish } = world.volume('db');
+  const unmanaged = join(mount, 'unmanaged');
+  tool('btrfs', '--quiet', 'subvolume', 'create', unmanaged);
+  const beside = ['--json', 'volume', 'add', 'unmanaged', '--source', unmanaged, '--publish', publish];
+  const refused = await world.cli(beside, { stateDirectory: other });
+  t.equal(refused.status, 2, `a tree of its own, but among another’s snapshots: ${refused.stdout}`);
+  tool('btrfs', '--quiet', 'subvolume', 'delete', unmanaged);
   t.equal((await world.cli(['recover'], { stateDirectory: other })).status, 0);
   t.strictSame(everything(world), before);
   t.strictSame(await problemsOf(world, ['one']), []);

@@ -41,7 +41,7 @@ const AFTER = [
 ] as const;
 
 for (const [args, point, signal] of BEFORE) {
-  await t.test(`${signal} at ${point} of ${args[0]} undoes everything`, async (t) => {
+  await t.test(`${signal} at ${point} of ${String(args[0])} undoes everything`, async (t) => {
     const before = await fingerprint(world, 'begun');
     const running = await startStopped(t, world, args, `${point}#1`);
     running.child.kill(signal);
@@ -55,7 +55,7 @@ for (const [args, point, signal] of BEFORE) {
 }
 
 for (const [args, point, signal] of AFTER) {
-  await t.test(`${signal} at ${point} of ${args[0]} comes too late`, async (t) => {
+  await t.test(`${signal} at ${point} of ${String(args[0])} comes too late`, async (t) => {
     const newest = Math.max(...published(world));
     const running = await startStopped(t, world, ['--json', ...args], `${point}#1`);
     running.child.kill(signal);

@@ -109,10 +109,7 @@ await t.test('T13 what an exec reads is not pruned, not even when only its comma
   t.strictSame(removedBy(await world.ask(...keepOne)), []);
   gate.open();
   await exec.done;
-  await until('the command is gone', async () => {
-    const { actions } = (await world.ask('recover', '--dry-run')) as { readonly actions: readonly unknown[] };
-    return actions.length > 0;
-  });
+  await until('the command is gone', gate.isGone);
   t.equal(readFileSync(saw, 'utf8'), 'one');
   t.match(await world.ask('recover'), { actions: [{ action: 'unpin', target: 'app@1' }] });
   t.strictSame(removedBy(await world.ask(...keepOne)), [1]);

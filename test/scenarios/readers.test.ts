@@ -43,10 +43,10 @@ await t.test(`G12 the view and open show no mix through ${String(COMMITS)} commi
 
 await t.test('exec shows one generation at all live paths, whatever is committed meanwhile', async (t) => {
   const script = world.volumes.map(({ live }) => `cat ${live}/marker; echo`).join('; ');
-  let over = false;
+  const over = new AbortController();
   const seen: string[] = [];
   const reading = (async () => {
-    while (!over) {
+    while (!over.signal.aborted) {
       const result = await world.cli(['exec', 'app', '--', '/bin/sh', '-c', `${script}; sleep 0.05; ${script}`]);
       t.equal(result.status, 0, result.stderr);
       const markers = new Set(result.stdout.trim().split('\n'));
@@ -56,7 +56,7 @@ await t.test('exec shows one generation at all live paths, whatever is committed
   })();
   // Until exec has met a few generations: it starts a process, a commit does not.
   while (new Set(seen).size < 6) await commitSome(world, 5);
-  over = true;
+  over.abort();
   await reading;
 });
 

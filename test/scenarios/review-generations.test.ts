@@ -51,8 +51,9 @@ await t.test('a transaction is aborted by hand although one of its live trees is
   const words = ['transact', 'app', '--', '/bin/true'];
   const killed = await world.cli(words, { env: { SNAPCOMMIT_CRASH_AT: 'read-only.after' } });
   t.equal(killed.signal, 'SIGKILL');
-  const { mount, image } = world.volume('wal');
+  const { mount } = world.volume('wal');
   tool('umount', mount);
+  world.mounted.splice(world.mounted.indexOf(mount), 1);
   mkdirSync(join(mount, 'nothing'), { recursive: true });
 
   const recovered = await world.cli(['--json', 'recover']);
@@ -70,5 +71,4 @@ await t.test('a transaction is aborted by hand although one of its live trees is
   t.equal(aborted.status, 0, aborted.stdout);
   t.match(await world.ask('volume', 'forfeit', 'wal'), {}, 'and the volume can be forfeited');
   t.equal((await world.cli(['commit', 'app'])).status, 0);
-  tool('mount', '-o', 'loop', image, mount);
 });

@@ -22,7 +22,7 @@ const generations = new Map<number, string>();
 const problems: string[] = [];
 let looks = 0;
 let newest = 0;
-let over = false;
+const over = new AbortController();
 
 function lookAtView(): Look {
   const name = readlinkSync(join(views, 'current'));
@@ -52,11 +52,11 @@ function judge({ generation, markers }: Look): void {
 }
 
 process.stdin.on('end', () => {
-  over = true;
+  over.abort();
 });
 process.stdin.resume();
 
-while (!over) {
+while (!over.signal.aborted) {
   try {
     judge(kind === 'view' ? lookAtView() : await lookByOpen());
   } catch (error) {

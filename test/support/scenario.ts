@@ -1,5 +1,5 @@
 /** What the scenario tests share: commands that stop themselves at a point, commands that wait for a file, quick settings. */
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { RunningCli } from './run-cli.js';
@@ -53,6 +53,8 @@ export function hasEnded({ child }: RunningCli): boolean {
 export interface Gate {
   readonly script: string;
   arrived(): boolean;
+  /** Whether the waiting shell has ended and been buried. */
+  isGone(): boolean;
   open(): void;
 }
 
@@ -69,8 +71,9 @@ export function makeGate(t: Test, world: World): Gate {
   t.teardown(open);
   return {
     // A gate that is gone is open.
-    script: `: > ${here}; while [ -d ${directory} ] && [ ! -e ${go} ]; do sleep 0.02; done`,
+    script: `echo $$ > ${here}.new; mv ${here}.new ${here}; while [ -d ${directory} ] && [ ! -e ${go} ]; do sleep 0.02; done`,
     arrived: () => exists(here),
+    isGone: () => exists(here) && !exists(`/proc/${readFileSync(here, 'utf8').trim()}`),
     open,
   };
 }

@@ -54,10 +54,14 @@ export class World {
 
   constructor(t: Test, options: WorldOptions) {
     this.directory = mkdtempSync(join(tmpdir(), 'snapcommit-world-'));
-    t.teardown(() => {
+    const clean = (): void => {
+      process.off('exit', clean);
       this.unmount();
       rmSync(this.directory, { recursive: true, force: true });
-    });
+    };
+    t.teardown(clean);
+    // A file that throws outside of its tests ends without tap's teardown.
+    process.once('exit', clean);
     this.hookLog = join(this.directory, 'hooks.log');
     this.volumes = (options.volumes ?? ['db', 'wal']).map((name) => this.#makeVolume(name, options.sizeMiB ?? 200));
     this.stateImage = options.stateOnImage === true ? this.#makeStateImage() : null;

@@ -11,15 +11,21 @@ import type { LockHolder } from '../../ports/locks.js';
 export function findHolders(file: string): readonly LockHolder[] {
   const stats = statSync(file, { bigint: true, throwIfNoEntry: false });
   if (stats === undefined) return [];
-  const lockers = namedByKernel(lockKey(file, stats));
+  const key = lockKey(file, stats);
+  if (key === null) return [];
+  const lockers = namedByKernel(key);
   if (lockers.length === 0) return [];
   const pids = new Set(processIds().filter((pid) => holds(pid, stats, lockers)));
   return [...pids].sort((a, b) => a - b).flatMap(describe);
 }
 
-/** `major:minor:inode` as /proc/locks has it: the superblock's device, which on btrfs is not the file's st_dev. */
-function lockKey(file: string, stats: BigIntStats): string {
-  const fd = openSync(file, 'r');
+/**
+ * `major:minor:inode` as /proc/locks has it: the superblock's device, which on btrfs is not the file's st_dev. null
+ * where the file was forgotten meanwhile.
+ */
+function lockKey(file: string, stats: BigIntStats): string | null {
+  const fd = openIfPresent(file);
+  if (fd === null) return null;
   try {
     const mount = Number(/^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${String(fd)}`, 'utf8'))?.[1]);
     const device = readMounts('self').find(({ id }) => id === mount)?.device ?? '0:0';
@@ -27,6 +33,15 @@ function lockKey(file: string, stats: BigIntStats): string {
     return `${hex.join(':')}:${String(stats.ino)}`;
   } finally {
     closeSync(fd);
+  }
+}
+
+function openIfPresent(file: string): number | null {
+  try {
+    return openSync(file, 'r');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw error;
   }
 }
 
