@@ -10,9 +10,10 @@ import { parseArgs } from 'node:util';
 import { bootstrap, BootstrapError } from './bootstrap.mjs';
 import { check, reportStep } from './check.mjs';
 import { filesBelow, root } from './lib/files.mjs';
-import { LeftoverWatch } from './lib/leftovers.mjs';
+import { LeftoverWatch, programRoots } from './lib/leftovers.mjs';
 import { inParallel, run } from './lib/run.mjs';
 import { judge } from './lib/tap.mjs';
+import { readableView } from './lib/view.mjs';
 
 const USAGE = `Usage: npm test [-- [NAME…] [--no-check] [--jobs N] [--timeout SECONDS] [--shared] [--list]]
   NAME       run only the test files whose path contains NAME, without the check
@@ -50,20 +51,23 @@ async function main() {
   }
   const tests = testFiles();
   if (tests.length === 0) count(`FAIL  no test file matches ${positionals.join(' ')}\n`, { failed: 1 });
+  const view = readableView();
+  programRoots.push(view.directory);
   const watch = new LeftoverWatch();
   await inParallel(
     tests.filter((test) => !test.serial),
     Number(values.jobs),
-    (test) => runTest(test, watch),
+    (test) => runTest(test, watch, view.directory),
   );
   await inParallel(
     tests.filter((test) => test.serial),
     1,
-    (test) => runTest(test, watch),
+    (test) => runTest(test, watch, view.directory),
   );
   const remaining = await watch.remaining();
   for (const thing of remaining)
     count(`${values.shared ? 'note' : 'FAIL'}  ${thing}\n`, { failed: values.shared ? 0 : 1 });
+  view.release();
   const { passed, failed, skipped } = total;
   if (skipped > 0) process.stdout.write(`${String(skipped)} skipped\n`);
   process.stdout.write(`${String(passed)} passed, ${String(failed)} failed\n`);
@@ -88,7 +92,6 @@ function testFiles() {
       const limit = /^\/\/ test-timeout-seconds: (\d+)$/m.exec(readFileSync(source, 'utf8'));
       return {
         name,
-        file: join(root, 'build', 'test', name),
         serial: name.endsWith('.serial.test.js'),
         timeoutMs: Number(limit?.[1] ?? values.timeout) * 1000,
       };
@@ -96,9 +99,9 @@ function testFiles() {
     .filter(({ name }) => positionals.length === 0 || positionals.some((wanted) => name.includes(wanted)));
 }
 
-async function runTest(test, watch) {
+async function runTest(test, watch, directory) {
   watch.started(test.name);
-  const result = await run(process.execPath, [test.file], {
+  const result = await run(process.execPath, [join(directory, 'build', 'test', test.name)], {
     timeoutMs: test.timeoutMs,
     // tap's own limit (30 s otherwise) must not be the shorter one.
     env: { ...process.env, TAP_TIMEOUT: String(Math.ceil(test.timeoutMs / 1000)) },

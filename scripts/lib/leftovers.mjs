@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from './files.mjs';
 
+/** Where programs of this checkout are started from. */
+export const programRoots = [root];
+
 /** Everything that would count as left behind if it had not been there before: one line of text each. */
 export function machineState() {
   return new Set([...loopDevices(), ...mounts(), ...cgroups(), ...processes(), ...temporaryFiles()]);
@@ -54,7 +57,7 @@ function processes() {
 function isOurs(pid) {
   try {
     const command = commandOf(pid);
-    return [join(root, 'dist'), join(root, 'build'), join(root, 'bin')].some((path) => command.includes(`${path}/`));
+    return programRoots.some((at) => ['dist', 'build', 'bin'].some((name) => command.includes(`${join(at, name)}/`)));
   } catch {
     return false;
   }
