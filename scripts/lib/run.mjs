@@ -1,5 +1,6 @@
 // Running child processes to their end: argument arrays, never a shell; a whole process group is ended at a time limit.
 import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { root } from './files.mjs';
 
 /**
@@ -52,7 +53,7 @@ export function run(command, args, options = {}) {
       clearTimeout(limit);
       exit = { status, signal };
       // What the child left in its group would keep our pipes open for ever.
-      leftProcesses = signalGroup(child.pid, 0);
+      leftProcesses = signalGroup(child.pid, 0) && isAnyAlive(child.pid);
       if (leftProcesses) signalGroup(child.pid, 'SIGKILL');
       // A process that moved to another session may hold the pipes as well: do not wait for it.
       drain = setTimeout(() => {
@@ -81,6 +82,20 @@ function signalGroup(pid, signal) {
   } catch {
     return false;
   }
+}
+
+/** Whether somebody of the group still runs: those that have ended and wait for init to take note do not count. */
+function isAnyAlive(group) {
+  return readdirSync('/proc').some((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      const [state, , processGroup] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return Number(processGroup) === group && state !== 'Z' && state !== 'X';
+    } catch {
+      return false;
+    }
+  });
 }
 
 const running = new Set();

@@ -108,11 +108,11 @@ async function runRound(context: Context, plan: Plan, begun: Begun, round: numbe
   try {
     for (const { place } of plan.members) held.push(await acquireFence(context, volumeLock(place.name)));
     await assertEpoch(context, begun);
-    await Promise.all(plan.members.map(async (member) => prepareMember(context, member, begun)));
+    await allDone(plan.members.map(async (member) => prepareMember(context, member, begun)));
     stages = await openStages(plan, stagedNameOf(context, begun, 'staged', round));
     const armed = await arming;
     context.report({ kind: 'phase', phase: 'flush', subject: begun.begin.group });
-    await Promise.all(plan.members.map(async ({ driver, place }) => driver.flush(place)));
+    await allDone(plan.members.map(async ({ driver, place }) => driver.flush(place)));
     signal.throwIfAborted();
     // From here on the freeze disarms itself: where thawing fails it keeps its intent, for `thaw --all` (G3).
     toDisarm = null;
@@ -124,6 +124,12 @@ async function runRound(context: Context, plan: Plan, begun: Begun, round: numbe
     await closeStages(stages);
     for (const lock of held) lock.release();
   }
+}
+
+/** Rejects with the first failure, but only when nothing is under way any more: the locks are released then. */
+async function allDone(work: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }
 
 async function arm(context: Context, plan: Plan, begun: Begun): Promise<ArmedFreeze | null> {

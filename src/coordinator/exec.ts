@@ -8,6 +8,7 @@ import type { Context } from '../participant/context.js';
 import { pinLock, swapLock } from '../participant/fence.js';
 import { makeTransactionId } from '../participant/names.js';
 import { messageOf, placeOf } from '../participant/publish.js';
+import { volumeVariables } from '../participant/volume-variables.js';
 import type { HeldLock } from '../ports/locks.js';
 import { append } from './decide.js';
 import { open, type Opened } from './open.js';
@@ -63,10 +64,7 @@ async function run(context: Context, request: ExecRequest, opened: Opened, held:
   const trees = Object.entries(opened.volumes).flatMap(([volume, { path }]) =>
     path === null ? [] : [{ volume, path, at: placeOf(state, volume).source }],
   );
-  const variables = trees.map(({ volume, path, at }) => [
-    `SNAPCOMMIT_VOLUME_${volume.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`,
-    request.mount ? at : path,
-  ]);
+  const variables = volumeVariables(trees.map(({ volume, path, at }) => ({ volume, path: request.mount ? at : path })));
   const sandbox = await context.sandbox();
   const { group, generation } = opened.record;
   const result = await sandbox.run({
@@ -75,7 +73,7 @@ async function run(context: Context, request: ExecRequest, opened: Opened, held:
     mount: request.mount,
     environment: {
       ...request.environment,
-      ...(Object.fromEntries(variables) as Record<string, string>),
+      ...variables,
       SNAPCOMMIT_GROUP: group,
       SNAPCOMMIT_GENERATION: String(generation),
     },

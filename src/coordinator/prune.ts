@@ -2,6 +2,7 @@
  * Prune: whole generations only. `retire` is chosen before anything is deleted, so a crash in the middle leaves a
  * generation whole or gone, never half listed; what is left on the disks is swept by recovery (G10).
  */
+import { SnapcommitError } from '../errors.js';
 import { crashPoint } from '../crash-points.js';
 import { protectedGenerations } from '../machine/protection.js';
 import { isIncomplete } from '../machine/queries.js';
@@ -33,6 +34,7 @@ export async function prune(context: Context, request: PruneRequest): Promise<Pr
   const state = await context.log.read();
   requireGroup(state, request.group);
   await assertStamps(state, context.log);
+  assertClock(context, state, request.rules);
   const generations = await context.log.generations(request.group);
   const { keep, remove } = planPrune(state, request, generations);
   if (!request.dryRun && remove.length > 0) {
@@ -42,6 +44,26 @@ export async function prune(context: Context, request: PruneRequest): Promise<Pr
     await freeRetired(context, request.group, new Set(remove));
   }
   return { group: request.group, removed: remove, kept: keep };
+}
+
+const CLOCK_AHEAD_MS = 3_600_000;
+
+/**
+ * Commit times only rise. After a clock that once ran ahead, every later generation carries nearly the same time until
+ * the clock has caught up, and the calendar rules would take them for one hour's, and keep one.
+ */
+function assertClock(context: Context, state: State, rules: RetentionRules): void {
+  const { keepHourly, keepDaily, keepWeekly, keepMonthly, keepYearly } = rules;
+  const usesCalendar = [keepHourly, keepDaily, keepWeekly, keepMonthly, keepYearly].some((count) => count > 0);
+  const aheadMs = state.clock - context.clock.now();
+  if (!usesCalendar || aheadMs <= CLOCK_AHEAD_MS) return;
+  throw new SnapcommitError(
+    'UNAVAILABLE',
+    `the newest commit is dated ${new Date(state.clock).toISOString()}, ahead of this machine’s clock: until the clock has ` +
+      'caught up, calendar rules would remove generations that they should keep. Nothing was removed. Set the clock right, ' +
+      'or prune with --keep-last alone.',
+    { aheadMs },
+  );
 }
 
 /** By the rules over all generations, and over the whole ones alone: an incomplete one never takes a whole one's place. */

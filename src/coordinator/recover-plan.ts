@@ -22,8 +22,9 @@ import type { Step } from './recovery.js';
 const nothing = async (): Promise<void> => Promise.resolve();
 
 /**
- * Open transactions of this node whose coordinator is gone: its kernel lock is free; or it is stopped, or has outlived
- * its deadline, so that waiting for it would be waiting for ever.
+ * Open transactions of this node whose coordinator is gone: its kernel lock is free, or it is stopped, so that waiting
+ * for it would be waiting for ever. One that runs is left alone however long it takes (a copy of a large directory takes
+ * hours); `transaction abort` ends it.
  */
 export async function findGone(context: Context, state: State): Promise<readonly OpenTransaction[]> {
   const locks = await context.locks();
@@ -34,11 +35,8 @@ export async function findGone(context: Context, state: State): Promise<readonly
 export function isGone(context: Context, locks: KernelLocks, { begin, coordinator }: OpenTransaction): boolean {
   if (coordinator.node !== context.self.node) return false;
   const name = transactionLock(begin.transaction);
-  const holders = locks.holders(name);
-  if (holders.length === 0) return true;
-  if (areHoldersStopped(locks, name)) return begin.mode !== 'transact';
-  // Somebody else who holds it is recovering it.
-  return context.clock.now() > begin.deadline && holders.some(({ pid }) => pid === coordinator.pid);
+  if (locks.holders(name).length === 0) return true;
+  return areHoldersStopped(locks, name) && begin.mode !== 'transact';
 }
 
 /**

@@ -8,6 +8,7 @@ import type { Consistency } from '../machine/entry.js';
 import { formatCgroupName } from '../participant/command-cgroup.js';
 import type { Context } from '../participant/context.js';
 import { commandLock } from '../participant/fence.js';
+import { volumeVariables } from '../participant/volume-variables.js';
 import type { SandboxResult } from '../ports/sandbox.js';
 import { isAtLeast, planTransaction, type Plan } from './begin.js';
 import { repeat, withCoordinatorLock, type Committed } from './commit.js';
@@ -19,7 +20,9 @@ import { giveUp } from './undo.js';
 /** Everything that must hold before a transact begins; changes nothing but publishes that were decided before. */
 export async function planTransact(context: Context, request: TransactRequest): Promise<Plan> {
   await assertMountable(context, request);
-  return planTransaction(context, 'transact', request, null, request.command);
+  const plan = await planTransaction(context, 'transact', request, null, request.command);
+  volumeVariables(plan.members.map(({ place }) => ({ volume: place.name, path: place.source })));
+  return plan;
 }
 
 /** Commits what the command changed. Rejects with COMMAND_FAILED (details.status: the command's own) when it fails. */
@@ -79,10 +82,12 @@ async function runCommand(
     from: member.driver.path(member.place, name),
     at: member.place.source,
   }));
-  const volumes = clones.map(({ member, name }) => {
-    const path = request.mount ? member.place.source : member.driver.path(member.place, name);
-    return [`SNAPCOMMIT_VOLUME_${member.place.name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`, path] as const;
-  });
+  const variables = volumeVariables(
+    clones.map(({ member, name }) => ({
+      volume: member.place.name,
+      path: request.mount ? member.place.source : member.driver.path(member.place, name),
+    })),
+  );
   const { group, transaction } = begun.begin;
   context.report({ kind: 'phase', phase: 'command', subject: request.command.join(' ') });
   const locks = await context.locks();
@@ -94,7 +99,7 @@ async function runCommand(
       mount: request.mount,
       environment: {
         ...request.environment,
-        ...Object.fromEntries(volumes),
+        ...variables,
         SNAPCOMMIT_GROUP: group,
         SNAPCOMMIT_TRANSACTION: transaction,
       },

@@ -36,12 +36,24 @@ export async function readDebts(context: Context): Promise<readonly Debt[]> {
   const debts: Debt[] = [];
   for (const name of names.filter((entry) => entry.endsWith('.json')).sort()) {
     try {
-      debts.push(JSON.parse(await readFile(join(directory, name), 'utf8')) as Debt);
+      debts.push(debtOf(JSON.parse(await readFile(join(directory, name), 'utf8'))));
     } catch {
       context.report({ kind: 'warning', message: `cannot read ${join(directory, name)}; look at it by hand` });
     }
   }
   return debts;
+}
+
+/** @throws TypeError when it is no debt: we wrote it, but somebody may have edited it. */
+function debtOf(value: unknown): Debt {
+  const { transaction, group, postHooks, startUnits, volumes } = value as Partial<Record<keyof Debt, unknown>>;
+  const isSound =
+    typeof transaction === 'string' &&
+    typeof group === 'string' &&
+    [postHooks, startUnits].every((list) => Array.isArray(list) && list.every((item) => typeof item === 'string')) &&
+    Array.isArray(volumes);
+  if (!isSound) throw new TypeError('not a debt');
+  return value as Debt;
 }
 
 /** Runs the post-hooks and starts the units, then forgets the debt. All are tried; rejects with the first failure. */

@@ -42,7 +42,9 @@ export async function turnView(
   const directory = viewDirectory(stateDirectory, group);
   const name = publishedName(group, generation);
   crashPoint('view.before');
-  await makeDurableDirectory(stateDirectory, ['views', group, name]);
+  await makeDurableDirectory(stateDirectory, ['views', group]);
+  // Its name stands in the same directory as `current`, and becomes durable with the flip.
+  await makeDirectory(join(directory, name));
   await Promise.all(links.map(async (link) => replaceLink(join(directory, name), link.volume, link.target)));
   await syncDirectory(join(directory, name));
   crashPoint('view.directory-made');
@@ -87,16 +89,21 @@ export async function replaceLink(directory: string, name: string, target: strin
 async function makeDurableDirectory(root: string, components: readonly string[]): Promise<void> {
   let parent = root;
   for (const component of components) {
-    const made = await mkdir(join(parent, component), { mode: 0o755 }).then(
-      () => true,
-      (error: unknown) => {
-        if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-        throw error;
-      },
-    );
+    const made = await makeDirectory(join(parent, component));
     if (made) await syncDirectory(parent);
     parent = join(parent, component);
   }
+}
+
+/** False where it stood already. */
+async function makeDirectory(path: string): Promise<boolean> {
+  return mkdir(path, { mode: 0o755 }).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+      throw error;
+    },
+  );
 }
 
 async function listNames(directory: string): Promise<readonly string[]> {

@@ -39,6 +39,21 @@ await t.test('P10 committedAt rises although the clock steps back', async (t) =>
   for (const [index, time] of times.entries()) {
     if (index > 0) t.ok(time > (times[index - 1] ?? 0), `generation ${String(index + 1)} is later than the one before`);
   }
+
+  await t.test('calendar rules refuse while the newest commit is dated ahead of the clock', async (t) => {
+    Date.now = () => now() + 48 * HOUR_MS;
+    await commitTime(node);
+    Date.now = now;
+    await commitTime(node);
+    const none = { keepLast: 0, keepHourly: 0, keepDaily: 0, keepWeekly: 0, keepMonthly: 0, keepYearly: 0 };
+    const before = await node.list('app');
+    await t.rejects(node.prune({ group: 'app', rules: { ...none, keepDaily: 7 }, dryRun: false }), {
+      code: 'UNAVAILABLE',
+    });
+    t.equal((await node.list('app')).length, before.length, 'nothing was removed');
+    const { kept } = await node.prune({ group: 'app', rules: { ...none, keepLast: 2 }, dryRun: false });
+    t.equal(kept.length, 2, 'the newest are kept by their number');
+  });
 });
 
 async function commitTime(node: SnapcommitNode): Promise<number> {
