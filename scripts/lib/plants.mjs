@@ -1,5 +1,15 @@
 // Planted bugs: reading test/mutants/*.json, and putting one plant into a copy of the tree.
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { filesBelow, root } from './files.mjs';
@@ -45,6 +55,8 @@ function whatIsWrong(plant) {
  */
 export function copyTree() {
   const copy = mkdtempSync(join(tmpdir(), 'snapcommit-mutants-'));
+  // Some tests run programs of the tree as an ordinary user.
+  chmodSync(copy, 0o755);
   for (const name of [
     'src',
     'test',

@@ -3,10 +3,12 @@
  * before, and its identity is read and all is closed after.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { createSnapshot } from '../../native/btrfs.js';
+import { createSnapshot, rehearseSnapshot } from '../../native/btrfs.js';
 import type { StageCall, VolumePlace } from '../../ports/volume-driver.js';
 import { assertLive, entryPath, identity, openDirectory, translated, withDirectory } from './place.js';
 import { snapshotError } from './snapshots.js';
+
+let rehearsal: Promise<void> | undefined;
 
 export async function openStage(volume: VolumePlace, name: string): Promise<StageCall> {
   const path = entryPath(volume, name);
@@ -24,6 +26,7 @@ export async function openStage(volume: VolumePlace, name: string): Promise<Stag
     const live = await translated(volume, 'snapshot', volume.source, 'UNAVAILABLE', () => open(volume.source));
     assertLive(volume, live.fd);
     const publish = await translated(volume, 'snapshot', path, 'STAGE_FAILED', () => open(volume.publishDirectory));
+    await (rehearsal ??= rehearseSnapshot());
     return { take: () => take(volume, live.fd, publish.fd, name), identity: () => identityOf(volume, path), close };
   } catch (error) {
     await close();

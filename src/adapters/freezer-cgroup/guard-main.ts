@@ -16,6 +16,7 @@
  */
 import { closeSync, fsyncSync, openSync, unlinkSync, watch, writeSync } from 'node:fs';
 import { cgroupInode, freezeRequested, standsStill, thaw, whyNotHeld, type CgroupTarget } from './cgroup-files.js';
+import { isHeld, letGo, openCgroup, type OpenCgroup } from './open-cgroup.js';
 
 const RETRY_MS = 100;
 const RETRIES = 100;
@@ -40,6 +41,8 @@ let lapse: string | null = null;
 let stuck = false;
 let ownerGone = false;
 let touched: string | null = null;
+/** The targets, kept open from `freezing` on. */
+let opened: readonly OpenCgroup[] = [];
 
 function say(line: string): void {
   try {
@@ -84,9 +87,11 @@ function watchTargets(): void {
 function startTiming(): void {
   phase = 'freezing';
   try {
+    opened = targets.map(openCgroup);
     watchTargets();
+    rehearse();
   } catch (error) {
-    lapseNow(`the freezers cannot be watched: ${String(error)}`);
+    lapseNow(`the freezers cannot be opened and watched: ${String(error)}`);
     return;
   }
   setTimeout(onLimit, limitMs);
@@ -104,10 +109,10 @@ function stillMoving(): string[] {
 
 function awaitStandstill(looks = 0): void {
   if (phase !== 'freezing') return;
-  for (let look = looks; look < CLOSE_LOOKS && targets.some(isSettling); look += 1) {
+  for (let look = looks; look < CLOSE_LOOKS && !opened.every(isHeld) && targets.some(isSettling); look += 1) {
     Atomics.wait(pausing, 0, 0, CLOSE_LOOK_MS);
   }
-  if (touched === null && targets.some(isSettling)) {
+  if (touched === null && !opened.every(isHeld) && targets.some(isSettling)) {
     setTimeout(awaitStandstill, POLL_MS, CLOSE_LOOKS);
     return;
   }
@@ -132,6 +137,7 @@ function isSettling(target: CgroupTarget): boolean {
 
 function firstBroken(): string | null {
   if (touched !== null) return touched;
+  if (opened.length === targets.length && opened.every(isHeld)) return null;
   for (const target of targets) {
     const reason = whyNotHeld(target);
     if (reason !== null) return reason;
@@ -152,7 +158,7 @@ function release(): void {
   }
   phase = 'over';
   try {
-    for (const target of targets) thaw(target);
+    for (const each of opened) letGo(each);
     say('unbroken');
   } catch (error) {
     lapseNow(`thawing failed at first: ${String(error)}`);
@@ -207,10 +213,12 @@ function onSignal(signal: string): void {
 function rehearse(): void {
   targets.some(isSettling);
   firstBroken();
-  thaw({ cgroup: '', directory: '/nonexistent', inode: '' });
+  Atomics.wait(pausing, 0, 0, CLOSE_LOOK_MS);
+  const nowhere = openSync('/dev/null', 'w');
+  for (const { target } of opened) letGo({ target, freezer: nowhere, events: nowhere });
+  closeSync(nowhere);
 }
 
-rehearse();
 let received = '';
 process.stdin.setEncoding('utf8');
 process.stdin.on('data', (text: string) => {
