@@ -10,7 +10,6 @@ import { DURATION_LAW, DURATION_MAX_MS, parseCount, parseDuration, parseSize, SI
 export interface FileSettings {
   readonly freeFloorBytes?: number;
   readonly hookTimeoutMs?: number;
-  readonly transactionLimitMs?: number;
   readonly lockWaitMs?: number;
   readonly takeOverGraceMs?: number;
   readonly roundsMax?: number;
@@ -31,7 +30,6 @@ const ms = quantity(`a whole number of ms, or ${DURATION_LAW}`, parseDuration, 1
 const SETTINGS = z.strictObject({
   freeFloorBytes: bytes.optional(),
   hookTimeoutMs: ms.optional(),
-  transactionLimitMs: ms.optional(),
   lockWaitMs: ms.optional(),
   takeOverGraceMs: ms.optional(),
   roundsMax: quantity('a whole number from 1 to 100', parseCount, 1, 100).optional(),

@@ -25,6 +25,8 @@ import type { FreezeTarget } from '../ports/writers.js';
 import { finishPublishes } from './publish.js';
 import type { CommitRequest } from './requests.js';
 
+/** Recorded for nodes that cannot see whether our process lives; on this node only the kernel lock tells. */
+const TRANSACTION_LIMIT_MS = 10 * 60_000;
 /** A transact's command may take as long as it likes: the end of the year 9999. */
 const NO_DEADLINE = 253_402_300_799_999;
 
@@ -69,7 +71,7 @@ export async function planTransaction(
     members: members.map((member) => memberOf(member)),
     freezeTargets: targets.map((target) => `${context.self.node}:${target.cgroup}`),
     coordinator: context.self,
-    deadline: mode === 'transact' ? NO_DEADLINE : now + context.settings.transactionLimitMs,
+    deadline: mode === 'transact' ? NO_DEADLINE : now + TRANSACTION_LIMIT_MS,
     expectGeneration: request.expectGeneration,
     sourceGeneration,
     message: request.message,

@@ -16,8 +16,6 @@ export interface Settings {
   /** A commit needs at least this much free on every volume. */
   readonly freeFloorBytes: number;
   readonly hookTimeoutMs: number;
-  /** How long a transaction's coordinator may live before others may take it over, for captures and restores. */
-  readonly transactionLimitMs: number;
   /** How long we wait for a kernel lock that a running process holds. */
   readonly lockWaitMs: number;
   /** How long a stopped process may hold a lock that we need, before it is ended. */

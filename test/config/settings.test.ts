@@ -21,7 +21,6 @@ t.test('numbers and texts with units', async (t) => {
   const settings = {
     freeFloorBytes: '64MiB',
     hookTimeoutMs: '30s',
-    transactionLimitMs: 1000,
     lockWaitMs: '500ms',
     takeOverGraceMs: 1,
     roundsMax: 3,
@@ -29,7 +28,6 @@ t.test('numbers and texts with units', async (t) => {
   t.same(await loadSettings(directoryWith(t, JSON.stringify(settings))), {
     freeFloorBytes: 67_108_864,
     hookTimeoutMs: 30_000,
-    transactionLimitMs: 1000,
     lockWaitMs: 500,
     takeOverGraceMs: 1,
     roundsMax: 3,
