@@ -110,8 +110,14 @@ async function runTest(test, watch, directory) {
   const verdict = judge(result, { allowSkips: !inCi });
   const tests = `${String(verdict.passed + verdict.failed)} tests`;
   const word = verdict.failed > 0 ? 'FAIL' : verdict.passed > 0 ? 'ok  ' : 'skip';
-  const line = `${word}  ${test.name.padEnd(56)} ${tests}  ${result.seconds.toFixed(1)} s\n`;
+  const line = `${word}  ${test.name.padEnd(56)} ${tests}  ${result.seconds.toFixed(1)} s\n${figures(result)}`;
   count(verdict.failed === 0 ? line : `${line}${explain(test, result, verdict)}`, verdict);
+}
+
+/** What a suite says of its own extent (`# 40 crash points tried, …`). */
+function figures({ stdout }) {
+  const lines = stdout.split('\n').filter((line) => /^# .* tried, /.test(line));
+  return lines.map((line) => `      ${line.slice(2)}\n`).join('');
 }
 
 /** Why a file failed: the end of what it said, with all of it in a file. */

@@ -9,7 +9,7 @@ import type { Consistency, ManifestVolume } from '../machine/entry.js';
 import type { GenerationRecord } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { swapLock, volumeLock, withFence } from '../participant/fence.js';
-import { controlUnit, payDebt, recordDebt, type Debt } from '../participant/owed.js';
+import { controlUnit, payDebt, recordDebt, runningUnits, type Debt } from '../participant/owed.js';
 import { messageOf } from '../participant/publish.js';
 import type { HeldLock } from '../ports/locks.js';
 import type { Plan, PlannedMember } from './begin.js';
@@ -68,7 +68,7 @@ export async function swapIn(
   options: { readonly compare: boolean; readonly consistency: Consistency; readonly signal: AbortSignal },
 ): Promise<GenerationRecord> {
   const held: HeldLock[] = [];
-  const debt = unitsOwed(plan, begun);
+  const debt = await unitsOwed(context, plan, begun);
   let halfSwapped = false;
   try {
     const generation = await sealAndCommit(context, plan, begun, clones, options, { held, debt });
@@ -115,7 +115,7 @@ async function sealAndCommit(
   const { transaction } = begun.begin;
   try {
     if (debt !== null) await recordDebt(context, debt);
-    for (const unit of plan.group.record.stopUnits) await controlUnit(context, 'stop', unit);
+    for (const unit of debt?.startUnits ?? []) await controlUnit(context, 'stop', unit);
     const volumes = await sealAll(context, begun, clones);
     await lockSwaps(context, plan, held);
     await closeLiveTrees(context, plan, begun);
@@ -133,8 +133,9 @@ async function sealAndCommit(
   }
 }
 
-function unitsOwed(plan: Plan, begun: Begun): Debt | null {
-  const { stopUnits } = plan.group.record;
+async function unitsOwed(context: Context, plan: Plan, begun: Begun): Promise<Debt | null> {
+  const declared = plan.group.record.stopUnits;
+  const stopUnits = declared.length === 0 ? [] : await runningUnits(context, declared);
   if (stopUnits.length === 0) return null;
   const { transaction, group } = begun.begin;
   return { transaction, group, postHooks: [], startUnits: stopUnits, volumes: [] };

@@ -84,6 +84,22 @@ export async function payDebt(context: Context, debt: Debt, outcome: string, rec
   await removeDurably(join(debtDirectory(context.stateDirectory), `${debt.transaction}.json`));
 }
 
+const STANDS_STILL = new Set(['inactive', 'failed', 'unknown']);
+
+/** Those of the units that run now: what did not run before is not started afterwards. In doubt a unit counts as running. */
+export async function runningUnits(context: Context, units: readonly string[]): Promise<readonly string[]> {
+  const runner = await context.runner();
+  const states = await Promise.all(
+    units.map(async (unit) => {
+      const asked = await runner
+        .run(SYSTEMCTL, ['is-active', '--', unit], { timeoutMs: context.settings.hookTimeoutMs })
+        .catch(() => null);
+      return { unit, state: asked?.stdout.trim() ?? '' };
+    }),
+  );
+  return states.filter(({ state }) => !STANDS_STILL.has(state)).map(({ unit }) => unit);
+}
+
 /** Starts or stops a systemd unit. */
 export async function controlUnit(context: Context, verb: 'start' | 'stop', unit: string): Promise<void> {
   const runner = await context.runner();

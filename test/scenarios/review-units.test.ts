@@ -22,7 +22,9 @@ const log = join(world.directory, 'systemctl.log');
 const fake = join(world.directory, 'systemctl');
 // Without moving the time of the last access.
 const markers = world.volumes.map(({ live }) => `$(dd status=none iflag=noatime if=${live}/marker)`).join(' ');
-writeFileSync(fake, `#!/bin/sh\necho "$1 ${markers}" >> ${log}\n`);
+const inactive = join(world.directory, 'inactive');
+const state = `if [ "$1" = is-active ]; then [ -e ${inactive} ] && echo inactive; exit 0; fi`;
+writeFileSync(fake, `#!/bin/sh\n${state}\necho "$1 ${markers}" >> ${log}\n`);
 chmodSync(fake, 0o755);
 await world.ask('group', 'update', 'app', '--stop-unit', 'database.service');
 world.mark('old');
@@ -56,6 +58,15 @@ await t.test('T7 after a swap that was finished they start at once', async (t) =
   t.equal(run(transactArgs(world, 'newer')).status, 0);
   t.strictSame(asked(), ['stop new new', 'start newer newer']);
   t.strictSame(await problemsOf(world, ['newer']), []);
+});
+
+await t.test('a unit that was not running is not started', (t) => {
+  writeFileSync(log, '');
+  writeFileSync(inactive, '');
+  const { status, stderr } = run(transactArgs(world, 'newest'));
+  t.equal(status, 0, stderr);
+  t.strictSame(asked(), [], 'it was neither stopped nor started');
+  t.end();
 });
 
 function asked(): readonly string[] {
