@@ -2,6 +2,9 @@
  * Prune: whole generations only. `retire` is chosen before anything is deleted, so a crash in the middle leaves a
  * generation whole or gone, never half listed; what is left on the disks is swept by recovery (G10).
  */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { lookup } from '../machine/record.js';
 import { SnapcommitError } from '../errors.js';
 import { crashPoint } from '../crash-points.js';
 import { protectedGenerations } from '../machine/protection.js';
@@ -10,11 +13,11 @@ import { planRetention, type RetentionPlan, type RetentionRules } from '../machi
 import type { GenerationRecord, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { discardNames } from '../participant/discard.js';
-import { volumeLock, withFence } from '../participant/fence.js';
-import { parsePublished } from '../participant/names.js';
+import { viewLock, volumeLock, withFence } from '../participant/fence.js';
+import { currentName, parsePublished } from '../participant/names.js';
 import { messageOf } from '../participant/publish.js';
 import { assertStamps } from '../participant/stamps.js';
-import { removeViewGenerations } from '../participant/views.js';
+import { removeView, removeViewGenerations } from '../participant/views.js';
 import { requireGroup } from './begin.js';
 import { append } from './decide.js';
 
@@ -86,7 +89,7 @@ function planPrune(
 }
 
 /** Deletes what stands of retired generations on this node's volumes. What cannot be deleted now recovery sweeps. */
-export async function freeRetired(context: Context, group: string, retired: ReadonlySet<number>): Promise<void> {
+async function freeRetired(context: Context, group: string, retired: ReadonlySet<number>): Promise<void> {
   const state = await context.log.read();
   const places = Object.values(state.volumes)
     .filter((volume) => !volume.forfeited && volume.record.node === context.self.node)
@@ -110,4 +113,19 @@ export async function freeRetired(context: Context, group: string, retired: Read
     }),
   );
   await removeViewGenerations(context.stateDirectory, group, (generation) => !retired.has(generation));
+}
+
+/** Takes away what a removed group left for readers: its generations, its view, and the links through it. */
+export async function freeGroup(context: Context, group: string, retired: ReadonlySet<number>): Promise<void> {
+  await freeRetired(context, group, retired);
+  const state = await context.log.read();
+  // Made again meanwhile: then it is the new one's.
+  if (lookup(state.groups, group) !== undefined) return;
+  await withFence(context, viewLock(group), async () => removeView(context.stateDirectory, group));
+  const mine = Object.values(state.volumes).filter((volume) => volume.record.node === context.self.node);
+  await Promise.all(
+    mine.map(async ({ record }) =>
+      rm(join(record.publishDirectory, currentName(group)), { force: true }).catch(() => undefined),
+    ),
+  );
 }

@@ -5,7 +5,7 @@ import { capture, requireRecord, type Committed } from '../coordinator/commit.js
 import { append } from '../coordinator/decide.js';
 import { exec, type ExecRequest } from '../coordinator/exec.js';
 import { open, type OpenRequest } from '../coordinator/open.js';
-import { freeRetired, prune, type PruneRequest, type Pruned } from '../coordinator/prune.js';
+import { freeGroup, prune, type PruneRequest, type Pruned } from '../coordinator/prune.js';
 import { findGone } from '../coordinator/recover-plan.js';
 import { abandonTransaction } from '../coordinator/recover-steps.js';
 import { recover } from '../coordinator/recover.js';
@@ -108,7 +108,7 @@ export class EmbeddedNode implements SnapcommitNode {
   async removeGroup(name: string, withGenerations: boolean): Promise<void> {
     const generations = withGenerations ? liveGenerations(requireGroup(await this.#read(), name)) : [];
     await this.#change({ type: 'removeGroup', group: name, generations });
-    await freeRetired(this.#context, name, new Set(generations));
+    await freeGroup(this.#context, name, new Set(generations));
   }
 
   async commit(request: CommitRequest, wait: boolean): Promise<reports.GenerationReport> {

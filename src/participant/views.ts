@@ -71,6 +71,11 @@ export async function removeViewGenerations(
   }
 }
 
+/** Removes the view of a group that is no more. */
+export async function removeView(stateDirectory: string, group: string): Promise<void> {
+  await rm(viewDirectory(stateDirectory, group), { recursive: true, force: true });
+}
+
 /** The view's generation directories, by number. */
 export async function viewGenerations(stateDirectory: string, group: string): Promise<readonly number[]> {
   const names = await listNames(viewDirectory(stateDirectory, group));
