@@ -1,9 +1,10 @@
 // Where the benchmark happens: btrfs volumes on loop devices, a cgroup of writers, compiled helpers; all taken away again.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from '../lib/files.mjs';
+import { cgroupMount, retry } from '../lib/system.mjs';
 
 export const cli = join(root, 'bin', 'snapcommit.js');
 
@@ -36,12 +37,8 @@ export class Lab {
 
   /** A cgroup below the cgroup2 mount: its path there and in the file system. */
   cgroup(name) {
-    const line = readFileSync('/proc/self/mountinfo', 'utf8')
-      .split('\n')
-      .find((entry) => entry.includes(' - cgroup2 '));
-    if (line === undefined) throw new Error('no cgroup v2 is mounted here');
     const path = `/snapcommit-bench-${String(process.pid)}-${name}`;
-    const directory = join(line.split(' ')[4], path);
+    const directory = join(cgroupMount(), path);
     mkdirSync(directory);
     this.#cgroups.push(directory);
     return { path, directory };
@@ -87,16 +84,4 @@ export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
-function retry(action) {
-  for (let left = 100; ; left -= 1) {
-    try {
-      action();
-      return;
-    } catch (error) {
-      if (left === 0) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
-    }
-  }
 }

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cgroupMount, retry } from '../lib/system.mjs';
 
 export const VOLUMES = ['db', 'wal'];
 
@@ -77,12 +78,8 @@ export class Stage {
   }
 
   #makeCgroup() {
-    const line = readFileSync('/proc/self/mountinfo', 'utf8')
-      .split('\n')
-      .find((entry) => entry.includes(' - cgroup2 '));
-    if (line === undefined) throw new Error('no cgroup v2 is mounted here; try --directory');
     this.cgroup = `/snapcommit-demo-${String(process.pid)}`;
-    this.#cgroupPath = join(line.split(' ')[4], this.cgroup);
+    this.#cgroupPath = join(cgroupMount(), this.cgroup);
     mkdirSync(this.#cgroupPath);
   }
 
@@ -113,17 +110,4 @@ function tool(file, ...args) {
   const result = spawnSync(file, args, { encoding: 'utf8' });
   if (result.error !== undefined) throw result.error;
   if (result.status !== 0) throw new Error(`${file} ${args.join(' ')}: ${result.stderr}`);
-}
-
-/** A killed process needs a moment to let go. */
-function retry(action) {
-  for (let left = 100; ; left -= 1) {
-    try {
-      action();
-      return;
-    } catch (error) {
-      if (left === 0) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
-    }
-  }
 }
