@@ -12,6 +12,7 @@ let rehearsal: Promise<void> | undefined;
 
 export async function openStage(volume: VolumePlace, name: string): Promise<StageCall> {
   const path = entryPath(volume, name);
+  const rehearsed = (rehearsal ??= rehearseSnapshot());
   const opened: FileHandle[] = [];
   const open = async (directory: string): Promise<FileHandle> => {
     const handle = await openDirectory(directory);
@@ -26,7 +27,7 @@ export async function openStage(volume: VolumePlace, name: string): Promise<Stag
     const live = await translated(volume, 'snapshot', volume.source, 'UNAVAILABLE', () => open(volume.source));
     assertLive(volume, live.fd);
     const publish = await translated(volume, 'snapshot', path, 'STAGE_FAILED', () => open(volume.publishDirectory));
-    await (rehearsal ??= rehearseSnapshot());
+    await rehearsed;
     return { take: () => take(volume, live.fd, publish.fd, name), identity: () => identityOf(volume, path), close };
   } catch (error) {
     await close();
