@@ -1,7 +1,7 @@
 // Joins the built command line into one file, dist/bundle/main.cjs, and keeps V8's compiled code beside it: Node loads
 // that much faster than two hundred modules, and a command should answer at once. dist/ itself stays what the library, the
 // tests and the two small programs that we start (the guard, the launcher) are loaded from. See bin/load.js.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { build } from 'esbuild';
 import { cacheFile, runBundle } from '../bin/load.js';
 import { libraryOpeners, main as unbundled } from '../dist/cli/main.js';
 import { root } from './lib/files.mjs';
+import { cgroupMount } from './lib/system.mjs';
 
 const require = createRequire(import.meta.url);
 const outdir = join(root, 'dist', 'bundle');
@@ -123,6 +124,7 @@ function replaced(path, part, by) {
  */
 async function writeCaches() {
   const directory = mkdtempSync(join(tmpdir(), 'snapcommit-bundle-'));
+  const frozen = makeCgroup();
   try {
     const state = join(directory, 'state');
     const source = join(directory, 'source');
@@ -133,12 +135,28 @@ async function writeCaches() {
       ['group', 'create', 'app', '--volume', 'v'],
       ['commit', 'app'],
     ];
+    if (frozen !== null) {
+      const cgroup = frozen.slice(cgroupMount().length);
+      setUp.push(['group', 'create', 'frozen', '--volume', 'v', '--freeze-cgroup', cgroup]);
+    }
     for (const command of setUp) await runQuietly({ main: unbundled, libraryOpeners }, state, command);
     // In this order: what is compiled stays so in this process.
     await writeCache('read', state, [['status'], ['open', 'app']]);
-    await writeCache('change', state, [['commit', 'app']]);
+    await writeCache('change', state, [['commit', 'app'], ...(frozen === null ? [] : [['commit', 'frozen']])]);
   } finally {
+    if (frozen !== null) rmdirSync(frozen);
     rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** An empty cgroup to freeze, as writers wait for that code; null where this user may make none. */
+function makeCgroup() {
+  try {
+    const directory = join(cgroupMount(), `snapcommit-bundle-${String(process.pid)}`);
+    mkdirSync(directory);
+    return directory;
+  } catch {
+    return null;
   }
 }
 

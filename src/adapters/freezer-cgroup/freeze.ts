@@ -35,11 +35,12 @@ interface Armed {
   readonly limitMs: number;
   readonly intentFile: string;
   readonly guard: Guard;
+  readonly freezers: OpenFreezers;
 }
 
 type Release = Awaited<ReturnType<Freeze['release']>>;
 
-/** See Writers.arm. The intent is durable and the guard runs when this resolves. */
+/** See Writers.arm. The intent is durable, the guard runs and the freezers are open when this resolves. */
 export async function armFreeze(
   stateDirectory: string,
   transaction: string,
@@ -47,6 +48,7 @@ export async function armFreeze(
   limitMs: number,
 ): Promise<ArmedFreeze> {
   const targets = identify(declared);
+  const freezers = openFreezers(targets);
   const id = `${transaction}-${randomBytes(4).toString('hex')}`;
   const file = intentFile(stateDirectory, id);
   const guard = startGuard(targets, limitMs, file);
@@ -55,7 +57,7 @@ export async function armFreeze(
     await writeIntent(stateDirectory, newIntent(id, transaction, limitMs, targets));
     crashPoint('freeze.after-intent');
   };
-  const armed: Armed = { targets, limitMs, intentFile: file, guard };
+  const armed: Armed = { targets, limitMs, intentFile: file, guard, freezers };
   const [persisted, answer] = await Promise.allSettled([persist(), guard.ask(null, GUARD_START_MS)]);
   if (persisted.status === 'fulfilled' && answer.status === 'fulfilled' && answer.value.kind === 'armed') {
     return { freeze: () => freeze(armed), disarm: () => disarm(armed) };
@@ -76,6 +78,16 @@ export async function armFreeze(
   );
 }
 
+function openFreezers(targets: readonly CgroupTarget[]): OpenFreezers {
+  try {
+    return OpenFreezers.open(targets);
+  } catch (cause) {
+    const cgroups = targets.map(({ cgroup }) => cgroup);
+    const message = `nothing was frozen: a freezer of ${cgroups.join(', ')} cannot be opened and watched: ${reasonOf(cause)}`;
+    throw new SnapcommitError('FREEZE_FAILED', message, { cgroups }, cause);
+  }
+}
+
 function identify(declared: readonly FreezeTarget[]): readonly CgroupTarget[] {
   const mount = findCgroupMount();
   return declared.map(({ cgroup }) => {
@@ -87,7 +99,8 @@ function identify(declared: readonly FreezeTarget[]): readonly CgroupTarget[] {
   });
 }
 
-async function disarm({ guard, intentFile: file }: Armed): Promise<void> {
+async function disarm({ guard, freezers, intentFile: file }: Armed): Promise<void> {
+  freezers.close();
   try {
     await removeDurably(file);
   } catch {
@@ -110,33 +123,27 @@ function goFirst(): () => void {
   }
 }
 
+/**
+ * The guard is told first and not waited for: the word is in its pipe before anything is frozen, so it reads it before
+ * it could read our death.
+ */
 async function freeze(armed: Armed): Promise<Freeze> {
   await refuseFrozen(armed);
-  let freezers: OpenFreezers;
-  try {
-    freezers = OpenFreezers.open(armed.targets);
-  } catch (error) {
-    return fail(armed, reasonOf(error));
-  }
-  const timing = await armed.guard.ask('freezing', GUARD_ANSWER_MS);
-  if (timing.kind !== 'timing') {
-    freezers.close();
-    return fail(armed, 'reason' in timing ? timing.reason : `the guard said "${timing.kind}" out of turn`);
-  }
+  armed.guard.tell('freezing');
   const calmDown = goFirst();
   const startedAt = performance.now();
-  const refusal = await bringToStandstill(armed, freezers, startedAt);
+  const refusal = await bringToStandstill(armed, startedAt);
   if (refusal !== null) {
     calmDown();
-    freezers.close();
     return fail(armed, refusal);
   }
   crashPoint('freeze.frozen');
-  return hold(armed, freezers, startedAt, calmDown);
+  return hold(armed, startedAt, calmDown);
 }
 
 /** Null when all stand still, witnessed from before the look that found it; otherwise why they will not. */
-async function bringToStandstill(armed: Armed, freezers: OpenFreezers, startedAt: number): Promise<string | null> {
+async function bringToStandstill(armed: Armed, startedAt: number): Promise<string | null> {
+  const { freezers } = armed;
   try {
     for (const index of armed.targets.keys()) {
       freezers.request(index);
@@ -187,7 +194,7 @@ async function fail(armed: Armed, reason: string): Promise<never> {
   const end = await armed.guard.ask(`void ${reason}`, GUARD_ANSWER_MS);
   const stillFrozen = end.kind === 'lapsed' ? null : thawInGuardsPlace(armed, end);
   if (stillFrozen === null) await disarm(armed);
-  else armed.guard.end();
+  else letGoOf(armed);
   const outcome =
     stillFrozen === null ? 'everything runs again' : `thawing failed, run snapcommit thaw --all: ${stillFrozen}`;
   const cgroups = armed.targets.map((target) => target.cgroup);
@@ -216,7 +223,7 @@ function thawOurselves(armed: Armed): string | null {
   return failures.length === 0 ? null : failures.join('; ');
 }
 
-function hold(armed: Armed, freezers: OpenFreezers, startedAt: number, calmDown: () => void): Freeze {
+function hold(armed: Armed, startedAt: number, calmDown: () => void): Freeze {
   let overdue: string | null = null;
   const actForGuard = (): void => {
     // What the guard said while we were stopped is read before this runs.
@@ -231,23 +238,15 @@ function hold(armed: Armed, freezers: OpenFreezers, startedAt: number, calmDown:
     frozen: armed.targets.map((target) => target.cgroup),
     release: () => {
       clearTimeout(timer);
-      released ??= release(armed, freezers, startedAt, () => overdue).finally(() => {
-        freezers.close();
-        calmDown();
-      });
+      released ??= release(armed, startedAt, () => overdue).finally(calmDown);
       return released;
     },
   };
 }
 
 /** Check and thaw are one step of ours, in which nothing waits: writers run again before anybody is asked anything. */
-async function release(
-  armed: Armed,
-  freezers: OpenFreezers,
-  startedAt: number,
-  overdue: () => string | null,
-): Promise<Release> {
-  const broken = overdue() ?? freezers.whyBroken() ?? tryLetGo(freezers);
+async function release(armed: Armed, startedAt: number, overdue: () => string | null): Promise<Release> {
+  const broken = overdue() ?? armed.freezers.whyBroken() ?? tryLetGo(armed.freezers);
   const thawedAt = performance.now();
   const answer = await armed.guard.ask(broken === null ? 'thawed' : `void ${broken}`, GUARD_ANSWER_MS);
   const unbroken = broken === null && answer.kind === 'unbroken';
@@ -263,8 +262,14 @@ async function release(
   crashPoint('thaw.after-intent-removal');
   // One that does not answer must not thaw somebody else's freeze when it wakes.
   if (answer.kind === 'silent') armed.guard.kill();
-  else armed.guard.end();
+  letGoOf(armed);
   return { unbroken, reason: unbroken ? null : reason, stallMs };
+}
+
+/** The intent stays, or is gone already. */
+function letGoOf({ guard, freezers }: Armed): void {
+  freezers.close();
+  guard.end();
 }
 
 function tryLetGo(freezers: OpenFreezers): string | null {

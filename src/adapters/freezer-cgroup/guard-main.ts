@@ -5,9 +5,9 @@
  *
  *   guard-main.js LIMIT_MS INTENT_FILE {INODE CGROUP DIRECTORY}...
  *
- * One word a line comes in, in this order, and each is answered by a line on stdout:
+ * One word a line comes in, in this order, and is answered by a line on stdout:
  *   (start)      -> armed
- *   freezing     -> timing      the limit runs from here; somebody is about to freeze
+ *   freezing                    the limit runs from here; somebody is about to freeze
  *   thawed       -> unbroken    the owner thawed by itself, and nothing of what follows had been said
  *   void REASON  -> lapsed      instead: the round is void, and thawing is left to us
  * Instead of any answer, or unasked:
@@ -67,7 +67,6 @@ function thawTargets(retriesLeft: number): void {
 function startTiming(): void {
   phase = 'timing';
   setTimeout(onLimit, limitMs);
-  say('timing');
 }
 
 function onLimit(): void {

@@ -14,6 +14,7 @@ interface OpenCgroup {
 }
 
 const LOOK_MS = 0.1;
+const SETTLING_LOOKS = 40;
 const pausing = new Int32Array(new SharedArrayBuffer(4));
 const bytes = Buffer.alloc(256);
 
@@ -67,6 +68,8 @@ export class OpenFreezers {
 
   /** Why the freeze was not unbroken since `beginWitness`; null when it was, of every one. */
   whyBroken(): string | null {
+    // While a frozen process is being killed, the kernel does not count its cgroup as frozen for a moment.
+    this.standStill(SETTLING_LOOKS);
     return this.#why(isHeld);
   }
 
@@ -97,7 +100,7 @@ export class OpenFreezers {
       rehearsal.beginWitness();
       rehearsal.standStill(1);
       this.standStill(1);
-      this.whyBroken();
+      this.#why(isHeld);
       rehearsal.letGo();
     } finally {
       closeSync(nowhere);
