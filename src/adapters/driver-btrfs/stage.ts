@@ -8,11 +8,9 @@ import type { StageCall, VolumePlace } from '../../ports/volume-driver.js';
 import { assertLive, entryPath, identity, openDirectory, translated, withDirectory } from './place.js';
 import { snapshotError } from './snapshots.js';
 
-let rehearsal: Promise<void> | undefined;
-
 export async function openStage(volume: VolumePlace, name: string): Promise<StageCall> {
   const path = entryPath(volume, name);
-  const rehearsed = (rehearsal ??= rehearse(volume));
+  const rehearsed = rehearse(volume);
   const opened: FileHandle[] = [];
   const open = async (directory: string): Promise<FileHandle> => {
     const handle = await openDirectory(directory);
