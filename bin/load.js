@@ -11,7 +11,7 @@ const bundle = join(dist, 'bundle', 'main.cjs');
 
 /** Hands the exports of dist/cli/main to `use`. */
 function load(use) {
-  if (isFresh()) use(runBundle(readCache()).exports);
+  if (isFresh()) use(runBundle(readCache(kindOf(process.argv))).exports);
   else void import('../dist/cli/main.js').then(use);
 }
 
@@ -31,12 +31,21 @@ function isFresh() {
   }
 }
 
-function readCache() {
+/** Whose compiled code is wanted: a guess, since a wrong cache is only a slower one. */
+function kindOf(words) {
+  return words.includes('status') || words.includes('open') ? 'read' : 'change';
+}
+
+function cacheFile(kind) {
+  return `${bundle}.${kind}.cache`;
+}
+
+function readCache(kind) {
   try {
-    return readFileSync(`${bundle}.cache`);
+    return readFileSync(cacheFile(kind));
   } catch {
     return undefined;
   }
 }
 
-module.exports = { load, runBundle };
+module.exports = { load, runBundle, cacheFile };

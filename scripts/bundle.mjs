@@ -1,17 +1,21 @@
 // Joins the built command line into one file, dist/bundle/main.cjs, and keeps V8's compiled code beside it: Node loads
 // that much faster than two hundred modules, and a command should answer at once. dist/ itself stays what the library, the
 // tests and the two small programs that we start (the guard, the launcher) are loaded from. See bin/load.js.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { runBundle } from '../bin/load.js';
+import { cacheFile, runBundle } from '../bin/load.js';
+import { libraryOpeners, main as unbundled } from '../dist/cli/main.js';
 import { root } from './lib/files.mjs';
+import { cgroupMount } from './lib/system.mjs';
 
+const require = createRequire(import.meta.url);
 const outdir = join(root, 'dist', 'bundle');
 const bundle = join(outdir, 'main.cjs');
 
-rmSync(`${bundle}.cache`, { force: true });
+for (const kind of ['change', 'read']) rmSync(cacheFile(kind), { force: true });
 const common = {
   bundle: true,
   format: 'cjs',
@@ -33,11 +37,47 @@ await build({
   minifySyntax: true,
   minifyWhitespace: true,
   // Loaded rarely, or with native parts that they find beside themselves.
-  external: ['better-sqlite3', 'koffi', 'pino', 'zod', 'cbor-extract'],
+  external: ['@koromix/*', 'better-sqlite3/build/*', 'pino', 'zod', 'cbor-extract'],
   plugins: [
     {
       name: 'execa',
       setup: (own) => own.onResolve({ filter: /^execa$/ }, () => ({ path: './execa.cjs', external: true })),
+    },
+    {
+      // better-sqlite3 asks this package where its native part is, which looks in a dozen places; it is always the same one.
+      name: 'bindings',
+      setup(own) {
+        own.onResolve({ filter: /^bindings$/ }, () => ({ path: 'bindings', namespace: 'native-part' }));
+        own.onLoad({ filter: /./, namespace: 'native-part' }, () => ({
+          contents: 'module.exports = (name) => require(`better-sqlite3/build/Release/${name}`);',
+        }));
+      },
+    },
+    {
+      // It patches fs against too many open files; who takes one lock file has not so many, and the patching takes time.
+      name: 'graceful-fs',
+      setup(own) {
+        own.onResolve({ filter: /^graceful-fs$/ }, () => ({ path: 'node:fs', external: true }));
+      },
+    },
+    {
+      // commander could run a subcommand as a program; ours has none, and loading what that takes costs every command.
+      name: 'commander',
+      setup: (own) =>
+        own.onLoad({ filter: /\/commander\/lib\/command\.js$/ }, ({ path }) => ({ contents: withoutPrograms(path) })),
+    },
+    {
+      // A require() that the bundler can follow, and the native part without the search for the C library that fits it.
+      name: 'koffi',
+      setup(own) {
+        own.onLoad({ filter: /\/dist\/native\/library\.js$/ }, ({ path }) => ({
+          contents: replaced(path, 'const require = createRequire(import.meta.url);', ''),
+        }));
+        own.onResolve({ filter: /^@koromix\/[^/]+$/ }, ({ path }) => ({ path, namespace: 'koffi-part' }));
+        own.onLoad({ filter: /./, namespace: 'koffi-part' }, ({ path }) => ({
+          contents: `module.exports = require(${JSON.stringify(koffiPart(path))});`,
+        }));
+      },
     },
   ],
   // As require(): a script with a code cache of its own cannot import().
@@ -49,35 +89,87 @@ await build({
   },
   footer: { js: '})' },
 });
-await writeCache();
+await writeCaches();
 
-/** Runs the commands that must be quick once, so that what they need is in the cache as compiled code. */
-async function writeCache() {
-  const { exports, script } = runBundle(undefined);
+/** What loading koffi's package for a platform comes down to here; the package itself where it is not installed. */
+function koffiPart(name) {
+  const before = new Set(Object.keys(require.cache));
+  try {
+    require(name);
+  } catch {
+    return name;
+  }
+  const native = Object.keys(require.cache).find((file) => !before.has(file) && file.endsWith('.node'));
+  return native === undefined ? name : native.slice(native.lastIndexOf(`${name}/`));
+}
+
+function withoutPrograms(path) {
+  return replaced(
+    path,
+    "const childProcess = require('node:child_process');",
+    "const childProcess = { spawn: (...all) => require('node:child_process').spawn(...all) };",
+  );
+}
+
+/** The text of a file with this part of it replaced, which must be there. */
+function replaced(path, part, by) {
+  const text = readFileSync(path, 'utf8');
+  if (!text.includes(part)) throw new Error(`${path} has no \`${part}\` any more: see the plugins of bundle.mjs`);
+  return text.replace(part, by);
+}
+
+/**
+ * Runs the commands that must be quick once, so that what they need is in a cache as compiled code: one cache for those
+ * that read, and one for the rest, since reading a cache takes time by its size.
+ */
+async function writeCaches() {
   const directory = mkdtempSync(join(tmpdir(), 'snapcommit-bundle-'));
+  const frozen = makeCgroup();
   try {
     const state = join(directory, 'state');
     const source = join(directory, 'source');
     mkdirSync(source);
-    const commands = [
+    const setUp = [
       ['init', '--node', 'warm-up'],
       ['volume', 'add', 'v', '--source', source, '--driver', 'directory'],
       ['group', 'create', 'app', '--volume', 'v'],
       ['commit', 'app'],
-      ['status'],
-      ['open', 'app'],
     ];
-    for (const command of commands) await runQuietly(exports, ['--state-dir', state, ...command]);
+    if (frozen !== null) {
+      const cgroup = frozen.slice(cgroupMount().length);
+      setUp.push(['group', 'create', 'frozen', '--volume', 'v', '--freeze-cgroup', cgroup]);
+    }
+    for (const command of setUp) await runQuietly({ main: unbundled, libraryOpeners }, state, command);
+    // In this order: what is compiled stays so in this process.
+    await writeCache('read', state, [['status'], ['open', 'app']]);
+    await writeCache('change', state, [['commit', 'app'], ...(frozen === null ? [] : [['commit', 'frozen']])]);
   } finally {
+    if (frozen !== null) rmdirSync(frozen);
     rmSync(directory, { recursive: true, force: true });
   }
-  writeFileSync(`${bundle}.cache`, script.createCachedData());
 }
 
-async function runQuietly({ main, libraryOpeners }, argv) {
+/** An empty cgroup to freeze, as writers wait for that code; null where this user may make none. */
+function makeCgroup() {
+  try {
+    const directory = join(cgroupMount(), `snapcommit-bundle-${String(process.pid)}`);
+    mkdirSync(directory);
+    return directory;
+  } catch {
+    return null;
+  }
+}
+
+async function writeCache(kind, state, commands) {
+  const { exports, script } = runBundle(undefined);
+  for (const command of commands) await runQuietly(exports, state, command);
+  writeFileSync(cacheFile(kind), script.createCachedData());
+}
+
+async function runQuietly({ main, libraryOpeners: openers }, state, command) {
   const silent = { isTTY: false, columns: 0, write: () => undefined };
   const io = { stdout: silent, stderr: silent, env: {}, cwd: root, onStop: () => () => undefined };
-  const status = await main(argv, io, libraryOpeners);
+  const status = await main(['--state-dir', state, ...command], io, openers);
   if (status !== 0)
-    throw new Error(`snapcommit ${argv.join(' ')} ended with ${String(status)} while the bundle was made`);
+    throw new Error(`snapcommit ${command.join(' ')} ended with ${String(status)} while the bundle was made`);
 }

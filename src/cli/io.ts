@@ -49,7 +49,7 @@ export function processIo(): Io {
  * is made only where the descriptor may be a terminal: making it takes time.
  */
 function output(fd: number, stream: () => NodeJS.WriteStream): Output {
-  const isTTY = isCharacterDevice(fd) && stream().isTTY;
+  const isTTY = mayBeTerminal(fd) && stream().isTTY;
   return {
     isTTY,
     get columns() {
@@ -61,9 +61,13 @@ function output(fd: number, stream: () => NodeJS.WriteStream): Output {
   };
 }
 
-function isCharacterDevice(fd: number): boolean {
+/** The major number of /dev/null and its like, which are no terminals. */
+const MEMORY_DEVICES = 1;
+
+function mayBeTerminal(fd: number): boolean {
   try {
-    return fstatSync(fd).isCharacterDevice();
+    const found = fstatSync(fd);
+    return found.isCharacterDevice() && found.rdev >> 8 !== MEMORY_DEVICES;
   } catch {
     // Closed by whoever started us.
     return false;

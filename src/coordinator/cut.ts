@@ -6,6 +6,7 @@ import { lookup } from '../machine/record.js';
 import { crashPoint } from '../crash-points.js';
 import { SnapcommitError } from '../errors.js';
 import type { Grade } from '../machine/entry.js';
+import { allDone } from '../participant/all-done.js';
 import type { Context } from '../participant/context.js';
 import { acquireFence, volumeLock } from '../participant/fence.js';
 import { formatStaged } from '../participant/names.js';
@@ -124,12 +125,6 @@ async function runRound(context: Context, plan: Plan, begun: Begun, round: numbe
     await closeStages(stages);
     for (const lock of held) lock.release();
   }
-}
-
-/** Rejects with the first failure, but only when nothing is under way any more: the locks are released then. */
-async function allDone(work: readonly Promise<void>[]): Promise<void> {
-  const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
 }
 
 async function arm(context: Context, plan: Plan, begun: Begun): Promise<ArmedFreeze | null> {

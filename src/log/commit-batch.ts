@@ -15,7 +15,7 @@ import { decodeEntry, encodeGeneration, encodeState } from './codec.js';
 import type { Memory } from './memory.js';
 
 /** After this many applied slots the state is checkpointed, in the transaction of the batch that reaches it. */
-export const CHECKPOINT_INTERVAL_SLOTS = 64;
+export const CHECKPOINT_INTERVAL_SLOTS = 16;
 
 export interface ChosenEntry {
   readonly slot: Slot;

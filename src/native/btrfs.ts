@@ -142,14 +142,6 @@ export function createSnapshot(fd: number, parentFd: number, name: string, readO
   return callWorker('create_snapshot_fd2', name, fd, parentFd, name, flags, null, null);
 }
 
-/**
- * Makes the call once in vain (on no directory at all): the first call of a foreign function is a slow one, and writers
- * stand still while a real snapshot is made.
- */
-export async function rehearseSnapshot(): Promise<void> {
-  await createSnapshot(-1, -1, '.rehearsal', true).catch(() => undefined);
-}
-
 /** Deletes a subvolume and those inside it, deepest first. Not durable until the parent directory is synced. */
 export function deleteSubvolume(parentFd: number, name: string): Promise<void> {
   return callWorker('delete_subvolume_fd', name, parentFd, name, DELETE_RECURSIVE);

@@ -12,11 +12,12 @@ import { generationKey } from '../machine/keys.js';
 import type { GenerationRecord, State } from '../machine/state.js';
 import type { HeldLock } from '../ports/locks.js';
 import type { VolumeDriver } from '../ports/volume-driver.js';
+import { allDone } from './all-done.js';
 import type { Context } from './context.js';
 import { swapLock, viewLock, volumeLock, withFence } from './fence.js';
 import { currentName, manifestName, publishedName, replacedName } from './names.js';
 import { raiseStamp } from './stamps.js';
-import { replaceLink, turnView, viewDirectory } from './views.js';
+import { prepareView, replaceLink, turnView, viewDirectory, type ViewLink } from './views.js';
 
 /** The volumes of a generation that are this node's and not forfeited. */
 export function localVolumes(context: Context, state: State, record: GenerationRecord): readonly ManifestVolume[] {
@@ -37,9 +38,11 @@ function isPendingHere(context: Context, state: State, record: GenerationRecord)
  */
 export async function publishLocal(context: Context, record: GenerationRecord, swapLocksHeld: boolean): Promise<void> {
   const volumes = localVolumes(context, await context.log.read(), record);
-  const results = await Promise.allSettled(
-    volumes.map(async (volume) => publishVolume(context, record, volume, swapLocksHeld)),
-  );
+  // Nobody sees the view's new directory before the view turns, so it is made beside the volumes.
+  const [view, ...results] = await Promise.allSettled([
+    onView(context, record, prepareView),
+    ...volumes.map(async (volume) => publishVolume(context, record, volume, swapLocksHeld)),
+  ]);
   const failures = results.flatMap((result, index) =>
     result.status === 'rejected' ? [{ volume: volumes[index]?.volume ?? '', reason: messageOf(result.reason) }] : [],
   );
@@ -53,10 +56,16 @@ export async function publishLocal(context: Context, record: GenerationRecord, s
       results.find((result) => result.status === 'rejected')?.reason,
     );
   }
-  await publishView(context, record);
+  if (view.status === 'rejected') throw view.reason;
+  await onView(context, record, turnView);
 }
 
-async function publishView(context: Context, record: GenerationRecord): Promise<void> {
+/** One step of the view, under its lock, unless somebody has published all of it meanwhile. */
+async function onView(
+  context: Context,
+  record: GenerationRecord,
+  step: (stateDirectory: string, group: string, generation: number, links: readonly ViewLink[]) => Promise<void>,
+): Promise<void> {
   await withFence(context, viewLock(record.group), async () => {
     const state = await context.log.read();
     if (!isPendingHere(context, state, record)) return;
@@ -64,7 +73,7 @@ async function publishView(context: Context, record: GenerationRecord): Promise<
       volume: volume.volume,
       target: join(placeOf(state, volume.volume).publishDirectory, publishedName(record.group, record.generation)),
     }));
-    await turnView(context.stateDirectory, record.group, record.generation, links);
+    await step(context.stateDirectory, record.group, record.generation, links);
   });
 }
 
@@ -84,15 +93,15 @@ async function publishVolume(
       const place = placeOf(state, volume.volume);
       const driver = await context.driver(volume.driver);
       if (volume.swap !== null) await swapLive(driver, place, record, volume.swap);
-      await publishSnapshot(driver, place, record, volume);
-      await writeManifest(place, record, context.log.identity.cluster);
-      await replaceLink(
-        place.publishDirectory,
-        currentName(record.group),
-        join(viewDirectory(context.stateDirectory, record.group), 'current', volume.volume),
-      );
       const { cluster, incarnation } = context.log.identity;
-      await raiseStamp(place.publishDirectory, { cluster, incarnation, slot: record.slot });
+      const link = join(viewDirectory(context.stateDirectory, record.group), 'current', volume.volume);
+      // In no order: one sync makes all of it durable, and only then does the view turn.
+      await allDone([
+        publishSnapshot(driver, place, record, volume),
+        writeManifest(place, record, cluster),
+        replaceLink(place.publishDirectory, currentName(record.group), link),
+        raiseStamp(place.publishDirectory, { cluster, incarnation, slot: record.slot }),
+      ]);
       crashPoint('publish.before-sync');
       await driver.sync(place);
       crashPoint('publish.after-sync');

@@ -6,6 +6,7 @@ import { mkdir, readdir, readlink, rename, rm, symlink, unlink } from 'node:fs/p
 import { join } from 'node:path';
 import { crashPoint } from '../crash-points.js';
 import { syncDirectory } from '../native/sync.js';
+import { allDone } from './all-done.js';
 import { parsePublished, publishedName } from './names.js';
 
 export interface ViewLink {
@@ -29,11 +30,8 @@ export async function viewGeneration(stateDirectory: string, group: string): Pro
   }
 }
 
-/**
- * Makes the view show `generation` unless it shows that or a later one. Call under the lock of the view. Durable when
- * it resolves.
- */
-export async function turnView(
+/** Makes the view's directory of a generation, durable but for its name. Call under the lock of the view. */
+export async function prepareView(
   stateDirectory: string,
   group: string,
   generation: number,
@@ -45,12 +43,20 @@ export async function turnView(
   await makeDurableDirectory(stateDirectory, ['views', group]);
   // Its name stands in the same directory as `current`, and becomes durable with the flip.
   await makeDirectory(join(directory, name));
-  await Promise.all(links.map(async (link) => replaceLink(join(directory, name), link.volume, link.target)));
+  await allDone(links.map(async (link) => replaceLink(join(directory, name), link.volume, link.target)));
   await syncDirectory(join(directory, name));
   crashPoint('view.directory-made');
+}
+
+/**
+ * Makes the view show `generation`, which prepareView has made, unless it shows that or a later one. Call under the lock
+ * of the view. Durable when it resolves.
+ */
+export async function turnView(stateDirectory: string, group: string, generation: number): Promise<void> {
+  const directory = viewDirectory(stateDirectory, group);
   if ((await viewGeneration(stateDirectory, group)) < generation) {
     crashPoint('view.before-flip');
-    await replaceLink(directory, 'current', name);
+    await replaceLink(directory, 'current', publishedName(group, generation));
     crashPoint('view.after-flip');
   }
   await syncDirectory(directory);

@@ -17,8 +17,8 @@ export interface Freeze {
   /** The targets' cgroup paths, frozen since `freeze` resolved. */
   readonly frozen: readonly string[];
   /**
-   * Thaws. `unbroken` is the guard's word that from the moment all stood frozen until this call nothing thawed and no
-   * cgroup changed its identity; otherwise `reason` says what lapsed and the round is void. Never rejects.
+   * Thaws. `unbroken`: from the moment all stood frozen until this call nothing thawed and no cgroup changed its
+   * identity, for which the adapter has a witness and the guard's word; otherwise `reason` says what lapsed and the round is void. Never rejects.
    */
   release(): Promise<{ readonly unbroken: boolean; readonly reason: string | null; readonly stallMs: number }>;
 }

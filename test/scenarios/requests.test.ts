@@ -74,7 +74,7 @@ await t.test('L3 the same request from many processes at once is done once', asy
 
 await t.test('T18 a request id is remembered over checkpoints of the log', async (t) => {
   await withNode(world, async (node) => {
-    // A checkpoint is written every 64 slots.
+    // A checkpoint is written every 16 slots.
     for (let round = 0; round < 80; round += 1) {
       await node.addHold({ group: 'app', generation: 1 }, 'filler');
       await node.releaseHold({ group: 'app', generation: 1 }, 'filler');

@@ -3,15 +3,14 @@
  * before, and its identity is read and all is closed after.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { createSnapshot, rehearseSnapshot } from '../../native/btrfs.js';
+import { createSnapshot } from '../../native/btrfs.js';
 import type { StageCall, VolumePlace } from '../../ports/volume-driver.js';
 import { assertLive, entryPath, identity, openDirectory, translated, withDirectory } from './place.js';
 import { snapshotError } from './snapshots.js';
 
-let rehearsal: Promise<void> | undefined;
-
 export async function openStage(volume: VolumePlace, name: string): Promise<StageCall> {
   const path = entryPath(volume, name);
+  const rehearsed = rehearse(volume);
   const opened: FileHandle[] = [];
   const open = async (directory: string): Promise<FileHandle> => {
     const handle = await openDirectory(directory);
@@ -26,7 +25,7 @@ export async function openStage(volume: VolumePlace, name: string): Promise<Stag
     const live = await translated(volume, 'snapshot', volume.source, 'UNAVAILABLE', () => open(volume.source));
     assertLive(volume, live.fd);
     const publish = await translated(volume, 'snapshot', path, 'STAGE_FAILED', () => open(volume.publishDirectory));
-    await (rehearsal ??= rehearseSnapshot());
+    await rehearsed;
     return { take: () => take(volume, live.fd, publish.fd, name), identity: () => identityOf(volume, path), close };
   } catch (error) {
     await close();
@@ -42,6 +41,14 @@ export async function stage(volume: VolumePlace, name: string): Promise<{ readon
   } finally {
     await call.close();
   }
+}
+
+/**
+ * Takes a snapshot in vain (of no directory at all): the first run of a function is a slow one, and writers stand still
+ * while a real one is taken.
+ */
+async function rehearse(volume: VolumePlace): Promise<void> {
+  await take(volume, -1, -1, '.rehearsal').catch(() => undefined);
 }
 
 /** A snapshot is durable when the call returns, and an existing name is a failure: never "already done" (T3). */

@@ -20,11 +20,6 @@ export function cgroupInode(directory: string): string | null {
   return stats === undefined ? null : String(stats.ino);
 }
 
-/** Asks the kernel to freeze. The cgroup stands still only when `standsStill` says so. */
-export function requestFreeze(target: CgroupTarget): void {
-  writeFileSync(`${target.directory}/cgroup.freeze`, '1');
-}
-
 /** Whether somebody asked for a freeze of this very cgroup. */
 export function freezeRequested(directory: string): boolean {
   return readFileSync(`${directory}/cgroup.freeze`, 'utf8').trim() === '1';

@@ -1,6 +1,7 @@
 /**
- * One freeze, from arming to thawing: durable intent and armed guard first, then the freezers, then the guard's word
- * that all stand still; at the end the guard's word that they did so all along.
+ * One freeze, from arming to thawing: durable intent and armed guard first, then the freezers; writers stand still while
+ * this process alone looks and acts, and at the end both say whether they did so all along: we that nobody wrote to a
+ * freezer, the guard that it did not.
  *
  * Whoever ends a freeze does it exactly once. When the guard has lapsed it has thawed already, and thawing again could
  * undo a freeze that somebody else has begun since (T10); when it is dead or silent, we thaw.
@@ -8,14 +9,16 @@
 import { randomBytes } from 'node:crypto';
 import { unlinkSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { crashPoint } from '../../crash-points.js';
 import { SnapcommitError } from '../../errors.js';
 import { removeDurably } from '../../native/durable-file.js';
 import type { ArmedFreeze, Freeze, FreezeTarget } from '../../ports/writers.js';
-import { cgroupInode, freezeRequested, requestFreeze, standsStill, thaw, type CgroupTarget } from './cgroup-files.js';
+import { cgroupInode, freezeRequested, standsStill, thaw, type CgroupTarget } from './cgroup-files.js';
 import { startGuard, type Guard, type GuardAnswer } from './guard-client.js';
 import { intentFile, newIntent, writeIntent } from './intent.js';
 import { cgroupDirectory, findCgroupMount } from './mount.js';
+import { OpenFreezers } from './open-freezers.js';
 
 const GUARD_START_MS = 20_000;
 const GUARD_ANSWER_MS = 2_000;
@@ -23,17 +26,21 @@ const GUARD_ANSWER_MS = 2_000;
 const HURRY = -20;
 /** How long after the limit we act in the guard's place. */
 const GUARD_GRACE_MS = 500;
+/** The first looks are close together, since writers stand still meanwhile; then the timers take over. */
+const CLOSE_LOOKS = 40;
+const POLL_MS = 1;
 
 interface Armed {
   readonly targets: readonly CgroupTarget[];
   readonly limitMs: number;
   readonly intentFile: string;
   readonly guard: Guard;
+  readonly freezers: OpenFreezers;
 }
 
 type Release = Awaited<ReturnType<Freeze['release']>>;
 
-/** See Writers.arm. The intent is durable and the guard runs when this resolves. */
+/** See Writers.arm. The intent is durable, the guard runs and the freezers are open when this resolves. */
 export async function armFreeze(
   stateDirectory: string,
   transaction: string,
@@ -41,6 +48,7 @@ export async function armFreeze(
   limitMs: number,
 ): Promise<ArmedFreeze> {
   const targets = identify(declared);
+  const freezers = openFreezers(targets);
   const id = `${transaction}-${randomBytes(4).toString('hex')}`;
   const file = intentFile(stateDirectory, id);
   const guard = startGuard(targets, limitMs, file);
@@ -49,7 +57,7 @@ export async function armFreeze(
     await writeIntent(stateDirectory, newIntent(id, transaction, limitMs, targets));
     crashPoint('freeze.after-intent');
   };
-  const armed: Armed = { targets, limitMs, intentFile: file, guard };
+  const armed: Armed = { targets, limitMs, intentFile: file, guard, freezers };
   const [persisted, answer] = await Promise.allSettled([persist(), guard.ask(null, GUARD_START_MS)]);
   if (persisted.status === 'fulfilled' && answer.status === 'fulfilled' && answer.value.kind === 'armed') {
     return { freeze: () => freeze(armed), disarm: () => disarm(armed) };
@@ -70,6 +78,16 @@ export async function armFreeze(
   );
 }
 
+function openFreezers(targets: readonly CgroupTarget[]): OpenFreezers {
+  try {
+    return OpenFreezers.open(targets);
+  } catch (cause) {
+    const cgroups = targets.map(({ cgroup }) => cgroup);
+    const message = `nothing was frozen: a freezer of ${cgroups.join(', ')} cannot be opened and watched: ${reasonOf(cause)}`;
+    throw new SnapcommitError('FREEZE_FAILED', message, { cgroups }, cause);
+  }
+}
+
 function identify(declared: readonly FreezeTarget[]): readonly CgroupTarget[] {
   const mount = findCgroupMount();
   return declared.map(({ cgroup }) => {
@@ -81,7 +99,8 @@ function identify(declared: readonly FreezeTarget[]): readonly CgroupTarget[] {
   });
 }
 
-async function disarm({ guard, intentFile: file }: Armed): Promise<void> {
+async function disarm({ guard, freezers, intentFile: file }: Armed): Promise<void> {
+  freezers.close();
   try {
     await removeDurably(file);
   } catch {
@@ -104,28 +123,52 @@ function goFirst(): () => void {
   }
 }
 
+/**
+ * The guard is told first and not waited for: the word is in its pipe before anything is frozen, so it reads it before
+ * it could read our death.
+ */
 async function freeze(armed: Armed): Promise<Freeze> {
   await refuseFrozen(armed);
-  const timing = await armed.guard.ask('freezing', GUARD_ANSWER_MS);
-  if (timing.kind !== 'timing') return fail(armed, timing);
+  armed.guard.tell('freezing');
   const calmDown = goFirst();
   const startedAt = performance.now();
-  try {
-    for (const [index, target] of armed.targets.entries()) {
-      requestFreeze(target);
-      if (index === 0) crashPoint('freeze.after-first-cgroup');
-    }
-  } catch (error) {
+  const refusal = await bringToStandstill(armed, startedAt);
+  if (refusal !== null) {
     calmDown();
-    return fail(armed, { kind: 'stuck', reason: error instanceof Error ? error.message : String(error) });
-  }
-  const answer = await armed.guard.ask('written', armed.limitMs + GUARD_GRACE_MS);
-  if (answer.kind !== 'frozen') {
-    calmDown();
-    return fail(armed, answer);
+    return fail(armed, refusal);
   }
   crashPoint('freeze.frozen');
   return hold(armed, startedAt, calmDown);
+}
+
+/** Null when all stand still, witnessed from before the look that found it; otherwise why they will not. */
+async function bringToStandstill(armed: Armed, startedAt: number): Promise<string | null> {
+  const { freezers } = armed;
+  try {
+    for (const index of armed.targets.keys()) {
+      freezers.request(index);
+      if (index === 0) crashPoint('freeze.after-first-cgroup');
+    }
+  } catch (error) {
+    return reasonOf(error);
+  }
+  freezers.beginWitness();
+  if (freezers.standStill(CLOSE_LOOKS)) return null;
+  const giveUpAt = startedAt + armed.limitMs + GUARD_GRACE_MS;
+  for (;;) {
+    await delay(POLL_MS);
+    // What the guard says comes first: when it lapsed, it has written to the freezers.
+    const lost = armed.guard.lost();
+    if (lost !== null && 'reason' in lost) return lost.reason;
+    const never = freezers.whyNever();
+    if (never !== null) return never;
+    if (freezers.standStill(1)) return null;
+    if (performance.now() > giveUpAt) return 'the guard does not answer';
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** A freeze that somebody else holds is theirs to end: ours would thaw it. */
@@ -147,19 +190,18 @@ function whyNotFree({ cgroup, directory }: CgroupTarget): string | null {
 }
 
 /** G3: a request that failed may still take effect, so every target is thawed, not only those that stood still. */
-async function fail(armed: Armed, answer: GuardAnswer): Promise<never> {
-  const reason = 'reason' in answer ? answer.reason : `the guard said "${answer.kind}" out of turn`;
-  // `release` before `frozen` is a lapse by definition: the guard thaws everything and says so.
-  const end = answer.kind === 'lapsed' ? answer : await armed.guard.ask('release', GUARD_ANSWER_MS);
+async function fail(armed: Armed, reason: string): Promise<never> {
+  const end = await armed.guard.ask(`void ${reason}`, GUARD_ANSWER_MS);
   const stillFrozen = end.kind === 'lapsed' ? null : thawInGuardsPlace(armed, end);
   if (stillFrozen === null) await disarm(armed);
-  else armed.guard.end();
+  else letGoOf(armed);
   const outcome =
     stillFrozen === null ? 'everything runs again' : `thawing failed, run snapcommit thaw --all: ${stillFrozen}`;
   const cgroups = armed.targets.map((target) => target.cgroup);
-  throw new SnapcommitError('FREEZE_FAILED', `the writers could not be paused: ${reason}; ${outcome}`, {
+  const why = end.kind === 'lapsed' ? end.reason : reason;
+  throw new SnapcommitError('FREEZE_FAILED', `the writers could not be paused: ${why}; ${outcome}`, {
     cgroups,
-    reason,
+    reason: why,
   });
 }
 
@@ -202,21 +244,41 @@ function hold(armed: Armed, startedAt: number, calmDown: () => void): Freeze {
   };
 }
 
+/** Check and thaw are one step of ours, in which nothing waits: writers run again before anybody is asked anything. */
 async function release(armed: Armed, startedAt: number, overdue: () => string | null): Promise<Release> {
-  const answer = await armed.guard.ask('release', GUARD_ANSWER_MS);
-  const late = overdue();
-  let reason = late ?? ('reason' in answer ? answer.reason : null);
+  const broken = overdue() ?? armed.freezers.whyBroken() ?? tryLetGo(armed.freezers);
+  const thawedAt = performance.now();
+  const answer = await armed.guard.ask(broken === null ? 'thawed' : `void ${broken}`, GUARD_ANSWER_MS);
+  const unbroken = broken === null && answer.kind === 'unbroken';
+  let reason = overdue() ?? ('reason' in answer ? answer.reason : broken);
   let stillFrozen: string | null = null;
-  if (answer.kind !== 'unbroken' && answer.kind !== 'lapsed' && late === null) {
+  if (broken !== null && answer.kind !== 'lapsed' && overdue() === null) {
     stillFrozen = thawInGuardsPlace(armed, answer);
     if (stillFrozen !== null) reason = `${reason ?? ''}; thawing failed, run snapcommit thaw --all: ${stillFrozen}`;
   }
-  const stallMs = Math.ceil(performance.now() - startedAt);
+  const stallMs = Math.ceil((broken === null ? thawedAt : performance.now()) - startedAt);
   crashPoint('thaw.thawed');
   if (stillFrozen === null) forgetIntent(armed.intentFile);
   crashPoint('thaw.after-intent-removal');
-  armed.guard.end();
-  return { unbroken: answer.kind === 'unbroken' && late === null, reason, stallMs };
+  // One that does not answer must not thaw somebody else's freeze when it wakes.
+  if (answer.kind === 'silent') armed.guard.kill();
+  letGoOf(armed);
+  return { unbroken, reason: unbroken ? null : reason, stallMs };
+}
+
+/** The intent stays, or is gone already. */
+function letGoOf({ guard, freezers }: Armed): void {
+  freezers.close();
+  guard.end();
+}
+
+function tryLetGo(freezers: OpenFreezers): string | null {
+  try {
+    freezers.letGo();
+    return null;
+  } catch (error) {
+    return `thawing failed at first: ${reasonOf(error)}`;
+  }
 }
 
 /** Not synced: an intent that comes back after a power loss names nothing that is frozen. */

@@ -6,7 +6,7 @@ import { programFile } from '../../native/program-file.js';
 import type { CgroupTarget } from './cgroup-files.js';
 
 export type GuardAnswer =
-  | { readonly kind: 'armed' | 'timing' | 'frozen' | 'unbroken' }
+  | { readonly kind: 'armed' | 'unbroken' }
   /** The guard thawed: nothing of ours is frozen any more, and the round is void. */
   | { readonly kind: 'lapsed'; readonly reason: string }
   /** The guard failed to thaw, ended, or did not answer in time: what is frozen may still be so. */
@@ -15,7 +15,9 @@ export type GuardAnswer =
 export interface Guard {
   readonly pid: number | undefined;
   /** Waits for the next answer; `silent` after waitMs. A guard that lapsed or died answers so at once. */
-  ask(word: 'freezing' | 'written' | 'release' | null, waitMs: number): Promise<GuardAnswer>;
+  ask(word: 'thawed' | `void ${string}` | null, waitMs: number): Promise<GuardAnswer>;
+  /** Says what is not answered. */
+  tell(word: 'freezing'): void;
   /** The guard's last word on a void round, also unasked; null while it holds. */
   lost(): GuardAnswer | null;
   /** Closes its stdin: it ends, thawing first whatever it has not. */
@@ -83,8 +85,11 @@ function guardOver(child: GuardProcess): Guard {
           clearTimeout(timer);
           resolve(answer);
         };
-        if (word !== null) child.stdin.write(`${word}\n`);
+        if (word !== null) child.stdin.write(`${word.replaceAll('\n', ' ')}\n`);
       }),
+    tell: (word) => {
+      child.stdin.write(`${word}\n`);
+    },
     lost: () => lost,
     end: () => {
       letGo(child);
@@ -118,8 +123,6 @@ function parse(line: string): GuardAnswer {
   const reason = rest.join(' ');
   switch (word) {
     case 'armed':
-    case 'timing':
-    case 'frozen':
     case 'unbroken':
       return { kind: word };
     case 'lapsed':

@@ -1,0 +1,149 @@
+/**
+ * The freezers of one freeze, kept open and watched: looking and thawing while writers stand still must wait neither for
+ * paths to be looked up nor for another process. What is open stays the cgroup that it was; whether its path still leads
+ * there is asked each time.
+ */
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { FileChanges } from '../../native/file-changes.js';
+import { cgroupInode, whyNotHeld, type CgroupTarget } from './cgroup-files.js';
+
+interface OpenCgroup {
+  readonly target: CgroupTarget;
+  readonly freezer: number;
+  readonly events: number;
+}
+
+const LOOK_MS = 0.1;
+const SETTLING_LOOKS = 40;
+const pausing = new Int32Array(new SharedArrayBuffer(4));
+const bytes = Buffer.alloc(256);
+
+export class OpenFreezers {
+  readonly #cgroups: readonly OpenCgroup[];
+  readonly #changes: FileChanges;
+
+  private constructor(cgroups: readonly OpenCgroup[], changes: FileChanges) {
+    this.#cgroups = cgroups;
+    this.#changes = changes;
+  }
+
+  /** Opens and watches the freezers. @throws Error when one cannot be. */
+  static open(targets: readonly CgroupTarget[]): OpenFreezers {
+    const cgroups: OpenCgroup[] = [];
+    try {
+      for (const target of targets) cgroups.push(openCgroup(target));
+      const freezers = new OpenFreezers(cgroups, new FileChanges(targets.map(freezerFile)));
+      freezers.#rehearse();
+      return freezers;
+    } catch (error) {
+      cgroups.forEach(closeCgroup);
+      throw error;
+    }
+  }
+
+  /** Asks the kernel to freeze one of them. @throws Error when it is gone. */
+  request(index: number): void {
+    const cgroup = this.#cgroups[index];
+    if (cgroup !== undefined) writeSync(cgroup.freezer, '1', 0);
+  }
+
+  /** Forgets the writes so far: ours, and what others did before everything stood still. Call before `standStill`. */
+  beginWitness(): void {
+    this.#changes.next();
+  }
+
+  /** Looks so often, in close succession, whether all stand still, and answers whether they do. Blocks meanwhile. */
+  standStill(looks: number): boolean {
+    for (let look = 0; look < looks; look += 1) {
+      if (this.#cgroups.every(isHeld)) return true;
+      Atomics.wait(pausing, 0, 0, LOOK_MS);
+    }
+    return false;
+  }
+
+  /** Why waiting for a standstill is in vain; null while it is not. */
+  whyNever(): string | null {
+    return this.#why(isRequested);
+  }
+
+  /** Why the freeze was not unbroken since `beginWitness`; null when it was, of every one. */
+  whyBroken(): string | null {
+    // While a frozen process is being killed, the kernel does not count its cgroup as frozen for a moment.
+    this.standStill(SETTLING_LOOKS);
+    return this.#why(isHeld);
+  }
+
+  #why(holds: (cgroup: OpenCgroup) => boolean): string | null {
+    const written = this.#changes.next();
+    if (written !== null) return `somebody else wrote to ${written}`;
+    const lost = this.#cgroups.find((cgroup) => !holds(cgroup));
+    return lost === undefined ? null : (whyNotHeld(lost.target) ?? `${lost.target.cgroup} did not stand still for a moment`);
+  }
+
+  /** Thaws all. @throws Error when a write fails. */
+  letGo(): void {
+    for (const cgroup of this.#cgroups) writeSync(cgroup.freezer, '0', 0);
+  }
+
+  close(): void {
+    this.#cgroups.forEach(closeCgroup);
+    this.#changes.close();
+  }
+
+  /** Runs what writers will wait for once before, harmlessly: the first run of a function is a slow one. */
+  #rehearse(): void {
+    const nowhere = openSync('/dev/null', 'w');
+    try {
+      const cgroups = this.#cgroups.map(({ target }) => ({ target, freezer: nowhere, events: nowhere }));
+      const rehearsal = new OpenFreezers(cgroups, this.#changes);
+      for (const index of cgroups.keys()) rehearsal.request(index);
+      rehearsal.beginWitness();
+      rehearsal.standStill(1);
+      this.standStill(1);
+      this.#why(isHeld);
+      rehearsal.letGo();
+    } finally {
+      closeSync(nowhere);
+    }
+  }
+}
+
+function freezerFile({ directory }: CgroupTarget): string {
+  return `${directory}/cgroup.freeze`;
+}
+
+function openCgroup(target: CgroupTarget): OpenCgroup {
+  const freezer = openSync(freezerFile(target), 'r+');
+  try {
+    return { target, freezer, events: openSync(`${target.directory}/cgroup.events`, 'r') };
+  } catch (error) {
+    closeSync(freezer);
+    throw error;
+  }
+}
+
+function closeCgroup({ freezer, events }: OpenCgroup): void {
+  closeSync(freezer);
+  closeSync(events);
+}
+
+function read(file: number): string {
+  return bytes.toString('latin1', 0, readSync(file, bytes, 0, bytes.length, 0));
+}
+
+/** Whether a freeze is asked of it, and it is what the path leads to. False also where it cannot be read. */
+function isRequested({ target, freezer }: OpenCgroup): boolean {
+  try {
+    return cgroupInode(target.directory) === target.inode && read(freezer).startsWith('1');
+  } catch {
+    return false;
+  }
+}
+
+function isHeld(cgroup: OpenCgroup): boolean {
+  try {
+    return isRequested(cgroup) && read(cgroup.events).includes('frozen 1');
+  } catch {
+    return false;
+  }
+}
