@@ -19,6 +19,7 @@ export const ERROR_CODES = [
   'STATE_DIRECTORY_INVALID',
   'CGROUP_INVALID',
   'UNSUPPORTED',
+  'TOKEN_INVALID',
   // not found (3)
   'STATE_NOT_FOUND',
   'VOLUME_NOT_FOUND',
@@ -61,6 +62,9 @@ export const ERROR_CODES = [
   'OUTCOME_UNKNOWN',
   // denied (8)
   'DENIED',
+  'CERTIFICATE_INVALID',
+  'TOKEN_EXPIRED',
+  'TOKEN_USED',
   // committed, publishing still pending (9)
   'PUBLISH_PENDING',
   // verification failed (10)
