@@ -7,9 +7,8 @@
 import { assertInvariant } from '../errors.js';
 import { compareBallots, sameBallot, type Ballot, type NodeId } from './ballot.js';
 import { isLong, teach } from './catch-up.js';
-import type { Configuration } from './configuration.js';
 import { entriesAfter, entryAt, lastSlot, slot, type LogEntry, type Slot } from './contiguous-log.js';
-import { decideThrough, heal } from './learner.js';
+import { decideThrough, heal, isStop } from './learner.js';
 import type { Accept, AcceptSync, Confirm, Decide, Prepare } from './messages.js';
 import { standingOf, stepDown } from './role.js';
 import { change, send, writeAfter, type Turn } from './turn.js';
@@ -95,11 +94,6 @@ export function acceptAfter(turn: Turn, after: Slot, entries: readonly LogEntry[
     previous = entry;
   }
   writeAfter(turn, after, entries);
-}
-
-/** Whether this entry ends `configuration`. */
-export function isStop(entry: LogEntry, configuration: Configuration): boolean {
-  return entry.next !== null && entry.next.id > configuration.id;
 }
 
 /** Whether we hold these entries. Where we do not, we have learned that others were chosen: that leader is past. */

@@ -98,6 +98,7 @@ function handleMessage(turn: Turn, from: NodeId, message: Message): void {
       return;
     case 'promise':
       onPromise(turn, from, message);
+      stopWhenHeld(turn);
       return;
     case 'acceptSync':
       onAcceptSync(turn, from, message);
