@@ -156,7 +156,7 @@ export function restore(
 
 /**
  * What is left of a log whose row in `slot` cannot be read: everything before it, and the duty not to deny what may
- * have stood from there on (D10).
+ * have stood from there on (D10). Rows up to the newest checkpoint's slot are not needed: `damaged` lies behind it.
  */
 export function withDamage(durable: Durable, damaged: Slot): Durable {
   const { accepted, decided, log, abstains } = durable;
