@@ -35,8 +35,9 @@ export function tick(turn: Turn): void {
 }
 
 function endRound(turn: Turn): void {
-  const { configuration, self } = turn.state;
-  if (!isVoter(configuration, self)) return;
+  const { configuration, self, election } = turn.state;
+  // Before the first round nobody of this configuration was asked.
+  if (!isVoter(configuration, self) || (election.round === 0 && configuration.voters.length > 1)) return;
   const connected = reachesQuorum(turn.state);
   // A leader without a quorum only keeps others waiting.
   if (!connected) becomeFollower(turn);

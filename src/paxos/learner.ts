@@ -81,7 +81,7 @@ export function enterConfiguration(turn: Turn, next: Configuration): void {
     configuration: next,
     accepted: NO_BALLOT,
     leaving,
-    election: { ...election, leader: NO_BALLOT, happy: false, replies: new Map() },
+    election: { ...election, round: 0, leader: NO_BALLOT, happy: false, replies: new Map() },
   });
   turn.after.push({ kind: 'configured', configuration: next });
   // Nothing that we forgot or lost was said in a configuration that begins only now.

@@ -61,6 +61,7 @@ export type Role = Follower | Preparing | Leading;
 /** Ballot leader election, after OmniPaxos (EuroSys '23); see election.ts. Nothing of it is durable. */
 export interface Election {
   readonly ticks: number;
+  /** Of heartbeats, in this configuration; 0: none was begun. */
   readonly round: number;
   /** The highest ballot that somebody we can reach leads with, as far as we know; NO_BALLOT: nobody does. */
   readonly leader: Ballot;
