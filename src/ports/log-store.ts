@@ -17,7 +17,7 @@
 import type { Configuration } from '../paxos/configuration.js';
 import type { LogEntry, Slot } from '../paxos/contiguous-log.js';
 import type { Ballot } from '../paxos/ballot.js';
-import type { Write } from '../paxos/effects.js';
+import type { Abstention, Write } from '../paxos/effects.js';
 
 /**
  * Who may open a store for voting: any process (one replica, `embedded`), or the daemon alone (`cluster`). Decided by what
@@ -38,6 +38,8 @@ export interface StoreIdentity {
 export interface StoreHead {
   readonly promised: Ballot;
   readonly accepted: Ballot;
+  /** Why this replica does not vote; null: it does. */
+  readonly abstains: Abstention | null;
   readonly decided: Slot;
   /** The archive holds the effects of every slot up to here. */
   readonly applied: Slot;

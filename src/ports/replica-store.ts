@@ -7,14 +7,16 @@
  *     it is durable; the caller sends, applies and answers only then (D1, D4). Batches become durable in the order in
  *     which they were handed over, and several may be handed over before the first resolves.
  *  2. Ballots, decided slot, rows, configuration, archive and applied slot change in that one transaction (D2, D5).
- *  3. STORE_FULL, and BUSY when another process has written to the store since, are a sure "not done" (L6). A store that
- *     was full takes batches without rows (votes, checkpoints) at once and rows as soon as there is room.
+ *  3. STORE_FULL, and BUSY when another process has written to the store since, are a sure "not done" (L6), and so is
+ *     everything that was handed over behind such a batch before its refusal was known. A store that was full takes
+ *     batches without rows (votes, checkpoints) at once, and rows as soon as there is room.
  *  4. When a sync fails, nobody knows: the batch rejects with OUTCOME_UNKNOWN, the store is latched, and every other call,
  *     also one that waits, rejects with LOG_LATCHED until the process ends (D6). The node stops.
  *  5. Damage is told by slot and never as "no such row" (D10): a replica may have accepted what stood there, so it does
- *     not vote until a peer's rows (`repair`) or checkpoint (`install`) have healed it. A damaged meta row (ballots,
+ *     not vote until a peer's rows (`repair`, or what it learns) or checkpoint have healed it. A damaged meta row (ballots,
  *     identity) cannot be healed: opening rejects with LOG_CORRUPT, and the member has to be replaced.
- *  6. `install` is atomic: a crash at any point leaves the store as it was, or the checkpoint as a whole (P7).
+ *  6. A peer's checkpoint is checked as a whole (`install`) before a batch makes it ours, in its one transaction: index,
+ *     state, archive, configuration and incarnation together (P7). A crash at any point leaves all or nothing of it.
  *  7. Every start and every batch is counted durably (StoreLife), so that a wiped, cloned or rolled-back store is told
  *     from the one that peers know (D8, D9).
  */
@@ -50,11 +52,20 @@ export type IdentityChange = Partial<Pick<StoreIdentity, 'configuration' | 'inca
   readonly mode?: 'cluster';
 };
 
-/** All of it or nothing. What is left out stays as it is; the parts are written in the order in which they stand here. */
+/**
+ * All of it or nothing. What is left out stays as it is; the parts are written in the order in which they stand here. A
+ * write whose `install` is set makes that checkpoint ours, with `applied` at its slot, before its rows.
+ */
 export interface StoreBatch {
   readonly writes?: readonly Write[];
   readonly archive?: readonly ArchiveWrite[];
   readonly applied?: Slot;
+  /**
+   * The checkpoint of this slot, which `check` has let pass, takes the place of ours, which is damaged; our rows after it
+   * stay. Not below `head.base`, nor above `head.decided`: for that there is a write's `install`.
+   * @throws EXPECTATION_FAILED when it is below: a newer one is needed.
+   */
+  readonly adopt?: Slot;
   /** The state as of `applied`. The rows that it covers are dropped but the newest `keep`, for peers that lag a little. */
   readonly checkpoint?: { readonly bytes: Uint8Array; readonly keep: number };
   readonly identity?: IdentityChange;
@@ -76,7 +87,10 @@ export interface Loaded {
   readonly checkpoint: LoadedCheckpoint;
   /** The rows after the checkpoint, up to the first damaged one. */
   readonly entries: readonly LogEntry[];
-  /** The damaged slots after the checkpoint, ascending. Up to `head.last` this replica may have accepted anything. */
+  /**
+   * The damaged slots after the checkpoint, ascending. This replica may have accepted anything from the first of them up
+   * to `head.last`: unless `repair` heals them first, it starts as `withDamage` of paxos/state.ts has it.
+   */
   readonly damaged: readonly Slot[];
 }
 
@@ -99,16 +113,31 @@ export interface CheckpointReader {
   close(): Promise<void>;
 }
 
+/** Whom a checkpoint says it is of. */
+export interface CheckpointHeader {
+  readonly cluster: string;
+  readonly incarnation: number;
+  /** As of `slot`. */
+  readonly configuration: Configuration;
+  readonly slot: Slot;
+  /** The hash chain at that slot, hex. */
+  readonly chain: string;
+}
+
+export interface CheckedCheckpoint extends CheckpointHeader {
+  /** The state's bytes. */
+  readonly state: Uint8Array;
+}
+
 export interface CheckpointInstaller {
-  /** The chunks of a peer's reader, in their order. @throws STORE_FULL: nothing was installed. */
+  /** The chunks of a peer's reader, in their order. @throws STORE_FULL: nothing of ours has changed. */
   write(chunk: Uint8Array): Promise<void>;
   /**
-   * Makes it the store's. Rows after it stay when they go on from it; `load` tells what there is now.
-   * @throws LOG_CORRUPT when what came is not what was sent, LOG_FOREIGN when it is another cluster's or an older
-   * incarnation's, EXPECTATION_FAILED when rows between it and ours would be missing: ask for a newer one. Each leaves the
-   * store as it was.
+   * To be called after the last chunk. From here on a batch may install it: by the write that the core answers to
+   * `install`, or by `adopt`. @throws LOG_CORRUPT when what came is not what was sent, LOG_FOREIGN when it is another
+   * cluster's or an older incarnation's.
    */
-  finish(): Promise<Slot>;
+  check(): Promise<CheckedCheckpoint>;
   /** Forgets what came. */
   abort(): Promise<void>;
 }
@@ -138,17 +167,7 @@ export interface ReplicaStore {
   repair(first: Slot, entries: readonly LogEntry[]): Promise<'repaired' | 'unproven'>;
   /** Null when there is no checkpoint yet. @throws LOG_CORRUPT when it is damaged. */
   readCheckpoint(): Promise<CheckpointReader | null>;
-  /** One at a time; a second one forgets the first. */
+  /** A peer's checkpoint is to come. One at a time; a second one forgets the first. */
   install(): Promise<CheckpointInstaller>;
   close(): Promise<void>;
-}
-
-/** Whom a checkpoint says it is of. */
-export interface CheckpointHeader {
-  readonly cluster: string;
-  readonly incarnation: number;
-  readonly configuration: Configuration;
-  readonly slot: Slot;
-  /** The hash chain at that slot, hex. */
-  readonly chain: string;
 }

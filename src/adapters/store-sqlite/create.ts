@@ -78,6 +78,7 @@ function emptyMeta(identity: StoreIdentity): Meta {
   const head = {
     promised: NO_BALLOT,
     accepted: NO_BALLOT,
+    abstains: null,
     decided: none,
     applied: none,
     base: none,

@@ -10,6 +10,7 @@ import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { ballot, nodeId } from '../../paxos/ballot.js';
 import type { LogEntry, Slot } from '../../paxos/contiguous-log.js';
+import { configurationOf } from './meta.js';
 
 /** Raised when an older version could not read what we write. Stands in the file as SQLite's user_version. */
 export const FORMAT = 2;
@@ -47,16 +48,21 @@ function text(value: string): Buffer {
 }
 
 /** What an entry is beside its bytes. Equal entries have equal headers, whoever writes them. */
-export function headerOf({ ballot: { round, node } }: LogEntry): string {
-  return JSON.stringify([round, node]);
+export function headerOf({ ballot: { round, node }, next }: LogEntry): string {
+  if (next === null) return JSON.stringify([round, node]);
+  const { id, voters, learners, after } = next;
+  return JSON.stringify([round, node, { id, voters, learners, after }]);
 }
 
 /** @throws TypeError, SyntaxError, RangeError when it is not what headerOf writes. */
-function parseHeader(header: string): Pick<LogEntry, 'ballot'> {
+function parseHeader(header: string): Pick<LogEntry, 'ballot' | 'next'> {
   const parts: unknown = JSON.parse(header);
   if (!Array.isArray(parts)) throw new TypeError('a row has no header');
-  const [round, node] = parts as readonly unknown[];
-  return { ballot: ballot(Number(round), nodeId(String(node))) };
+  const [round, node, next] = parts as readonly unknown[];
+  return {
+    ballot: ballot(Number(round), nodeId(String(node))),
+    next: next === undefined ? null : configurationOf(next),
+  };
 }
 
 /** The chain of slot `at`, whose entry has this header and these bytes. */

@@ -1,8 +1,9 @@
 /** The meta row: whose store this is, its durable scalars, and the ends of the hash chain. As bytes and back. */
 import { crc32 } from 'node:zlib';
-import { ballot, nodeId, type Ballot } from '../../paxos/ballot.js';
+import { ballot, nodeId, type Ballot, type NodeId } from '../../paxos/ballot.js';
 import type { Configuration } from '../../paxos/configuration.js';
-import { slot } from '../../paxos/contiguous-log.js';
+import type { Abstention } from '../../paxos/effects.js';
+import { slot } from '../../paxos/slot.js';
 import type { StoreHead, StoreIdentity } from '../../ports/log-store.js';
 import type { StoreLife } from '../../ports/replica-store.js';
 
@@ -46,6 +47,7 @@ export function decodeMeta(body: string): Meta {
     head: {
       promised: ballotOf(head['promised']),
       accepted: ballotOf(head['accepted']),
+      abstains: abstentionOf(head['abstains']),
       decided: slot(number(head, 'decided')),
       applied: slot(number(head, 'applied')),
       base: slot(number(head, 'base')),
@@ -81,9 +83,27 @@ export function number(from: Fields, key: string): number {
 
 export function configurationOf(value: unknown): Configuration {
   const raw = fields(value);
-  const voters = raw['voters'];
-  if (!Array.isArray(voters)) throw new TypeError('voters is no array');
-  return { id: number(raw, 'id'), voters: voters.map((voter) => nodeId(String(voter))) };
+  return {
+    id: number(raw, 'id'),
+    voters: nodes(raw, 'voters'),
+    learners: nodes(raw, 'learners'),
+    after: slot(number(raw, 'after')),
+  };
+}
+
+function nodes(from: Fields, key: string): readonly NodeId[] {
+  const value = from[key];
+  if (!Array.isArray(value)) throw new TypeError(`${key} is no array`);
+  return value.map((node) => nodeId(String(node)));
+}
+
+function abstentionOf(value: unknown): Abstention | null {
+  if (value === null) return null;
+  const raw = fields(value);
+  const kind = string(raw, 'kind');
+  if (kind === 'forgetful') return { kind, configuration: number(raw, 'configuration') };
+  if (kind !== 'damaged') throw new TypeError(`nobody abstains because of ${kind}`);
+  return { kind, ballot: ballotOf(raw['ballot']), through: slot(number(raw, 'through')) };
 }
 
 function ballotOf(value: unknown): Ballot {

@@ -18,7 +18,7 @@ export class SqliteTransaction extends SqliteView implements StoreTransaction {
     const { head } = this.meta;
     assertInvariant(
       write.first > head.base && write.first <= head.last + 1,
-      'L5',
+      'I5',
       `rows from ${String(write.first)} leave a hole`,
     );
     let chain = this.chainAt(slot(write.first - 1));
@@ -28,9 +28,14 @@ export class SqliteTransaction extends SqliteView implements StoreTransaction {
       this.insertRow('INSERT', row);
       chain = row.chain;
     }
-    const { promised, accepted, decided } = write;
+    const { promised, accepted, abstains, decided, configuration } = write;
     const last = slot(write.first - 1 + write.entries.length);
-    this.change({ promised, accepted, decided, last }, { lastChain: chain.toString('hex') });
+    // A log that lost rows knows less to be decided than it did. What is archived is archived again, and the same.
+    const applied = slot(Math.min(head.applied, decided));
+    this.change(
+      { promised, accepted, abstains, decided, applied, last },
+      { lastChain: chain.toString('hex'), identity: { ...this.meta.identity, configuration } },
+    );
     this.written = 'entries';
   }
 
@@ -51,7 +56,7 @@ export class SqliteTransaction extends SqliteView implements StoreTransaction {
   }
 
   setApplied(applied: Slot): void {
-    assertInvariant(applied <= this.meta.head.decided, 'L3', `slot ${String(applied)} is applied and not decided`);
+    assertInvariant(applied <= this.meta.head.decided, 'I3', `slot ${String(applied)} is applied and not decided`);
     this.change({ applied }, {});
     this.written = 'entries';
   }

@@ -64,14 +64,16 @@ export function* chunked(parts: Iterable<Uint8Array>): Generator<Uint8Array, voi
 /** Reads `length` bytes from `offset` on. */
 export type ReadAt = (offset: number, length: number) => Buffer;
 
-export interface DecodedStream {
+/** A checkpoint that came as it was sent. */
+export interface StagedCheckpoint {
   readonly header: CheckpointHeader;
   readonly state: Buffer;
-  readonly archive: Iterable<ArchivePart>;
+  /** Read anew at each call. */
+  archive(): Iterable<ArchivePart>;
 }
 
 /** @throws RangeError, TypeError, SyntaxError when it is no such stream; the caller has compared the digest. */
-export function decodeStream(read: ReadAt, totalBytes: number): DecodedStream {
+export function decodeStream(read: ReadAt, totalBytes: number): StagedCheckpoint {
   const end = totalBytes - DIGEST_BYTES;
   const partAt = (offset: number): Buffer => {
     if (offset + 4 > end) throw new RangeError('a part is missing');
@@ -89,7 +91,7 @@ export function decodeStream(read: ReadAt, totalBytes: number): DecodedStream {
       offset += 8 + key.length + bytes.length;
     }
   }
-  return { header: decodeHeader(first), state, archive: archive() };
+  return { header: decodeHeader(first), state, archive };
 }
 
 function archiveKey(bytes: Buffer): { readonly group: string; readonly generation: number } {

@@ -6,11 +6,12 @@ import { randomUUID } from 'node:crypto';
 import { assertInvariant, SnapcommitError } from '../../../errors.js';
 import type { LogEntry, Slot } from '../../../paxos/contiguous-log.js';
 import type { ArchivedRow } from '../../../ports/log-store.js';
-import type { Loaded, StoreBatch, StoreLife } from '../../../ports/replica-store.js';
+import type { CheckedCheckpoint, Loaded, StoreBatch, StoreLife } from '../../../ports/replica-store.js';
 import { openDatabase } from '../open.js';
 import { SqliteStore } from '../store.js';
 import { Ballast } from './ballast.js';
-import { overtaken, overtakenByDaemon, withAdviceForMember } from './failures.js';
+import type { StagedCheckpoint } from './checkpoint-stream.js';
+import { assertOfOurCluster, overtaken, overtakenByDaemon, withAdviceForMember } from './failures.js';
 import { ReplicaView } from './reading.js';
 import { Sending } from './sending.js';
 import { removeStaged, Staging } from './staging.js';
@@ -35,6 +36,7 @@ export class ReplicaEngine {
   readonly #sendings = new Map<number, Sending>();
   #sendingsMade = 0;
   #staging: Staging | null = null;
+  #checked: StagedCheckpoint | null = null;
   #life: StoreLife;
   #unfolded = 0;
 
@@ -42,9 +44,15 @@ export class ReplicaEngine {
   constructor(options: EngineOptions) {
     this.#options = options;
     const { file, busyTimeoutMs, ballastBytes } = options;
-    this.#store = openDatabase(file, busyTimeoutMs, (database) => new SqliteStore(file, database, false));
     this.#ballast = new Ballast(file, ballastBytes);
     removeStaged(file);
+    const open = (): SqliteStore =>
+      openDatabase(file, busyTimeoutMs, (database) => new SqliteStore(file, database, false));
+    try {
+      this.#store = this.#withRoom(true, open);
+    } catch (error) {
+      throw withAdviceForMember(error, file);
+    }
     try {
       this.#life = this.#withRoom(true, () => this.#beginStart());
     } catch (error) {
@@ -73,10 +81,12 @@ export class ReplicaEngine {
     this.#life = this.#withRoom(!grows, () =>
       this.#transact((transaction) => {
         this.#assertOurs(transaction.life);
-        transaction.apply(batch);
+        transaction.apply(batch, this.#checked);
       }),
     );
-    this.#unfolded += batch.checkpoint === undefined ? 1 : FOLD_AFTER_BATCHES;
+    const installs = batch.adopt !== undefined || batch.writes?.some((write) => write.install !== null) === true;
+    if (installs) this.abortInstall();
+    this.#unfolded += installs || batch.checkpoint !== undefined ? FOLD_AFTER_BATCHES : 1;
     return this.#life;
   }
 
@@ -138,45 +148,34 @@ export class ReplicaEngine {
   }
 
   beginInstall(): void {
-    this.#staging?.remove();
+    this.abortInstall();
     this.#staging = new Staging(this.#options.file);
   }
 
   writeInstall(chunk: Uint8Array): void {
-    this.#staged().write(chunk);
+    assertInvariant(this.#staging !== null, 'P7', 'there is no checkpoint coming in');
+    this.#staging.write(chunk);
   }
 
-  finishInstall(): Slot {
-    const staging = this.#staged();
-    try {
-      const stream = staging.decoded();
-      this.#life = this.#withRoom(true, () =>
-        this.#transact((transaction) => {
-          this.#assertOurs(transaction.life);
-          transaction.install(stream);
-        }),
-      );
-      this.#unfolded = FOLD_AFTER_BATCHES;
-      return stream.header.slot;
-    } finally {
-      this.abortInstall();
-    }
+  checkInstall(): CheckedCheckpoint {
+    assertInvariant(this.#staging !== null, 'P7', 'there is no checkpoint coming in');
+    const { header, state, archive } = this.#staging.decoded();
+    this.#view(({ identity }) => {
+      assertOfOurCluster(header, identity, this.#options.file);
+    });
+    this.#checked = { header, state, archive };
+    return { ...header, state: new Uint8Array(state) };
   }
 
   abortInstall(): void {
     this.#staging?.remove();
-    this.#staging = null;
+    [this.#staging, this.#checked] = [null, null];
   }
 
   close(): void {
     this.abortInstall();
     for (const id of [...this.#sendings.keys()]) this.closeSending(id);
     this.#store.close();
-  }
-
-  #staged(): Staging {
-    assertInvariant(this.#staging !== null, 'P7', 'there is no checkpoint coming in');
-    return this.#staging;
   }
 
   #view<T>(work: (view: ReplicaView) => T): T {

@@ -1,5 +1,7 @@
 /** The failures that only a replica's store has. */
 import { SnapcommitError } from '../../../errors.js';
+import type { StoreIdentity } from '../../../ports/log-store.js';
+import type { CheckpointHeader } from '../../../ports/replica-store.js';
 
 export function overtaken(file: string): SnapcommitError {
   return new SnapcommitError(
@@ -26,6 +28,16 @@ export function withAdviceForMember(error: unknown, file: string): unknown {
     `the log ${file} cannot be opened: ${what}. What this member has voted for is not known any more. Keep the file, check the disk, and replace the member: remove it from the cluster, and join with an empty state directory`,
     error.details,
     error,
+  );
+}
+
+/** @throws LOG_FOREIGN */
+export function assertOfOurCluster(header: CheckpointHeader, { cluster, incarnation }: StoreIdentity, file: string): void {
+  if (header.cluster === cluster && header.incarnation >= incarnation) return;
+  throw new SnapcommitError(
+    'LOG_FOREIGN',
+    `the checkpoint is of cluster ${header.cluster}, incarnation ${String(header.incarnation)}, and ${file} is of cluster ${cluster}, incarnation ${String(incarnation)}; nothing was changed`,
+    { file, cluster: header.cluster, incarnation: header.incarnation },
   );
 }
 

@@ -16,7 +16,7 @@ export interface Request<K extends Operation = Operation> {
 
 export type Response =
   | { readonly id: number; readonly ok: true; readonly value: unknown }
-  | { readonly id: number; readonly ok: false; readonly failure: Failure };
+  | { readonly id: number; readonly ok: false; readonly failure: Failure; /** How many batches were refused so far. */ readonly refusals: number };
 
 /** An error as it crosses the threads, where classes are lost. */
 export type Failure =

@@ -46,7 +46,7 @@ export class ReplicaView extends SqliteView {
     const until = damaged[0] ?? head.last + 1;
     for (let at = head.checkpoint + 1; at < until; at += 1) {
       const row = read(at);
-      assertInvariant(row !== undefined, 'L5', `slot ${String(at)} was whole a moment ago`);
+      assertInvariant(row !== undefined, 'I5', `slot ${String(at)} was whole a moment ago`);
       entries.push(format.entryOf(row));
     }
     return { identity, life, remembered, head, checkpoint: this.#loadedCheckpoint(), entries, damaged };
@@ -71,7 +71,7 @@ export class ReplicaView extends SqliteView {
 
   read(after: Slot, maxBytes: number): readonly LogEntry[] {
     const { head } = this.meta;
-    assertInvariant(after >= head.base, 'L5', `rows from slot ${String(after)} on are not kept any more`);
+    assertInvariant(after >= head.base, 'I5', `rows from slot ${String(after)} on are not kept any more`);
     const read = rowReader(this.tables);
     const entries: LogEntry[] = [];
     let chain = this.#chainToGoOnFrom(after);

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { SnapcommitError } from '../../../errors.js';
 import { fileError } from '../create.js';
-import { decodeStream, DIGEST_BYTES, type DecodedStream } from './checkpoint-stream.js';
+import { decodeStream, DIGEST_BYTES, type StagedCheckpoint } from './checkpoint-stream.js';
 
 const READ_BYTES = 1 << 20;
 
@@ -26,7 +26,7 @@ export class Staging {
   }
 
   /** @throws LOG_CORRUPT when it is not, to the byte, what was sent. */
-  decoded(): DecodedStream {
+  decoded(): StagedCheckpoint {
     const { size } = fstatSync(this.#descriptor);
     if (size < DIGEST_BYTES || !this.#digest(size - DIGEST_BYTES).equals(this.#read(size - DIGEST_BYTES, DIGEST_BYTES)))
       throw notAsSent('its SHA-256 is another one');

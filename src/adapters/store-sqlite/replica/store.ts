@@ -106,7 +106,7 @@ class WorkerReplicaStore implements ReplicaStore {
     await this.#ask('beginInstall');
     return {
       write: (chunk) => this.#ask('writeInstall', new Uint8Array(chunk)),
-      finish: () => this.#ask('finishInstall'),
+      check: () => this.#ask('checkInstall'),
       abort: () => this.#ask('abortInstall'),
     };
   }
@@ -135,13 +135,14 @@ class WorkerReplicaStore implements ReplicaStore {
       waiting?.resolve(response.value);
       return;
     }
+    this.#refusalsKnown = response.refusals;
     waiting?.reject(errorOf(response.failure));
   }
 
   #end(cause: unknown): void {
     this.#gone ??= { cause };
     for (const { operation, reject } of this.#waiting.values())
-      reject(workerGone(this.file, operation === 'persist' || operation === 'finishInstall', cause));
+      reject(workerGone(this.file, operation === 'persist' || operation === 'repair', cause));
     this.#waiting.clear();
   }
 }

@@ -18,14 +18,14 @@ function open(): ReplicaEngine | null {
     answer({ id: 0, ok: true, value: null });
     return engine;
   } catch (error) {
-    answer({ id: 0, ok: false, failure: failureOf(error) });
+    answer({ id: 0, ok: false, failure: failureOf(error), refusals: 0 });
     return null;
   }
 }
 
-const engine = open();
 let refusals = 0;
 let lastRefusal: Failure | null = null;
+const engine = open();
 
 if (engine === null) port.close();
 else
@@ -38,14 +38,19 @@ else
 function perform(on: ReplicaEngine, { id, operation, args, refusalsKnown }: Request): Response {
   // What was handed over behind a refused batch builds on rows that are not there.
   if (operation === 'persist' && lastRefusal !== null && refusalsKnown < refusals)
-    return { id, ok: false, failure: lastRefusal };
+    return { id, ok: false, failure: lastRefusal, refusals };
   try {
     // The compiler cannot see that an operation and its arguments belong together; protocol.ts pairs them.
     const method = on[operation] as (...given: readonly unknown[]) => unknown;
     return { id, ok: true, value: method.apply(on, args) };
   } catch (error) {
     const failure = failureOf(error);
-    if (operation === 'persist') [refusals, lastRefusal] = [refusals + 1, failure];
-    return { id, ok: false, failure };
+    // After a failed sync the store itself answers whatever follows.
+    if (operation === 'persist' && !isOpen(failure)) [refusals, lastRefusal] = [refusals + 1, failure];
+    return { id, ok: false, failure, refusals };
   }
+}
+
+function isOpen(failure: Failure): boolean {
+  return failure.kind === 'expected' && failure.code === 'OUTCOME_UNKNOWN';
 }

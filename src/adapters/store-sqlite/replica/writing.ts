@@ -1,10 +1,11 @@
 /** Writing for a replica, inside one SQLite transaction: a whole batch, a repair, a peer's checkpoint. */
 import { assertInvariant, SnapcommitError, unreachable } from '../../../errors.js';
 import { slot, type LogEntry, type Slot } from '../../../paxos/contiguous-log.js';
-import type { ArchiveWrite, IdentityChange, StoreBatch, StoreLife } from '../../../ports/replica-store.js';
-import { archiveCrc, checkpointCrc, isWhole, follows } from '../format.js';
+import type { Write } from '../../../paxos/effects.js';
+import type { ArchiveWrite, CheckpointHeader, IdentityChange, StoreBatch, StoreLife } from '../../../ports/replica-store.js';
+import { checkpointCrc, follows, isWhole } from '../format.js';
 import { SqliteTransaction } from '../transaction.js';
-import type { DecodedStream } from './checkpoint-stream.js';
+import type { StagedCheckpoint } from './checkpoint-stream.js';
 import { provenRows } from './proof.js';
 import { endOf, rowReader, survey } from './reading.js';
 
@@ -20,10 +21,15 @@ export class ReplicaTransaction extends SqliteTransaction {
     this.written = 'entries';
   }
 
-  apply(batch: StoreBatch): void {
-    for (const write of batch.writes ?? []) this.write(write);
+  /** `staged` is the checkpoint that was checked, for a batch that installs it. */
+  apply(batch: StoreBatch, staged: StagedCheckpoint | null): void {
+    for (const write of batch.writes ?? []) {
+      if (write.install !== null) this.#writeInstalled(write, staged);
+      this.write(write);
+    }
     for (const change of batch.archive ?? []) this.#archive(change);
     if (batch.applied !== undefined) this.setApplied(batch.applied);
+    if (batch.adopt !== undefined) this.#adopt(batch.adopt, staged);
     if (batch.checkpoint !== undefined) this.writeCheckpoint(batch.checkpoint.bytes, batch.checkpoint.keep);
     if (batch.identity !== undefined) this.#identify(batch.identity);
     if (batch.remembered !== undefined)
@@ -51,7 +57,7 @@ export class ReplicaTransaction extends SqliteTransaction {
   /** Whether `entries` are what stood in the slots from `first` on; then they stand there again. */
   repair(first: Slot, entries: readonly LogEntry[]): boolean {
     const { base, last } = this.meta.head;
-    assertInvariant(first > base && first <= last, 'L5', `slot ${String(first)} is none of the rows that are kept`);
+    assertInvariant(first > base && first <= last, 'I5', `slot ${String(first)} is none of the rows that are kept`);
     const read = rowReader(this.tables);
     const before = slot(first - 1);
     const row = read(before);
@@ -64,46 +70,49 @@ export class ReplicaTransaction extends SqliteTransaction {
     return true;
   }
 
-  /** P7: index, state, archive, configuration and incarnation change together, or the caller rolls all of it back. */
-  install({ header, state, archive }: DecodedStream): void {
-    const { identity, head } = this.meta;
-    const { slot: at, incarnation, configuration } = header;
-    if (header.cluster !== identity.cluster || incarnation < identity.incarnation) throw this.#foreign(header);
-    if (at < head.base) throw this.#tooOld(at);
-    const chain = Buffer.from(header.chain, 'hex');
-    const keeps = at <= head.last && this.#goesOnFrom(at, chain);
-    assertInvariant(keeps || at > head.decided, 'L4', `two histories were chosen up to slot ${String(at)}`);
-    this.tables.run('DELETE FROM log WHERE slot <= ?', keeps ? at : Number.MAX_SAFE_INTEGER);
-    this.tables.run('DELETE FROM archive');
-    for (const { group, generation, bytes } of archive) this.#putArchivedRaw(group, generation, bytes);
-    this.#putCheckpoint(at, chain, state);
-    const decided = slot(Math.max(head.decided, at));
-    const last = keeps ? {} : { last: at };
-    this.change(
-      { base: at, checkpoint: at, applied: at, decided, ...last },
-      {
-        identity: {
-          ...identity,
-          incarnation,
-          configuration: configuration.id > identity.configuration.id ? configuration : identity.configuration,
-        },
-        baseChain: header.chain,
-        checkpointChain: header.chain,
-        ...(keeps ? {} : { lastChain: header.chain }),
-      },
-    );
-    this.written = 'entries';
-    this.checkpointed = true;
+  /** The core's write on a checkpoint that it had no log up to: `first` says whether rows after the checkpoint stay. */
+  #writeInstalled(write: Write, staged: StagedCheckpoint | null): void {
+    const stream = this.#staged(staged, write.install);
+    const at = stream.header.slot;
+    const keeps = write.first > at + 1;
+    assertInvariant(!keeps || this.#goesOnFrom(stream.header), 'I4', `our rows do not go on from slot ${String(at)}`);
+    this.#install(stream, keeps);
   }
 
-  #putArchivedRaw(group: string, generation: number, bytes: Uint8Array): void {
-    this.tables.run(
-      'INSERT INTO archive (group_name, generation, bytes, crc) VALUES (?, ?, ?, ?)',
-      group,
-      generation,
-      bytes,
-      archiveCrc(group, generation, bytes),
+  #adopt(at: Slot, staged: StagedCheckpoint | null): void {
+    const stream = this.#staged(staged, at);
+    const { base, decided } = this.meta.head;
+    if (at < base) throw this.#tooOld(at);
+    assertInvariant(at <= decided, 'I4', `slot ${String(at)} is not decided here, so the core has to install it`);
+    assertInvariant(this.#goesOnFrom(stream.header), 'I4', `two histories were chosen up to slot ${String(at)}`);
+    this.#install(stream, true);
+  }
+
+  #staged(staged: StagedCheckpoint | null, at: Slot | null): StagedCheckpoint {
+    assertInvariant(staged?.header.slot === at, 'P7', `no checkpoint of slot ${String(at)} was checked`);
+    assertInvariant(staged !== null, 'P7', 'no checkpoint was checked');
+    return staged;
+  }
+
+  /** P7: index, state, archive, configuration and incarnation change together, or the caller rolls all of it back. */
+  #install({ header, state, archive }: StagedCheckpoint, keepsRows: boolean): void {
+    const { identity, head } = this.meta;
+    const { slot: at, incarnation, configuration, chain } = header;
+    this.tables.run('DELETE FROM log WHERE slot <= ?', keepsRows ? at : Number.MAX_SAFE_INTEGER);
+    this.tables.run('DELETE FROM archive');
+    for (const { group, generation, bytes } of archive()) this.putArchived(group, generation, bytes);
+    this.#putCheckpoint(at, Buffer.from(chain, 'hex'), state);
+    const isNewer = configuration.id > identity.configuration.id;
+    this.change(
+      { base: at, checkpoint: at, applied: at, decided: slot(Math.max(head.decided, at)) },
+      {
+        identity: { ...identity, incarnation, configuration: isNewer ? configuration : identity.configuration },
+        baseChain: chain,
+        checkpointChain: chain,
+      },
     );
+    if (!keepsRows) this.change({ last: at }, { lastChain: chain });
+    this.checkpointed = true;
   }
 
   #putCheckpoint(at: Slot, chain: Buffer, state: Uint8Array): void {
@@ -116,11 +125,9 @@ export class ReplicaTransaction extends SqliteTransaction {
     );
   }
 
-  /**
-   * Whether our rows after `at` go on from a history that has this chain there. Where damage hides it they stay: we may
-   * have accepted them (D10). Where it does not, none of them can ever be chosen.
-   */
-  #goesOnFrom(at: Slot, chain: Buffer): boolean {
+  /** Whether our rows go on from a history that has this chain there. Where damage hides it, nothing speaks against it. */
+  #goesOnFrom({ slot: at, chain: hex }: CheckpointHeader): boolean {
+    const chain = Buffer.from(hex, 'hex');
     const known = this.knownChain(at);
     if (known !== null) return known.equals(chain);
     const read = rowReader(this.tables);
@@ -129,15 +136,6 @@ export class ReplicaTransaction extends SqliteTransaction {
     const next = read(at + 1);
     if (isWhole(next, at + 1) && follows(chain, next)) return true;
     return survey(this.tables, this.meta).includes(at);
-  }
-
-  #foreign(header: DecodedStream['header']): SnapcommitError {
-    const { cluster, incarnation } = this.meta.identity;
-    return new SnapcommitError(
-      'LOG_FOREIGN',
-      `the checkpoint is of cluster ${header.cluster}, incarnation ${String(header.incarnation)}, and ${this.file} is of cluster ${cluster}, incarnation ${String(incarnation)}; nothing was changed`,
-      { file: this.file, cluster: header.cluster, incarnation: header.incarnation },
-    );
   }
 
   #tooOld(at: Slot): SnapcommitError {
