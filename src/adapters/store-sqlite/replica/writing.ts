@@ -2,7 +2,13 @@
 import { assertInvariant, SnapcommitError, unreachable } from '../../../errors.js';
 import { slot, type LogEntry, type Slot } from '../../../paxos/contiguous-log.js';
 import type { Write } from '../../../paxos/effects.js';
-import type { ArchiveWrite, CheckpointHeader, IdentityChange, StoreBatch, StoreLife } from '../../../ports/replica-store.js';
+import type {
+  ArchiveWrite,
+  CheckpointHeader,
+  IdentityChange,
+  StoreBatch,
+  StoreLife,
+} from '../../../ports/replica-store.js';
 import { checkpointCrc, follows, isWhole } from '../format.js';
 import { SqliteTransaction } from '../transaction.js';
 import type { StagedCheckpoint } from './checkpoint-stream.js';
