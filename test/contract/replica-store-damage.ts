@@ -54,12 +54,11 @@ export function replicaStoreDamageContract(t: Test, make: MakeDisk): void {
     const disk = await make(t, replicaIdentity);
     const store = await tenRows(disk);
     disk.damage(3, 'flipped');
-    disk.damage(10, 'missing');
     disk.damageArchived('app', 1);
-    t.same((await store.load()).damaged, [10]);
+    t.same((await store.load()).damaged, []);
     t.same(await store.scrub(), {
       rows: 8,
-      damaged: [3, 10],
+      damaged: [3],
       checkpointDamaged: false,
       archive: [{ group: 'app', generation: 1 }],
     });
@@ -76,12 +75,12 @@ export function replicaStoreDamageContract(t: Test, make: MakeDisk): void {
     t.equal(await store.repair(slot(6), [entry('6'), entry('seven')]), 'unproven', 'not what stood there');
     t.equal(await store.repair(slot(6), [entry('6', 9), entry('7')]), 'unproven', 'of another ballot');
     t.equal(await store.repair(slot(7), [entry('7')]), 'unproven', 'the row before it is damaged');
-    t.same((await store.load()).damaged, [6, 7, 10]);
+    t.same((await store.load()).damaged, [6, 7, 8, 9, 10], 'what nothing proves is damaged too');
     t.equal(await store.repair(slot(6), numbered(6, 7)), 'repaired');
     t.equal(await store.repair(slot(9), numbered(9, 10)), 'repaired', 'to the end, which the meta row knows');
     const { entries, damaged } = await (await disk.open()).load();
     t.same([damaged, texts(entries)], [[], texts(numbered(5, 10))]);
-    t.same((await store.scrub().catch(() => disk.open().then((again) => again.scrub()))).damaged, []);
+    t.same((await (await disk.open()).scrub()).damaged, []);
   });
 
   t.test('D10 a replica that starts with damage neither denies nor keeps what it lost', async (t) => {
@@ -174,7 +173,7 @@ export function replicaStoreDamageContract(t: Test, make: MakeDisk): void {
         chain: null,
       },
     );
-    t.same([...checked.state], [...state]);
+    t.ok(Buffer.from(state).equals(checked.state));
     const untouched = await store.load();
     t.same([untouched.head.last, untouched.identity], [10, replicaIdentity], 'checking changes nothing');
     await store.persist({ writes: [{ ...write(31, 30), configuration: next, install: slot(30) }] });
@@ -185,7 +184,7 @@ export function replicaStoreDamageContract(t: Test, make: MakeDisk): void {
       [again.head.base, again.head.checkpoint, again.head.applied, again.head.decided, again.head.last],
       [30, 30, 30, 30, 30],
     );
-    t.same(again.checkpoint, { kind: 'whole', slot: 30, bytes: state });
+    t.ok(again.checkpoint.kind === 'whole' && Buffer.from(state).equals(again.checkpoint.bytes));
     t.equal(await reopened.archived('app', 2), undefined);
     t.equal(textOf(await reopened.archived('app', 1)), 'generation 1', "the archive is the peer's");
     t.same(

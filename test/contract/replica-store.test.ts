@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
@@ -32,18 +31,18 @@ class SqliteDisk implements DiskUnderTest {
   }
 
   async copy(): Promise<DiskUnderTest> {
-    const directory = join(freshDirectory(this.#t), 'copy');
-    // Reading a file closes its descriptor, and with it would go the locks that this process holds on it.
-    await this.#opened?.close();
-    this.#opened = null;
-    cpSync(join(this.#file, '..'), directory, { recursive: true });
-    return new SqliteDisk(this.#t, join(directory, 'log.sqlite'));
+    const copy = join(freshDirectory(this.#t), 'log.sqlite');
+    this.#tamper(`VACUUM INTO '${copy}'`);
+    const database = new Database(copy);
+    database.pragma('journal_mode = WAL');
+    database.close();
+    return new SqliteDisk(this.#t, copy);
   }
 
   damage(at: number, how: 'missing' | 'flipped' | { readonly misdirected: number }): void {
     const here = `WHERE slot = ${String(at)}`;
     if (how === 'missing') this.#tamper(`DELETE FROM log ${here}`);
-    else if (how === 'flipped') this.#tamper(`UPDATE log SET bytes = bytes || x'21' ${here}`);
+    else if (how === 'flipped') this.#tamper(`UPDATE log SET bytes = CAST(bytes || x'21' AS BLOB) ${here}`);
     else {
       const row = 'header, bytes, chain, crc';
       this.#tamper(
@@ -53,12 +52,12 @@ class SqliteDisk implements DiskUnderTest {
   }
 
   damageCheckpoint(): void {
-    this.#tamper("UPDATE checkpoint SET bytes = bytes || x'21'");
+    this.#tamper("UPDATE checkpoint SET bytes = CAST(bytes || x'21' AS BLOB)");
   }
 
   damageArchived(group: string, generation: number): void {
     this.#tamper(
-      `UPDATE archive SET bytes = bytes || x'21' WHERE group_name = '${group}' AND generation = ${String(generation)}`,
+      `UPDATE archive SET bytes = CAST(bytes || x'21' AS BLOB) WHERE group_name = '${group}' AND generation = ${String(generation)}`,
     );
   }
 

@@ -4,6 +4,7 @@
  * Rows are kept as the real store keeps them, so damage and its proof are the real code's.
  */
 import { chunked, encodeStream, type StagedCheckpoint } from '#src/adapters/store-sqlite/replica/checkpoint-stream.js';
+import { nextStart } from '#src/adapters/store-sqlite/replica/life.js';
 import { damagedSlots, provenRows } from '#src/adapters/store-sqlite/replica/proof.js';
 import { CHAIN_START, entryOf, type StoredRow } from '#src/adapters/store-sqlite/format.js';
 import { assertInvariant, SnapcommitError } from '#src/errors.js';
@@ -49,7 +50,7 @@ export class MemoryDisk {
     };
     this.contents = {
       identity,
-      life: { id, starts: 0, nonce: '', startedAt: 0, batches: 0 },
+      life: { id, starts: 0, nonce: '', startedAt: 0, batches: 0, earlier: [] },
       remembered: {},
       head,
       baseChain: CHAIN_START,
@@ -91,7 +92,7 @@ export class MemoryDisk {
   /** As opening the real store does: counts a start. `nonce` is random for each start. */
   async open(nonce: string): Promise<ReplicaStore> {
     const { life } = this.contents;
-    const begun = { ...life, starts: life.starts + 1, nonce, startedAt: life.batches, batches: life.batches + 1 };
+    const begun = nextStart(life, nonce);
     this.sync({ ...this.contents, life: begun }, false);
     return new MemoryReplicaStore(this, begun);
   }
