@@ -95,7 +95,11 @@ t.test('P7 killed while a checkpoint is installed, the store is the old one or t
     await after.close();
     t.notOk(existsSync(`${file}.install`), 'nothing is left of what came');
   }
-  t.same([...seen].sort(), [3, 30], 'both were met');
+  t.same(
+    [...seen].sort((a, b) => a - b),
+    [3, 30],
+    'both were met',
+  );
 });
 
 t.test('what a process left of a checkpoint that came in is swept', async (t) => {

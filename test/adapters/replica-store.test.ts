@@ -23,7 +23,7 @@ import type { ReplicaStore } from '#src/ports/replica-store.js';
 import { codeOf as codeOfNow, entry, texts } from '../contract/log-store.js';
 import { write } from '../contract/replica-store.js';
 import { bytesOf, codeOf, failureOf, numbered, replicaIdentity } from '../contract/replica-store-subject.js';
-import { clock, freshDirectory, hasTool } from '../log/support.js';
+import { clock, freshDirectory, hasTool, volumeNamed } from '../log/support.js';
 
 function freshStore(t: Test): string {
   const file = join(freshDirectory(t), 'log.sqlite');
@@ -83,13 +83,19 @@ t.test('T2 the embedded form refuses a store that belongs to a cluster, whatever
   const file = join(freshDirectory(t), 'log.sqlite');
   const sole = { ...replicaIdentity.configuration, voters: replicaIdentity.configuration.voters.slice(0, 1) };
   createStore(file, { ...replicaIdentity, configuration: sole, mode: 'embedded' });
-  openLogOn(openStore(file), { clock }).close();
+  const long = openLogOn(openStore(file), { clock });
+  t.teardown(() => {
+    long.close();
+  });
+  t.equal((await long.append(volumeNamed('before'))).status, 'chosen');
   const store = await opened(t, file);
   await store.persist({ identity: { mode: 'cluster' } });
   t.equal(
     codeOfNow(() => openLogOn(openStore(file), { clock })),
     'UNAVAILABLE',
   );
+  t.equal(await codeOf(long.append(volumeNamed('after'))), 'UNAVAILABLE', 'also one that had it open');
+  t.equal(await codeOf(long.read()), 'UNAVAILABLE');
 });
 
 t.test('a second daemon on a store puts the first one out', async (t) => {
