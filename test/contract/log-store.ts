@@ -11,6 +11,7 @@ export const contractIdentity: StoreIdentity = {
   node: 'alpha',
   incarnation: 3,
   configuration: { id: 1, voters: [nodeId('alpha')], learners: [], after: slot(0) },
+  mode: 'embedded',
 };
 
 export interface StoreUnderTest {
@@ -59,7 +60,7 @@ export function logStoreContract(t: Test, make: (t: Test) => StoreUnderTest): vo
       t.same(view.identity, contractIdentity);
       t.same(
         { ...view.head, promised: 0, accepted: 0 },
-        { promised: 0, accepted: 0, decided: 0, applied: 0, base: 0, last: 0, checkpoint: 0 },
+        { promised: 0, accepted: 0, abstains: null, decided: 0, applied: 0, base: 0, last: 0, checkpoint: 0 },
       );
       t.same(view.entries(slot(0)), []);
       t.equal(view.checkpoint(), null);
