@@ -84,6 +84,8 @@ await t.test('T17 M2 a lost log is built anew, and everything goes on from there
   t.strictSame(everything(world), before);
 
   t.match(await rebuild(world), { done: true, cluster: told.cluster, incarnation: 2 });
+  const shut = await world.cli(['--json', 'status'], { stateDirectory: aside });
+  t.match([shut.status, shut.json], [6, { error: { code: 'LOG_BEHIND_STAMP' } }], 'before anything else is done');
   t.same(await world.ask('group', 'show', 'app'), group, 'hooks, freezing and limits are as they were');
   t.same(await world.ask('list', 'app'), list);
   t.strictSame(await problemsOf(world, ['three']), []);
