@@ -28,6 +28,7 @@ export const ERROR_CODES = [
   'TRANSACTION_NOT_FOUND',
   'HOLD_NOT_FOUND',
   'PIN_NOT_FOUND',
+  'NODE_NOT_FOUND',
   // conflict (4)
   'BUSY',
   'EXISTS',
@@ -60,11 +61,13 @@ export const ERROR_CODES = [
   'VOLUME_UNAVAILABLE',
   // outcome unknown (7)
   'OUTCOME_UNKNOWN',
+  'APPEND_EXPIRED',
   // denied (8)
   'DENIED',
   'CERTIFICATE_INVALID',
   'TOKEN_EXPIRED',
   'TOKEN_USED',
+  'TOKEN_REFUSED',
   // committed, publishing still pending (9)
   'PUBLISH_PENDING',
   // verification failed (10)

@@ -3,7 +3,6 @@
  * acted on under its lock, after a read of the log that follows taking the lock. Any process may do it.
  */
 import { lookup } from '../machine/record.js';
-import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crashPoint } from '../crash-points.js';
 import { SnapcommitError } from '../errors.js';
@@ -15,7 +14,8 @@ import type { VolumeDriver } from '../ports/volume-driver.js';
 import { allDone } from './all-done.js';
 import type { Context } from './context.js';
 import { swapLock, viewLock, volumeLock, withFence } from './fence.js';
-import { currentName, manifestName, publishedName, replacedName } from './names.js';
+import { writeManifest } from './manifest-file.js';
+import { currentName, publishedName, replacedName } from './names.js';
 import { raiseStamp } from './stamps.js';
 import { prepareView, replaceLink, turnView, viewDirectory, type ViewLink } from './views.js';
 
@@ -92,13 +92,12 @@ async function publishVolume(
       crashPoint('publish.fence-checked');
       const place = placeOf(state, volume.volume);
       const driver = await context.driver(volume.driver);
-      if (volume.swap !== null) await swapLive(driver, place, record, volume.swap);
       const { cluster, incarnation } = context.log.identity;
+      const definition = lookup(state.groups, record.group)?.record ?? null;
       const link = join(viewDirectory(context.stateDirectory, record.group), 'current', volume.volume);
-      // In no order: one sync makes all of it durable, and only then does the view turn.
+      // In no order but that within publishTree: one sync makes all of it durable, and only then does the view turn.
       await allDone([
-        publishSnapshot(driver, place, record, volume),
-        writeManifest(place, record, cluster),
+        publishTree(driver, place, volume, { cluster, place, definition, record }),
         replaceLink(place.publishDirectory, currentName(record.group), link),
         raiseStamp(place.publishDirectory, { cluster, incarnation, slot: record.slot }),
       ]);
@@ -121,6 +120,18 @@ async function lockSwap(context: Context, record: GenerationRecord, volume: Mani
   if ((await driver.lookup(placeOf(state, volume.volume), replaced)) !== null) return null;
   const locks = await context.locks();
   return locks.acquire(swapLock(volume.volume), 'exclusive', context.settings.takeOverGraceMs);
+}
+
+/** The manifest first: whatever this volume shows of the generation, a rebuild can tell that it was committed. */
+async function publishTree(
+  driver: VolumeDriver,
+  place: VolumeRecord,
+  volume: ManifestVolume,
+  manifest: Parameters<typeof writeManifest>[0],
+): Promise<void> {
+  await writeManifest(manifest);
+  if (volume.swap !== null) await swapLive(driver, place, manifest.record, volume.swap);
+  await publishSnapshot(driver, place, manifest.record, volume);
 }
 
 /** Renames the staged snapshot to its published name, after checking that it is the one that the manifest names. */
@@ -153,19 +164,6 @@ async function swapLive(
   await driver.exchange(place, swap.cloneName, swap);
   crashPoint('publish.before-replaced');
   await driver.rename(place, swap.cloneName, replaced);
-}
-
-/** The manifest beside its snapshot, so that a lost log can be rebuilt. Its name is durable with the next sync. */
-async function writeManifest(place: VolumeRecord, record: GenerationRecord, cluster: string): Promise<void> {
-  const path = join(place.publishDirectory, manifestName(record.group, record.generation));
-  const file = await open(`${path}.new`, 'w', 0o644);
-  try {
-    await file.writeFile(`${JSON.stringify({ cluster, ...record }, null, 2)}\n`);
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.new`, path);
 }
 
 export function placeOf(state: State, volume: string): VolumeRecord {
