@@ -1,5 +1,5 @@
 /** Sequential objects that histories are checked against. PURE. */
-import { UNHEARD, type Unheard } from './history.js';
+import { UNHEARD, type History, type Unheard } from './history.js';
 import type { Model } from './model.js';
 
 export type RegisterCall =
@@ -58,8 +58,12 @@ export interface LogState {
   readonly number: number;
 }
 
-/** A log whose slots only rise; reads see all of it. Each value is appended by one call only. */
-export function logModel(): Model<LogState, LogCall, LogAnswer> {
+/**
+ * A log whose slots only rise; reads see all of it. Each value is appended by one call only.
+ * @param longest the longest read of the history. Every order must come to just that, so appends that would not are not
+ *   tried: otherwise each append of unknown outcome might stand anywhere, and the search takes too long.
+ */
+export function logModel(longest: readonly string[] = []): Model<LogState, LogCall, LogAnswer> {
   const numbers = new Map<string, number>();
   const numberOf = (before: LogState, value: string, slot: number): number => {
     const key = `${String(before.number)} ${String(slot)} ${value}`;
@@ -74,7 +78,7 @@ export function logModel(): Model<LogState, LogCall, LogAnswer> {
         return answer === UNHEARD || ('values' in answer && holds(state, answer.values)) ? state : null;
       }
       const slot = slotOf(state, answer);
-      if (slot === null) return null;
+      if (slot === null || (longest[state.length] ?? call.value) !== call.value) return null;
       const newest = { value: call.value, before: state };
       return { newest, length: state.length + 1, slot, number: numberOf(state, call.value, slot) };
     },
@@ -82,6 +86,14 @@ export function logModel(): Model<LogState, LogCall, LogAnswer> {
     key: ({ number }) => String(number),
     show: (state) => `[… ${lastValues(state, 5).join(' ')}] up to slot ${String(state.slot)}`,
   };
+}
+
+/** For `logModel`: all that some read of this history saw. */
+export function longestRead(history: History<LogCall, LogAnswer>): readonly string[] {
+  const reads = history.flatMap((event) =>
+    event.kind === 'ok' && 'values' in event.answer ? [event.answer.values] : [],
+  );
+  return reads.reduce((longest, values) => (values.length > longest.length ? values : longest), []);
 }
 
 /** The slot that an append gets there; null where the one that it was told cannot be. */

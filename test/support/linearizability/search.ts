@@ -7,8 +7,8 @@
  * early, state), so no configuration is explored twice. Three rules, each of which keeps an order if there is one:
  * - an operation that fits and could change nothing in any state is placed at once;
  * - an operation of unknown outcome that would change nothing is not placed;
- * - of two configurations that differ only in which unknown operations they used up, one that used a subset of the
- *   other's can do all that the other can.
+ * - equal calls of unknown outcome are one as good as another: those invoked first are used up first, and of two
+ *   configurations that differ only in what they used up, one that used no more of any can do all that the other can.
  */
 import { UNHEARD, type Operation } from './history.js';
 import type { Model } from './model.js';
@@ -19,14 +19,17 @@ interface Placed<Call, Answer> {
   readonly before: Placed<Call, Answer> | null;
 }
 
+/** By the place of the call in `Timeline.lost`; calls of which none is placed are absent. */
+type Used = ReadonlyMap<number, number>;
+
 /** What a search has come to: everything answered before `returns[at]` is placed. Numbers are places in `operations`. */
 interface Configuration<State, Call, Answer> {
   readonly at: number;
   readonly state: State;
   /** Placed before their answer, ascending. */
   readonly early: readonly number[];
-  /** Of unknown outcome and placed, ascending. */
-  readonly used: readonly number[];
+  /** How many operations of unknown outcome are placed, by their call. */
+  readonly used: Used;
   readonly order: Placed<Call, Answer> | null;
   readonly length: number;
 }
@@ -52,10 +55,11 @@ export function search<State, Call, Answer>(
   operations: readonly Operation<Call, Answer>[],
   limit: number,
 ): SearchResult<State, Call, Answer> {
-  const returns = returnsOf(operations);
-  const seen = new Map<string, (readonly number[])[]>();
+  const timeline = timelineOf(operations);
+  const { returns, lost } = timeline;
+  const seen = new Map<string, Used[]>();
   const frontier = new Frontier<Configuration<State, Call, Answer>>();
-  const start = { at: 0, state: model.initial, early: [], used: [], order: null, length: 0 };
+  const start = { at: 0, state: model.initial, early: [], used: new Map<number, number>(), order: null, length: 0 };
   let best = settle(model, operations, returns, start);
   frontier.add(best);
   let configurations = 0;
@@ -66,9 +70,15 @@ export function search<State, Call, Answer>(
     if (!isNew(seen, here, model.key(here.state))) continue;
     configurations += 1;
     if (configurations > limit) return { kind: 'undecided', configurations };
-    for (const number of [due.number, ...due.running.filter((other) => other !== due.number), ...due.unknown]) {
-      const next = place(model, operations, here, number);
+    const add = (next: Configuration<State, Call, Answer> | null) => {
       if (next !== null) frontier.add(settle(model, operations, returns, next));
+    };
+    for (const number of [due.number, ...due.running.filter((other) => other !== due.number)])
+      add(placeHeard(model, operations[number], number, here));
+    for (let call = 0; call < due.lostCalls; call += 1) {
+      const number = lost[call]?.[here.used.get(call) ?? 0];
+      const operation = number === undefined ? undefined : operations[number];
+      if (operation !== undefined && operation.invoked < due.moment) add(placeLost(model, operation, call, here));
     }
   }
   return { kind: 'none', stuck: stuckAt(operations, returns, best), configurations };
@@ -89,35 +99,41 @@ class Frontier<Item extends { readonly at: number }> {
   }
 }
 
+interface Timeline {
+  /** In the order of the answers. */
+  readonly returns: readonly Return[];
+  /** Operations of unknown outcome, equal calls together: by first invocation, and so within each. */
+  readonly lost: readonly (readonly number[])[];
+}
+
 /** An answer in the history, with what was running just before it. */
 interface Return {
   readonly number: number;
+  readonly moment: number;
   /** Answered here or later, the one that is due included. */
   readonly running: readonly number[];
-  readonly unknown: readonly number[];
+  /** How many of `Timeline.lost` had been invoked once at least. */
+  readonly lostCalls: number;
 }
 
-function returnsOf<Call, Answer>(operations: readonly Operation<Call, Answer>[]): readonly Return[] {
-  const answered = [...operations.keys()]
-    .filter((number) => operations[number]?.answer !== UNHEARD)
-    .sort((a, b) => answerOf(operations, a) - answerOf(operations, b));
+function timelineOf<Call, Answer>(operations: readonly Operation<Call, Answer>[]): Timeline {
+  const lost = new Map<string, number[]>();
   let running: number[] = [];
-  let unknown: readonly number[] = [];
   let invoked = 0;
-  return answered.map((number) => {
-    const moment = answerOf(operations, number);
-    for (; (operations[invoked]?.invoked ?? Infinity) < moment; invoked += 1) {
-      if (operations[invoked]?.answer === UNHEARD) unknown = [...unknown, invoked];
-      else running.push(invoked);
+  const answered = [...operations.entries()]
+    .filter(([, { answer }]) => answer !== UNHEARD)
+    .sort(([, a], [, b]) => a.answered - b.answered);
+  const returns = answered.map(([number, { answered: moment }]) => {
+    for (let next = operations[invoked]; next !== undefined && next.invoked < moment; next = operations[invoked]) {
+      if (next.answer !== UNHEARD) running.push(invoked);
+      else lost.set(JSON.stringify(next.call), [...(lost.get(JSON.stringify(next.call)) ?? []), invoked]);
+      invoked += 1;
     }
-    const found = { number, running: [...running], unknown };
+    const found = { number, moment, running: [...running], lostCalls: lost.size };
     running = running.filter((other) => other !== number);
     return found;
   });
-}
-
-function answerOf(operations: readonly Operation<unknown, unknown>[], number: number): number {
-  return operations[number]?.answered ?? Infinity;
+  return { returns, lost: [...lost.values()] };
 }
 
 /** Passes answers of what is placed already, and places what only reads and fits. */
@@ -134,45 +150,54 @@ function settle<State, Call, Answer>(
       if (operation === undefined || early.includes(number)) continue;
       if (!model.readsOnly(operation.call, operation.answer)) continue;
       if (model.step(configuration.state, operation.call, operation.answer) === null) continue;
-      early = withNumber(early, number);
+      early = [...early, number].sort((a, b) => a - b);
       order = { operation, before: order };
       length += 1;
     }
     if (!early.includes(due.number)) break;
-    early = withoutNumber(early, due.number);
+    early = early.filter((number) => number !== due.number);
     at += 1;
   }
   return { ...configuration, at, early, order, length };
 }
 
 /** The configuration after placing that operation next; null where it is placed already or does not fit. */
-function place<State, Call, Answer>(
+function placeHeard<State, Call, Answer>(
   model: Model<State, Call, Answer>,
-  operations: readonly Operation<Call, Answer>[],
-  configuration: Configuration<State, Call, Answer>,
+  operation: Operation<Call, Answer> | undefined,
   number: number,
+  { at, state, early, used, order, length }: Configuration<State, Call, Answer>,
 ): Configuration<State, Call, Answer> | null {
-  const operation = operations[number];
-  const { at, early, used, order, length } = configuration;
-  if (operation === undefined || early.includes(number) || used.includes(number)) return null;
-  const state = model.step(configuration.state, operation.call, operation.answer);
-  if (state === null) return null;
-  const placed = { at, state, order: { operation, before: order }, length: length + 1 };
-  if (operation.answer !== UNHEARD) return { ...placed, early: withNumber(early, number), used };
-  if (model.key(state) === model.key(configuration.state)) return null;
-  return { ...placed, early, used: withNumber(used, number) };
+  if (operation === undefined || early.includes(number)) return null;
+  const after = model.step(state, operation.call, operation.answer);
+  if (after === null) return null;
+  const placed = { order: { operation, before: order }, length: length + 1 };
+  return { at, state: after, early: [...early, number].sort((a, b) => a - b), used, ...placed };
+}
+
+function placeLost<State, Call, Answer>(
+  model: Model<State, Call, Answer>,
+  operation: Operation<Call, Answer>,
+  call: number,
+  { at, state, early, used, order, length }: Configuration<State, Call, Answer>,
+): Configuration<State, Call, Answer> | null {
+  const after = model.step(state, operation.call, UNHEARD);
+  if (after === null || model.key(after) === model.key(state)) return null;
+  const more = new Map(used).set(call, (used.get(call) ?? 0) + 1);
+  return { at, state: after, early, used: more, order: { operation, before: order }, length: length + 1 };
 }
 
 /** Whether nothing that can do as much was explored before; notes it. */
 function isNew(
-  seen: Map<string, (readonly number[])[]>,
+  seen: Map<string, Used[]>,
   { at, early, used }: Configuration<unknown, unknown, unknown>,
   state: string,
 ): boolean {
   const key = `${String(at)} ${early.join(',')} ${state}`;
-  const others = seen.get(key) ?? [];
-  if (others.some((other) => other.every((number) => used.includes(number)))) return false;
-  seen.set(key, [...others, used]);
+  const others = seen.get(key);
+  if (others === undefined) seen.set(key, [used]);
+  else if (others.some((other) => [...other].every(([call, count]) => count <= (used.get(call) ?? 0)))) return false;
+  else others.push(used);
   return true;
 }
 
@@ -189,9 +214,13 @@ function stuckAt<State, Call, Answer>(
   const unplaced = operations[due?.number ?? 0];
   if (due === undefined || unplaced === undefined) throw new Error('a search is stuck before an answer');
   const placed = new Set(orderOf(order));
-  const concurrent = [...due.running, ...due.unknown]
-    .flatMap((number) => operations[number] ?? [])
-    .filter((operation) => operation !== unplaced && !placed.has(operation));
+  const concurrent = operations.filter(
+    (operation) =>
+      operation.invoked < due.moment &&
+      operation.answered > due.moment &&
+      operation !== unplaced &&
+      !placed.has(operation),
+  );
   return { order: [...placed], state, unplaced, concurrent };
 }
 
@@ -199,12 +228,4 @@ function orderOf<Call, Answer>(last: Placed<Call, Answer> | null): readonly Oper
   const order: Operation<Call, Answer>[] = [];
   for (let placed = last; placed !== null; placed = placed.before) order.push(placed.operation);
   return order.reverse();
-}
-
-function withNumber(numbers: readonly number[], number: number): readonly number[] {
-  return [...numbers, number].sort((a, b) => a - b);
-}
-
-function withoutNumber(numbers: readonly number[], number: number): readonly number[] {
-  return numbers.filter((other) => other !== number);
 }
