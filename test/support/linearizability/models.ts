@@ -52,18 +52,37 @@ export type LogAnswer =
 export interface LogState {
   readonly newest: { readonly value: string; readonly before: LogState } | null;
   readonly length: number;
-  /** The newest slot that somebody was told; at least one for each entry. */
+  /** The lowest that the newest entry's slot can be. */
   readonly slot: number;
+  /** The newest slot that somebody was told. */
+  readonly told: number;
   /** Says all of the above in one number, so that states compare in a moment. */
   readonly number: number;
 }
 
+/** What a whole history tells of the one order that can explain it. */
+export interface Foresight {
+  /** The longest read. */
+  readonly longest: readonly string[];
+  /** From each slot that an append was told to the next one. */
+  readonly nextSlot: ReadonlyMap<number, number>;
+}
+
+export function foresee(history: History<LogCall, LogAnswer>): Foresight {
+  const answers = history.flatMap((event) => (event.kind === 'ok' ? [event.answer] : []));
+  const longest = answers
+    .flatMap((answer) => ('values' in answer ? [answer.values] : []))
+    .reduce((longer, values) => (values.length > longer.length ? values : longer), []);
+  const slots = answers.flatMap((answer) => ('slot' in answer ? [answer.slot] : [])).sort((a, b) => a - b);
+  return { longest, nextSlot: new Map([0, ...slots].map((slot, index) => [slot, slots[index] ?? Infinity])) };
+}
+
 /**
  * A log whose slots only rise; reads see all of it. Each value is appended by one call only.
- * @param longest the longest read of the history. Every order must come to just that, so appends that would not are not
- *   tried: otherwise each append of unknown outcome might stand anywhere, and the search takes too long.
+ * @param foresight of the same history: what cannot lead to an order is not tried then. It changes no verdict; without
+ *   it an append of unknown outcome might stand anywhere, and long histories take too long
  */
-export function logModel(longest: readonly string[] = []): Model<LogState, LogCall, LogAnswer> {
+export function logModel(foresight: Foresight | null = null): Model<LogState, LogCall, LogAnswer> {
   const numbers = new Map<string, number>();
   const numberOf = (before: LogState, value: string, slot: number): number => {
     const key = `${String(before.number)} ${String(slot)} ${value}`;
@@ -72,15 +91,16 @@ export function logModel(longest: readonly string[] = []): Model<LogState, LogCa
     return number;
   };
   return {
-    initial: { newest: null, length: 0, slot: 0, number: 0 },
+    initial: { newest: null, length: 0, slot: 0, told: 0, number: 0 },
     step(state, call, answer) {
       if (call.kind === 'read') {
         return answer === UNHEARD || ('values' in answer && holds(state, answer.values)) ? state : null;
       }
       const slot = slotOf(state, answer);
-      if (slot === null || (longest[state.length] ?? call.value) !== call.value) return null;
+      if (slot === null || (foresight !== null && !leadsOn(foresight, state, call.value, answer))) return null;
+      const told = answer === UNHEARD ? state.told : slot;
       const newest = { value: call.value, before: state };
-      return { newest, length: state.length + 1, slot, number: numberOf(state, call.value, slot) };
+      return { newest, length: state.length + 1, slot, told, number: numberOf(state, call.value, slot) };
     },
     readsOnly: ({ kind }) => kind === 'read',
     key: ({ number }) => String(number),
@@ -88,12 +108,18 @@ export function logModel(longest: readonly string[] = []): Model<LogState, LogCa
   };
 }
 
-/** For `logModel`: all that some read of this history saw. */
-export function longestRead(history: History<LogCall, LogAnswer>): readonly string[] {
-  const reads = history.flatMap((event) =>
-    event.kind === 'ok' && 'values' in event.answer ? [event.answer.values] : [],
-  );
-  return reads.reduce((longest, values) => (values.length > longest.length ? values : longest), []);
+/**
+ * Whether such an append can stand next: the longest read must come out just so, and heard appends in the order of
+ * their slots. After the longest read nobody sees an append that was not heard of, so it need not stand anywhere.
+ */
+function leadsOn(
+  { longest, nextSlot }: Foresight,
+  { length, told }: LogState,
+  value: string,
+  answer: LogAnswer | Unheard,
+): boolean {
+  if (answer === UNHEARD) return longest[length] === value;
+  return 'slot' in answer && nextSlot.get(told) === answer.slot && (longest[length] ?? value) === value;
 }
 
 /** The slot that an append gets there; null where the one that it was told cannot be. */
