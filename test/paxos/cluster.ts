@@ -111,7 +111,9 @@ export class Cluster {
   }
 
   settle(): this {
+    let budget = 100_000;
     for (let next = this.#network.shift(); next !== undefined; next = this.#network.shift()) {
+      if ((budget -= 1) < 0) throw new Error('the network never falls silent');
       const { from, to, configuration, message } = next;
       if (!this.#members.has(to) || this.#down.has(`${from}>${to}`)) continue;
       if (from !== to) this.transcript.push(`${from} > ${to} ${message.type}`);

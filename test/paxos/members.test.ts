@@ -207,3 +207,13 @@ t.test('only the decided slot needs no sync', async (t) => {
   const writes = effects.flatMap((effect) => (effect.kind === 'persist' ? [effect.write] : []));
   t.match(writes, [{ decided: 1, sync: false, entries: [] }]);
 });
+
+t.test('P8 a confirmation of an earlier round answers no later read', async (t) => {
+  const replica = led('abc', 'abc').replica('a');
+  const confirmed = { type: 'confirmed', ballot: replica.promised, round: 1 } as const;
+  const asked = step(replica, { kind: 'read', id: 1 }).state;
+  const answered = receive(asked, nodeId('b'), confirmed);
+  t.match(answered.effects, [{ kind: 'readable', ids: [1] }]);
+  const again = step(answered.state, { kind: 'read', id: 2 }).state;
+  t.same(receive(again, nodeId('c'), confirmed).effects, []);
+});
