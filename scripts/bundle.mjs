@@ -49,7 +49,7 @@ await build({
       setup(own) {
         own.onResolve({ filter: /^bindings$/ }, () => ({ path: 'bindings', namespace: 'native-part' }));
         own.onLoad({ filter: /./, namespace: 'native-part' }, () => ({
-          contents: 'module.exports = (name) => require(`better-sqlite3/build/Release/${name}`);',
+          contents: "module.exports = (name) => require('better-sqlite3/build/Release/' + name);",
         }));
       },
     },

@@ -77,7 +77,9 @@ export class OpenFreezers {
     const written = this.#changes.next();
     if (written !== null) return `somebody else wrote to ${written}`;
     const lost = this.#cgroups.find((cgroup) => !holds(cgroup));
-    return lost === undefined ? null : (whyNotHeld(lost.target) ?? `${lost.target.cgroup} did not stand still for a moment`);
+    return lost === undefined
+      ? null
+      : (whyNotHeld(lost.target) ?? `${lost.target.cgroup} did not stand still for a moment`);
   }
 
   /** Thaws all. @throws Error when a write fails. */

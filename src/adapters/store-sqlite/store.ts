@@ -17,6 +17,8 @@ import { SqliteTransaction } from './transaction.js';
 import { SqliteView } from './view.js';
 
 const SYNCHRONOUS_FULL = 2;
+/** Folding takes three syncs, so not every checkpoint is followed by one; closing folds in any case. */
+const FOLD_AFTER_COMMITS = 64;
 
 export class SqliteStore implements LogStore {
   readonly file: string;
@@ -24,6 +26,8 @@ export class SqliteStore implements LogStore {
   readonly #tables: Tables;
   readonly #foldsItself: boolean;
   #failure: unknown = null;
+  /** Commits of this process since it last folded the WAL. */
+  #unfolded = 0;
 
   /** With `foldsItself: false` the owner calls `foldWal`, when it holds up nobody. */
   constructor(file: string, database: Database.Database, foldsItself = true) {
@@ -109,7 +113,8 @@ export class SqliteStore implements LogStore {
       throw error;
     }
     crashPoint(onlyCheckpoint ? 'log.after-checkpoint' : 'log.after-sync');
-    if (transaction.checkpointed && this.#foldsItself) this.foldWal();
+    this.#unfolded += 1;
+    if (transaction.checkpointed && this.#foldsItself && this.#unfolded >= FOLD_AFTER_COMMITS) this.foldWal();
   }
 
   /**
@@ -118,6 +123,7 @@ export class SqliteStore implements LogStore {
    */
   foldWal(): void {
     if (this.#failure !== null) return;
+    this.#unfolded = 0;
     try {
       this.#database.pragma('wal_checkpoint(PASSIVE)');
     } catch (error) {
