@@ -15,7 +15,7 @@ import { bytes, textOf } from './support.js';
 export const LIMITS: Limits = { ...DEFAULT_LIMITS, roundTicks: 1, learnEntries: 3 };
 
 export function configurationOf(voters: string, learners = ''): Configuration {
-  return { id: 1, voters: [...voters].map(nodeId), learners: [...learners].map(nodeId), after: slot(0) };
+  return { id: 1, voters: Array.from(voters).map(nodeId), learners: Array.from(learners).map(nodeId), after: slot(0) };
 }
 
 interface Member {
