@@ -89,13 +89,20 @@ export function dryRunReport(plan: Plan, grade: Grade): DryRunReport {
   };
 }
 
+/** In one order of fields, always: what comes from a checkpoint has another than what was just added. */
 export function volumeReport(state: State, volume: VolumeState): VolumeReport {
-  return { ...volume.record, forfeited: volume.forfeited, groups: groupsWithVolume(state, volume.record.name) };
+  const { name, node, driver, source, publishDirectory, filesystem } = volume.record;
+  const { forfeited } = volume;
+  const groups = groupsWithVolume(state, name);
+  return { name, node, driver, source, publishDirectory, filesystem, forfeited, groups };
 }
 
 export function groupReport(state: State, group: GroupState): GroupReport {
   const open = openTransactionOf(state, group.record.name)?.begin.transaction ?? null;
-  return { ...group.record, generation: group.newest, open };
+  const { name, volumes, freezeCgroups, freezeUnits, stopUnits, require, stallLimitMs, preHooks, postHooks } =
+    group.record;
+  const record = { name, volumes, freezeCgroups, freezeUnits, stopUnits, require, stallLimitMs, preHooks, postHooks };
+  return { ...record, generation: group.newest, open };
 }
 
 export function openReport(transaction: OpenTransaction, alive: boolean): TransactionReport {

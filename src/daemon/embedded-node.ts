@@ -26,6 +26,7 @@ import { withCourtesy } from './courtesy.js';
 import { dryRunReport, finishedReport, generationReport, groupReport, openReport, volumeReport } from './documents.js';
 import { normaliseGroup } from './groups.js';
 import type { AddVolumeRequest, GenerationName, SnapcommitNode } from './node.js';
+import { removeVolume } from './remove-volume.js';
 import type * as reports from './reports.js';
 import { statusReport } from './status.js';
 
@@ -73,7 +74,7 @@ export class EmbeddedNode implements SnapcommitNode {
   }
 
   async removeVolume(name: string): Promise<void> {
-    await this.#change({ type: 'removeVolume', volume: name }, name);
+    await removeVolume(this.#context, name, () => this.#change({ type: 'removeVolume', volume: name }, name));
   }
 
   async forfeitVolume(name: string): Promise<void> {
@@ -183,6 +184,9 @@ export class EmbeddedNode implements SnapcommitNode {
       for await (const entry of diffTrees(path, other)) found[entry.kind].push(entry.path);
       volumes[name] = found;
     }
+    // Nothing pins what a comparison reads. Retiring comes before deleting, so what is live now was whole until now.
+    await requireRecord(this.#context, group, from);
+    await requireRecord(this.#context, group, to);
     return { group, from, to, volumes };
   }
 

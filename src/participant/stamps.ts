@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { SnapcommitError } from '../errors.js';
 import type { Slot, VolumeRecord } from '../machine/entry.js';
 import type { State } from '../machine/state.js';
+import { syncDirectory } from '../native/sync.js';
 import type { LogIdentity, ReplicatedLog } from '../ports/log.js';
 import { STAMP_NAME } from './names.js';
 
@@ -40,6 +41,13 @@ export async function raiseStamp(publishDirectory: string, stamp: Stamp): Promis
   await unlink(temporary).catch(ignoreMissing);
   await symlink(`${stamp.cluster}/${String(stamp.incarnation)}/${String(stamp.slot)}`, temporary);
   await rename(temporary, join(publishDirectory, STAMP_NAME));
+}
+
+/** Takes our stamp away from a volume that has left the log, durably, so that another log may manage it. */
+export async function withdrawStamp(publishDirectory: string, cluster: string): Promise<void> {
+  if ((await readStamp(publishDirectory))?.cluster !== cluster) return;
+  await unlink(join(publishDirectory, STAMP_NAME)).catch(ignoreMissing);
+  await syncDirectory(publishDirectory);
 }
 
 function isBehind(a: Stamp, b: Stamp): boolean {

@@ -70,6 +70,26 @@ await t.test('T11 another’s snapshots are reported and never swept, even where
   t.strictSame(await problemsOf(world, ['one']), []);
 });
 
+await t.test('T11 a volume that was removed may be another log’s, and one that was not may not', async (t) => {
+  const { mount } = world.volume('db');
+  const source = join(mount, 'moving');
+  tool('btrfs', '--quiet', 'subvolume', 'create', source);
+  const other = join(world.directory, 'fourth');
+  await ask(other, 'init', '--node', 'host');
+  const add = ['volume', 'add', 'moving', '--source', source];
+  await world.ask(...add);
+  await world.ask('group', 'create', 'moving', '--volume', 'moving');
+  await world.ask('commit', 'moving');
+  await world.ask('group', 'remove', 'moving', '--with-generations');
+  t.equal((await world.cli(['--json', ...add], { stateDirectory: other })).status, 2, 'not while it is managed');
+  await world.ask('volume', 'remove', 'moving');
+  await ask(other, ...add);
+  await ask(other, 'volume', 'remove', 'moving');
+  tool('btrfs', '--quiet', 'subvolume', 'delete', source);
+  rmSync(join(mount, '.snapcommit', 'moving'), { recursive: true });
+  t.strictSame(await problemsOf(world, ['one']), []);
+});
+
 await t.test('D9 a state directory of yesterday is refused by every command, and nothing is changed', async (t) => {
   const yesterday = join(world.directory, 'yesterday');
   cpSync(world.stateDirectory, yesterday, { recursive: true });

@@ -1,0 +1,24 @@
+/** A volume leaves the log, and with it our mark on its publish directory, so that another log may manage it. */
+import { lookup } from '../machine/record.js';
+import type { Context } from '../participant/context.js';
+import { volumeLock, withFence } from '../participant/fence.js';
+import { messageOf } from '../participant/publish.js';
+import { withdrawStamp } from '../participant/stamps.js';
+
+/** `remove` takes it out of the log. What stands in the way of the mark is told, and undoes nothing. */
+export async function removeVolume(context: Context, name: string, remove: () => Promise<void>): Promise<void> {
+  const record = lookup((await context.log.read()).volumes, name)?.record;
+  await remove();
+  if (record?.node !== context.self.node) return;
+  const { publishDirectory } = record;
+  const withdraw = async (): Promise<void> => {
+    // Somebody may have added it again since, under whatever name.
+    const { volumes } = await context.log.read();
+    const isManaged = Object.values(volumes).some((volume) => volume.record.publishDirectory === publishDirectory);
+    if (!isManaged) await withdrawStamp(publishDirectory, context.log.identity.cluster);
+  };
+  await withFence(context, volumeLock(name), withdraw).catch((error: unknown) => {
+    const message = `volume ${name} is removed, but its stamp in ${publishDirectory} stays: ${messageOf(error)}`;
+    context.report({ kind: 'warning', message });
+  });
+}
