@@ -2,6 +2,8 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
+import { systemTimers } from '#src/adapters/timers-system.js';
+import type { Timers } from '#src/ports/timers.js';
 import { encodeCbor } from '#src/wire/cbor.js';
 import { encodeFrame, FrameDecoder } from '#src/wire/frames.js';
 import {
@@ -57,6 +59,17 @@ async function calledNode(t: Test, wish: Parameters<typeof startNode>[2] = {}): 
   const b = await startNode(t, 'b', wish);
   b.transport.setPeers(new Map([['a', { host: '127.0.0.1', port: 9 }]]));
   return b;
+}
+
+/** The event loop's timers, which count how often one of `delayMs` came: a test waits for periods, not for a time. */
+function countedTimers(delayMs: number): { timers: Timers; passed: () => number } {
+  let count = 0;
+  const after: Timers['after'] = (wanted, action) =>
+    systemTimers.after(wanted, () => {
+      if (wanted === delayMs) count += 1;
+      action();
+    });
+  return { timers: { after }, passed: () => count };
 }
 
 const BAD_STARTS: readonly (readonly [string, string, () => Buffer])[] = [
@@ -132,9 +145,11 @@ t.test('a flood: reading stops while the user is behind, and goes on when it has
     seen += 1;
     if (held) await new Promise<void>((resolve) => open.push(resolve));
   };
+  const { timers, passed } = countedTimers(20);
   const b = await startNode(t, 'b', {
     limits: { unhandledFramesMax: 50, keepaliveMs: 20, silentPeriodsMax: 3 },
     user: { onMessage },
+    timers,
   });
   const a = await startNode(t, 'a', {
     limits: { keepaliveMs: 20, silentPeriodsMax: 1e9, queuedFramesMax: 1e9, queuedBytesMax: 1e9 },
@@ -149,10 +164,13 @@ t.test('a flood: reading stops while the user is behind, and goes on when it has
     () => (a.transport.counters().get('b')?.queuedFrames ?? 0) > 0 && open.length > 50,
   );
   const reached = open.length;
-  // Several keepalive periods: who is not read is not called silent.
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  const before = passed();
+  await until('more periods than the silent are given', () => passed() > before + 10);
   t.ok(open.length < 2000 && open.length - reached < 2000, `${String(open.length)} of ${String(COUNT)} were taken`);
-  t.notOk(b.events.some(({ type }) => type === 'disconnected'));
+  t.notOk(
+    b.events.some(({ type }) => type === 'disconnected'),
+    'who is not read is not called silent',
+  );
   held = false;
   for (const resolve of open) resolve();
   open = [];
@@ -195,10 +213,12 @@ t.test('a peer that falls silent without closing is noticed, on both sides of th
 
 t.test('peers that have nothing to say stay connected', async (t) => {
   const limits = { keepaliveMs: 10, silentPeriodsMax: 30 };
-  const [a, b] = [await startNode(t, 'a', { limits }), await startNode(t, 'b', { limits })];
+  const [ofA, ofB] = [countedTimers(10), countedTimers(10)];
+  const a = await startNode(t, 'a', { limits, timers: ofA.timers });
+  const b = await startNode(t, 'b', { limits, timers: ofB.timers });
   introduceAll(a, b);
   await connected(a, b);
-  await new Promise((resolve) => setTimeout(resolve, 1000));
+  await until('three times what the silent are given', () => ofA.passed() > 100 && ofB.passed() > 100);
   say(a, 'b', 'still there');
   await until('it arrives', () => b.messages.length === 1);
   t.notOk([...a.events, ...b.events].some(({ type }) => type === 'disconnected'));
