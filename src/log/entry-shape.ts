@@ -31,7 +31,7 @@ import {
   text,
   variants,
   type Check,
-} from './shape.js';
+} from '../wire/shape.js';
 
 export const slotShape: Check<Slot> = (value, where) => natural(value, where) as Slot;
 const transactionId: Check<TransactionId> = (value, where) => text(value, where) as TransactionId;
