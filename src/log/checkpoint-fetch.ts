@@ -4,7 +4,7 @@
  * another, from the beginning. The store judges the whole before it takes it over (P7).
  */
 import { createHash } from 'node:crypto';
-import type { CheckpointInstaller, ReplicaStore } from '../ports/replica-store.js';
+import type { CheckedCheckpoint, CheckpointInstaller, ReplicaStore } from '../ports/replica-store.js';
 import type { WireMessage } from './wire.js';
 
 /** Ask again after so many ticks without the chunk; give a peer up after so many without any. */
@@ -23,8 +23,8 @@ interface Fetching {
 
 export interface FetchUser {
   send(to: string, message: WireMessage): void;
-  /** All chunks are with the installer: make it ours, while nothing else is written. */
-  install(installer: CheckpointInstaller): Promise<void>;
+  /** All chunks came, and they are what was sent: make it ours. */
+  install(checked: CheckedCheckpoint): Promise<void>;
   /** What stopped a transfer, for the log. */
   failed(from: string, error: unknown): void;
 }
@@ -33,9 +33,11 @@ export class CheckpointFetch {
   readonly #store: Pick<ReplicaStore, 'install'>;
   readonly #user: FetchUser;
   #fetching: Fetching | null = null;
-  #transfers = 0;
+  /** Goes on from the numbers of this node's earlier processes: to the peer each is another transfer. */
+  #transfers: number;
 
-  constructor(store: Pick<ReplicaStore, 'install'>, user: FetchUser) {
+  constructor(store: Pick<ReplicaStore, 'install'>, user: FetchUser, firstNumber: number) {
+    this.#transfers = firstNumber;
     this.#store = store;
     this.#user = user;
   }
@@ -73,7 +75,7 @@ export class CheckpointFetch {
     try {
       fetching.installer ??= await this.#store.install();
       await fetching.installer.write(bytes);
-      if (last) await this.#user.install(fetching.installer);
+      if (last) await this.#user.install(await fetching.installer.check());
     } catch (error) {
       this.#user.failed(from, error);
       await this.#drop(fetching);

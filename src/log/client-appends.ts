@@ -28,7 +28,9 @@ export interface ClientAppend {
 export interface Attempt {
   /** null: proposed here. */
   readonly to: string | null;
+  /** The number of the forward, and the place in it. */
   readonly number: number;
+  readonly index: number;
   readonly atTick: number;
 }
 
@@ -119,6 +121,11 @@ export class ClientAppends {
   /** The appends whose newest attempt is this one. */
   attemptedBy(to: string, number: number): readonly ClientAppend[] {
     return [...this.#byName.values()].filter(({ attempt }) => attempt?.to === to && attempt.number === number);
+  }
+
+  /** Answers those that wait and that nobody can have taken. */
+  refuseUntried(reason: string): void {
+    for (const append of [...this.#waiting]) if (append.open === 0) this.#giveUp(append, reason);
   }
 
   /** An entry of this name was applied. */

@@ -21,6 +21,8 @@ interface Gathering {
 
 export interface GroupCommitUser {
   perform(effect: Effect): void;
+  /** A step installs a checkpoint: what follows from it comes next. */
+  installing(): void;
   /** What else goes with a batch that is about to be written: the archive, the applied slot, a checkpoint. */
   alongside(): StoreBatch;
   onDurable(life: StoreLife, batch: StoreBatch): void;
@@ -83,6 +85,7 @@ export class GroupCommit {
 
   #gather(write: Write): void {
     this.#open.writes.push(write);
+    if (write.install !== null) this.#user.installing();
     if (!write.sync) return;
     this.#open.needsSync = true;
     this.#schedule();

@@ -25,6 +25,12 @@ export interface ReadsUser {
   applied(): Slot;
 }
 
+export interface ReadLimits {
+  readonly timeoutMs: number;
+  readonly pendingMax: number;
+  readonly firstId: number;
+}
+
 export class LinearReads {
   readonly #user: ReadsUser;
   readonly #timers: Timers;
@@ -34,11 +40,13 @@ export class LinearReads {
   #asked: Question | null = null;
   /** Answered, and the slot is not applied yet. */
   #due: { readonly slot: Slot; readonly reads: readonly WaitingRead[] }[] = [];
-  #nextId = 1;
+  /** Ids go on from those of this node's earlier processes, so that a late answer to one of theirs is nobody's. */
+  #nextId: number;
   #open = 0;
 
-  constructor(user: ReadsUser, timers: Timers, limits: { readonly timeoutMs: number; readonly pendingMax: number }) {
+  constructor(user: ReadsUser, timers: Timers, limits: ReadLimits) {
     this.#user = user;
+    this.#nextId = limits.firstId;
     this.#timers = timers;
     this.#timeoutMs = limits.timeoutMs;
     this.#pendingMax = limits.pendingMax;

@@ -137,7 +137,7 @@ type Said<T extends WireMessage['type']> = Extract<WireMessage, { readonly type:
 
 export const wireShape: Check<WireMessage> = variants<WireMessage>({
   core: object<Said<'core'>>({ type: literal('core'), configuration: natural, message }),
-  greeting: object<Said<'greeting'>>({ type: literal('greeting'), life, configuration: natural, answer: yesNo }),
+  greeting: object<Said<'greeting'>>({ type: literal('greeting'), life, forgetfulThrough: natural, answer: yesNo }),
   verdict: object<Said<'verdict'>>({
     type: literal('verdict'),
     nonce: name,

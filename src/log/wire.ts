@@ -15,7 +15,7 @@ export type WireMessage =
   /** `configuration` is the sender's. */
   | { readonly type: 'core'; readonly configuration: number; readonly message: Message }
   /** Who I am, as a store. `answer`: tell me your verdict; I have just started. */
-  | { readonly type: 'greeting'; readonly life: StoreLife; readonly configuration: number; readonly answer: boolean }
+  | { readonly type: 'greeting'; readonly life: StoreLife; readonly forgetfulThrough: number; readonly answer: boolean }
   /** What we make of the life whose start has this nonce, in our configuration. */
   | { readonly type: 'verdict'; readonly nonce: string; readonly verdict: LifeVerdict; readonly configuration: number }
   /** The newest lives that I have seen of others. */
