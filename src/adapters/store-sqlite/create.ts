@@ -85,7 +85,7 @@ function emptyMeta(identity: StoreIdentity): Meta {
     last: none,
     checkpoint: none,
   };
-  const life = { id: randomUUID(), starts: 0, nonce: '', startedAt: 0, batches: 0 };
+  const life = { id: randomUUID(), starts: 0, nonce: '', startedAt: 0, batches: 0, earlier: [] };
   return { identity, head, life, remembered: {}, baseChain: chain, checkpointChain: chain, lastChain: chain };
 }
 
