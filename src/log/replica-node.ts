@@ -17,7 +17,7 @@ import { CheckpointSource } from './checkpoint-source.js';
 import { CoreLoop, isSureRefusal, type OuterEffect } from './core-loop.js';
 import { Greetings } from './greetings.js';
 import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
-import { forgetfulWrite, startReplica } from './replica-start.js';
+import { forgetfulWrite, rescueBatch, startReplica } from './replica-start.js';
 import type { LifeVerdict } from './store-life.js';
 import { decodeWire, encodeWire, type WireMessage } from './wire.js';
 
@@ -396,7 +396,7 @@ export class ReplicaNode {
 
   async #install(checked: CheckedCheckpoint): Promise<void> {
     if (this.#loop !== null) return this.#loop.install(checked);
-    this.#restart(() => this.#ports.store.persist({ adopt: checked.slot }));
+    this.#restart((loaded) => this.#ports.store.persist(rescueBatch(loaded, checked, this.#settings.limits)));
     await this.#restarting;
   }
 

@@ -5,8 +5,9 @@ import { nodeId } from '../paxos/ballot.js';
 import { logFrom, slot, type Slot } from '../paxos/contiguous-log.js';
 import type { Abstention, Write } from '../paxos/effects.js';
 import type { Limits } from '../paxos/limits.js';
+import { step } from '../paxos/replica.js';
 import { restore, type Replica } from '../paxos/state.js';
-import type { Loaded } from '../ports/replica-store.js';
+import type { CheckedCheckpoint, Loaded, StoreBatch } from '../ports/replica-store.js';
 import { decodeState } from './codec.js';
 import { StateMachine } from './state-machine.js';
 
@@ -88,4 +89,26 @@ export function forgetfulWrite({ head, identity }: Loaded, through: number): Wri
     install: null,
     sync: true,
   };
+}
+
+/**
+ * The batch by which a peer's checkpoint takes the place of ours, which cannot be read: what we accepted after it stays,
+ * as the core judges it.
+ */
+export function rescueBatch(loaded: Loaded, { slot: at, configuration }: CheckedCheckpoint, limits: Limits): StoreBatch {
+  const { head, identity, entries } = loaded;
+  if (at <= head.decided) return { adopt: at };
+  const { promised, accepted, decided } = head;
+  const whole = slot(head.checkpoint + entries.length);
+  const durable = {
+    promised,
+    accepted,
+    decided: decided < whole ? decided : whole,
+    log: logFrom(head.checkpoint, entries),
+    abstains: abstention(loaded),
+  };
+  const replica = restore(nodeId(identity.node), identity.configuration, durable, limits);
+  const { effects } = step(replica, { kind: 'install', slot: at, configuration });
+  const writes = effects.flatMap((effect) => (effect.kind === 'persist' ? [effect.write] : []));
+  return { writes, applied: at };
 }

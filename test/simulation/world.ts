@@ -268,7 +268,7 @@ class World {
     operation.attempts += 1;
     const { id, volume, adds, request } = operation;
     const what: MachineOperation = adds
-      ? { type: 'addVolume', volume: { name: volume, node: 'n', driver: 'memory', source: `/${volume}#${String(id)}`, publishDirectory: '/p', filesystem: 'f' } }
+      ? { type: 'addVolume', volume: { name: volume, node: 'n', driver: 'memory', source: `/${volume}#${String(id)}`, publishDirectory: `/${volume}#${String(id)}/p`, filesystem: 'f' } }
       : { type: 'removeVolume', volume };
     const key = request || !adds ? { id: `r${String(id)}`, digest: String(id) } : null;
     this.#note(name, `append ${String(id)} ${adds ? 'add' : 'remove'} ${volume}`);
