@@ -19,6 +19,7 @@ export interface Memory {
 
 /** @throws LOG_CORRUPT when a row or the checkpoint cannot be read. */
 export function catchUp(view: StoreView, memory: Memory | null, file: string): Memory {
+  assertStillEmbedded(view, file);
   const { head } = view;
   assertInvariant(head.applied === head.decided, 'I9', `slot ${String(head.decided)} is decided and not applied`);
   // A checkpoint may have taken the rows that we would go on from.
@@ -31,6 +32,16 @@ export function catchUp(view: StoreView, memory: Memory | null, file: string): M
   const log = logFrom(head.decided, rows.slice(decided.length));
   const durable = { promised: head.promised, accepted: head.accepted, decided: head.decided, log, abstains: null };
   return { state, replica: restore(nodeId(view.identity.node), view.identity.configuration, durable) };
+}
+
+/** Another process may have made the store a cluster's since we opened it: then only the daemon votes with it (T2). */
+function assertStillEmbedded({ identity }: StoreView, file: string): void {
+  if (identity.mode === 'embedded') return;
+  throw new SnapcommitError(
+    'UNAVAILABLE',
+    `the log ${file} belongs to a cluster now, so only the daemon may use it. Run the command again, with: snapcommit daemon`,
+    { file },
+  );
 }
 
 function startingState(view: StoreView, file: string): State {
