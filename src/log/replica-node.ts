@@ -251,7 +251,7 @@ export class ReplicaNode {
     if (loaded.damaged.length > 0 || loaded.checkpoint.kind === 'damaged') this.#tellDamage(loaded);
     if (loaded.checkpoint.kind === 'damaged') return null;
     const loop = new CoreLoop(
-      startReplica(loaded, store.file, this.#settings.limits),
+      startReplica(loaded, store.file, this.#settings.limits, this.#ports.onApplied),
       store,
       {
         send: (envelope) => {

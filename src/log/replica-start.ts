@@ -9,7 +9,7 @@ import { step } from '../paxos/replica.js';
 import { restore, type Replica } from '../paxos/state.js';
 import type { CheckedCheckpoint, Loaded, StoreBatch } from '../ports/replica-store.js';
 import { decodeState } from './codec.js';
-import { StateMachine } from './state-machine.js';
+import { StateMachine, type AppliedSlot } from './state-machine.js';
 
 export interface Started {
   readonly replica: Replica;
@@ -21,13 +21,19 @@ export interface Started {
  * @throws LOG_CORRUPT when the checkpoint is damaged (a peer's has to take its place first) or is not what it must be, or
  * a row that was chosen is no entry.
  */
-export function startReplica(loaded: Loaded, file: string, limits: Limits): Started {
+export function startReplica(
+  loaded: Loaded,
+  file: string,
+  limits: Limits,
+  onApplied: (applied: AppliedSlot, state: State) => void = () => undefined,
+): Started {
   const { head, identity, entries } = loaded;
   const base = head.checkpoint;
   const machine = new StateMachine(startingState(loaded, file), file);
   const whole = slot(base + entries.length);
   const decided = head.decided < whole ? head.decided : whole;
   for (const applied of machine.apply(slot(base + 1), entries.slice(0, decided - base))) {
+    onApplied(applied, machine.state);
     // What the archive already holds is not written again.
     if (applied.slot <= head.applied) machine.takeArchive();
   }

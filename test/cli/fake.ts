@@ -2,7 +2,14 @@
 import type { Openers } from '#src/cli/openers.js';
 import { main } from '#src/cli/main.js';
 import type { Io, StopSignal } from '#src/cli/io.js';
-import type { GenerationReport, GroupReport, NodeOptions, SnapcommitNode, VolumeReport } from '#src/index.js';
+import type {
+  GenerationReport,
+  GroupReport,
+  NodeOptions,
+  RebuildReport,
+  SnapcommitNode,
+  VolumeReport,
+} from '#src/index.js';
 
 export interface Call {
   readonly method: string;
@@ -64,6 +71,28 @@ export const GROUP: GroupReport = {
   postHooks: [],
   generation: 12,
   open: null,
+};
+
+const REBUILD: RebuildReport = {
+  stateDirectory: '/state',
+  cluster: 'c1',
+  node: 'n1',
+  incarnation: 2,
+  slot: 41,
+  done: false,
+  volumes: [{ volume: 'db', driver: 'btrfs', source: '/srv/db', publishDirectory: '/srv/.snapcommit/db' }],
+  groups: [
+    {
+      group: 'app',
+      newest: 12,
+      settings: 'manifest',
+      generations: [
+        { generation: 11, state: 'incomplete', taken: false, reasons: ['the snapshot of volume db is not there'] },
+        { generation: 12, state: 'complete', taken: true, reasons: [] },
+      ],
+    },
+  ],
+  losses: ['every hold'],
 };
 
 const DRY_RUN = {
@@ -210,6 +239,7 @@ export async function run(argv: readonly string[], world: World = {}): Promise<R
       return Promise.resolve(fakeNode(calls, world.node ?? {}));
     },
     initNode: noted('initNode', { cluster: 'c1', node: 'n1', stateDirectory: '/state' }),
+    rebuildNode: noted('rebuildNode', REBUILD),
     doctor: noted('doctor', [{ check: 'node', result: 'ok' as const, message: 'v20', advice: null }]),
     thawAll: noted('thawAll', [{ cgroup: '/app', result: 'thawed' as const, reason: null }]),
     ...world.openers,

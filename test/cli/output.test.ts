@@ -46,7 +46,7 @@ t.test('with --json every command prints exactly one JSON document', async (t) =
 t.test('with --json every failure is one JSON document on stdout', async (t) => {
   for (const name of Object.keys(COMMANDS)) {
     const fail = async (): Promise<never> => Promise.reject(new Error('broken'));
-    const openers = { openNode: fail, initNode: fail, doctor: fail, thawAll: fail };
+    const openers = { openNode: fail, initNode: fail, rebuildNode: fail, doctor: fail, thawAll: fail };
     const ran = await run(
       [
         ...(LINES[name] ?? name).split(' ').slice(0, name.split(' ').length),
