@@ -5,7 +5,7 @@
  */
 import { SnapcommitError } from '../../errors.js';
 import { generationShape } from '../../log/entry-shape.js';
-import { list, natural, plain, text } from '../../log/shape.js';
+import { list, natural, plain, text } from '../../wire/shape.js';
 import { digestOf } from '../../machine/digest.js';
 import { lookup } from '../../machine/record.js';
 import { countRuns } from '../../machine/runs.js';

@@ -3,7 +3,7 @@ import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { SnapcommitError } from '../../errors.js';
 import { generationShape, groupShape, volumeShape } from '../../log/entry-shape.js';
-import { nullable, plain, text } from '../../log/shape.js';
+import { nullable, plain, text } from '../../wire/shape.js';
 import type { DriverName, ManifestVolume, VolumeRecord } from '../../machine/entry.js';
 import { isName } from '../../machine/names.js';
 import type { ManifestFile } from '../../participant/manifest-file.js';
