@@ -76,7 +76,9 @@ export class ReplicaNode {
         this.#pumpSoon();
       },
     });
-    this.#source = new CheckpointSource(ports.store, send);
+    this.#source = new CheckpointSource(ports.store, send, async () => {
+      if (this.configuration.after > this.loop.checkpointSlot) await this.loop.checkpoint();
+    });
     this.#fetch = new CheckpointFetch(
       ports.store,
       {
@@ -395,6 +397,12 @@ export class ReplicaNode {
   }
 
   async #install(checked: CheckedCheckpoint): Promise<void> {
+    const { configuration } = checked;
+    if (configuration.after > checked.slot)
+      throw new SnapcommitError(
+        'EXPECTATION_FAILED',
+        `the checkpoint of slot ${String(checked.slot)} came with configuration ${String(configuration.id)}, which began later; another is asked for`,
+      );
     if (this.#loop !== null) return this.#loop.install(checked);
     this.#restart((loaded) => this.#ports.store.persist(rescueBatch(loaded, checked, this.#settings.limits)));
     await this.#restarting;
