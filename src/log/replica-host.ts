@@ -127,7 +127,11 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
 
   #assertServing(): void {
     const { stopped } = this.#replica;
-    if (stopped !== null) throw stopped;
+    if (stopped === null) return;
+    // What was proposed when it stopped was told its own outcome; of anything later nothing was begun.
+    if (stopped instanceof SnapcommitError && stopped.code !== 'OUTCOME_UNKNOWN') throw stopped;
+    const { file } = this.#ports.store;
+    throw new SnapcommitError('LOG_LATCHED', `the log ${file} stopped and serves nothing until it is started again: ${stopped.message}`, { file }, stopped);
   }
 
   #lost(what: string): SnapcommitError {

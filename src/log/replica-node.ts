@@ -353,23 +353,38 @@ export class ReplicaNode {
   #restart(prepare: (loaded: Loaded) => Promise<unknown>): void {
     if (this.#restarting !== null || this.#stopped !== null) return;
     this.#loop?.stop();
-    const { store } = this.#ports;
-    const restart = async () => {
-      await prepare(await store.load());
-      const loaded = await store.load();
-      this.#loaded = loaded;
-      this.#life = loaded.life;
-      this.#loop = this.#newLoop(loaded);
-    };
-    this.#restarting = restart()
-      .catch((error: unknown) => {
-        this.#stop(error instanceof Error ? error : new Error(messageOf(error)));
-      })
-      .then(() => {
+    this.#restarting = this.#startAgain(prepare).then(
+      () => {
         this.#restarting = null;
         this.#leader = null;
         if (this.#isServing) this.callers.leaderChanged();
+      },
+      (error: unknown) => {
+        this.#restarting = null;
+        if (isSureRefusal(error)) this.#retryRestart(prepare);
+        else this.#stop(error instanceof Error ? error : new Error(messageOf(error)));
+      },
+    );
+  }
+
+  async #startAgain(prepare: (loaded: Loaded) => Promise<unknown>): Promise<void> {
+    const { store } = this.#ports;
+    await prepare(await store.load());
+    const loaded = await store.load();
+    this.#loaded = loaded;
+    this.#life = loaded.life;
+    this.#loop = this.#newLoop(loaded);
+  }
+
+  /** The core stays out of it until what it has to know is durable. */
+  #retryRestart(prepare: (loaded: Loaded) => Promise<unknown>): void {
+    this.#restarting = new Promise((resolve) => {
+      this.#ports.timers.after(this.#settings.fullRetryMs, () => {
+        this.#restarting = null;
+        this.#restart(prepare);
+        resolve();
       });
+    });
   }
 
   #stop(error: Error): void {
@@ -404,6 +419,12 @@ export class ReplicaNode {
         `the checkpoint of slot ${String(checked.slot)} came with configuration ${String(configuration.id)}, which began later; another is asked for`,
       );
     if (this.#loop !== null) return this.#loop.install(checked);
+    const { base } = this.#loaded.head;
+    if (checked.slot < base)
+      throw new SnapcommitError(
+        'EXPECTATION_FAILED',
+        `the checkpoint of slot ${String(checked.slot)} ends before the log of ${this.#ports.store.file} begins, after slot ${String(base)}`,
+      );
     this.#restart((loaded) => this.#ports.store.persist(rescueBatch(loaded, checked, this.#settings.limits)));
     await this.#restarting;
   }
@@ -413,7 +434,8 @@ export class ReplicaNode {
     this.#fetch.tick();
     const { voters, learners } = this.configuration;
     const peers = [...voters, ...learners].filter((node) => node !== this.self);
-    const peer = peers[now % Math.max(1, peers.length)];
+    if (peers.length === 0) return this.#stop(nobodyToHeal(this.#ports.store.file));
+    const peer = peers[now % peers.length];
     if (peer !== undefined && !this.#fetch.isFetching) this.#fetch.begin(peer);
   }
 
@@ -480,6 +502,14 @@ export class ReplicaNode {
       },
     };
   }
+}
+
+function nobodyToHeal(file: string): SnapcommitError {
+  return new SnapcommitError(
+    'LOG_CORRUPT',
+    `the log is damaged: the checkpoint in ${file} cannot be read, and this node has no peers to fetch one from. Restore the file from a backup, or rebuild the log from the volumes`,
+    { file },
+  );
 }
 
 function forgetfulReason(file: string, peer: string, verdict: LifeVerdict): string {

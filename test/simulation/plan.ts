@@ -50,7 +50,7 @@ export function planFor(seed: number): Plan {
   const count = dice.pick([1, 3, 3, 3, 3, 3, 5]);
   const voters = NAMES.slice(0, count);
   const spares = count === 3 ? NAMES.slice(count, count + dice.below(3)) : [];
-  const lastsMs = 3000 + dice.below(5000);
+  const lastsMs = 2000 + dice.below(4500);
   const maker = new PlanMaker(dice, voters, spares, lastsMs);
   maker.load();
   maker.faults();

@@ -23,7 +23,7 @@ import { Trace } from './trace.js';
 
 /** Small bounds, so that a short run reaches them. */
 const SETTINGS: Partial<HostSettings> = {
-  tickMs: 50,
+  tickMs: 100,
   appendTimeoutMs: 2500,
   readTimeoutMs: 2500,
   reconfigureTimeoutMs: 3000,
@@ -31,9 +31,9 @@ const SETTINGS: Partial<HostSettings> = {
   checkpointSlots: 16,
   keepSlots: 6,
   fullRetryMs: 500,
-  limits: { ...DEFAULT_LIMITS, learnEntries: 4, inFlightEntries: 12 },
+  limits: { ...DEFAULT_LIMITS, learnEntries: 4, inFlightEntries: 12, roundTicks: 2 },
 };
-const HASH_EVERY_SLOTS = 8;
+const HASH_EVERY_SLOTS = 10;
 const LIVENESS_MS = 30_000;
 
 export interface WorldResult {
@@ -150,7 +150,8 @@ class World {
 
   /** A node stops of itself when its disk fails; anything else is a bug. It is started again like after a crash. */
   #stopped(node: SimNode, error: Error): void {
-    const expected = error instanceof SnapcommitError && (error.code === 'OUTCOME_UNKNOWN' || error.code === 'UNAVAILABLE');
+    const alone = this.#plan.voters.length === 1;
+    const expected = error instanceof SnapcommitError && (error.code === 'OUTCOME_UNKNOWN' || (alone && error.code === 'LOG_CORRUPT'));
     if (!expected) return this.#fail('stopped', `${node.name} stopped: ${error.stack ?? error.message}`);
     this.#scheduler.after(1, () => { this.#do(() => node.kill()); });
     this.#scheduler.after(300, () => { this.#do(() => node.start()); });
