@@ -29,16 +29,16 @@ export interface ReplicaAccess {
   readonly nonce: string;
   /** Questions are numbered from here on, above those of this node's earlier processes. */
   readonly firstNumber: number;
-  readonly leads: boolean;
-  readonly leader: Ballot | null;
-  readonly applied: Slot;
-  readonly configuration: Configuration;
+  leads(): boolean;
+  leader(): Ballot | null;
+  applied(): Slot;
+  configuration(): Configuration;
   /** Why no append can be taken here now; null: they can. */
-  readonly full: string | null;
+  full(): string | null;
+  isSyncing(): boolean;
   send(to: string, message: WireMessage): void;
   input(input: Input): void;
   propose(entries: readonly Uint8Array[]): Refusals;
-  readonly isSyncing: boolean;
   /** Something waits to be sent on: at the end of this turn. */
   soon(): void;
 }
@@ -70,7 +70,7 @@ export class Callers {
     );
     this.#routing = new AppendRouting(replica, this.#appends, firstNumber);
     this.#reads = new LinearReads(
-      { ask: (id) => this.#readIndex.ask(id), applied: () => replica.applied },
+      { ask: (id) => this.#readIndex.ask(id), applied: () => replica.applied() },
       timers,
       { timeoutMs: settings.readTimeoutMs, pendingMax: settings.pendingReadsMax, firstId: firstNumber },
     );
@@ -84,9 +84,10 @@ export class Callers {
   }
 
   append(operation: Operation, request: RequestKey | null): Promise<AppendResult> {
-    const { full, leads, leader } = this.#replica;
-    if (full !== null && (leads || leader === null)) return Promise.resolve({ status: 'notDone', reason: full });
-    const answer = this.#appends.submit(operation, request, this.#replica.applied);
+    const full = this.#replica.full();
+    if (full !== null && (this.#replica.leads() || this.#replica.leader() === null))
+      return Promise.resolve({ status: 'notDone', reason: full });
+    const answer = this.#appends.submit(operation, request, this.#replica.applied());
     this.#replica.soon();
     return answer;
   }
@@ -98,12 +99,12 @@ export class Callers {
   }
 
   reconfigure(members: MemberSet): Promise<Configuration> {
-    return this.#members.change(members, this.#replica.configuration);
+    return this.#members.change(members, this.#replica.configuration());
   }
 
   transferLeadership(): void {
-    const { leads, leader } = this.#replica;
-    if (leads) this.#replica.input({ kind: 'transfer' });
+    const leader = this.#replica.leader();
+    if (this.#replica.leads()) this.#replica.input({ kind: 'transfer' });
     else if (leader !== null) this.#replica.send(leader.node, { type: 'transfer' });
   }
 
@@ -120,18 +121,18 @@ export class Callers {
 
   /** Sends on whatever waits. */
   pump(): void {
-    const { leads, leader, full, isSyncing } = this.#replica;
+    const leader = this.#replica.leader();
+    const full = this.#replica.full();
     // A leader gathers what comes while its disk is busy: one proposal, one message and one sync for all of it.
-    if (leads) {
+    if (this.#replica.leads()) {
       if (full !== null) this.#routing.refuseAll(full);
-      else if (!isSyncing && this.#routing.hasProposals) this.#routing.propose(this.#ticks);
+      else if (!this.#replica.isSyncing() && this.#routing.hasProposals) this.#routing.propose(this.#ticks);
     } else if (leader !== null) this.#routing.forward(leader, this.#ticks);
     this.#reads.ask(this.#ticks);
   }
 
   leaderChanged(): void {
-    const { leads, leader } = this.#replica;
-    this.#routing.leads(leads ? leader : null);
+    this.#routing.leads(this.#replica.leads() ? this.#replica.leader() : null);
     this.#appends.retry(({ to }) => to !== null);
     this.#readIndex.forget();
     this.#reads.retry(Infinity);
@@ -182,7 +183,7 @@ export class Callers {
         this.#members.refused(message.id, message.reason);
         return;
       case 'transfer':
-        if (this.#replica.leads) this.#replica.input({ kind: 'transfer' });
+        if (this.#replica.leads()) this.#replica.input({ kind: 'transfer' });
         return;
       default:
         unreachable(message);
@@ -196,13 +197,13 @@ export class Callers {
   }
 
   #reconfigure(id: number, voters: readonly NodeId[], learners: readonly NodeId[]): void {
-    const { leads, leader } = this.#replica;
-    if (leads) this.#toCore(null, id, voters, learners);
+    const leader = this.#replica.leader();
+    if (this.#replica.leads()) this.#toCore(null, id, voters, learners);
     else if (leader !== null) this.#replica.send(leader.node, { type: 'reconfigure', id, voters, learners });
   }
 
   #toCore(from: string | null, id: number, voters: readonly NodeId[], learners: readonly NodeId[]): void {
-    if (!this.#replica.leads) {
+    if (!this.#replica.leads()) {
       const reason: ReconfigurationRefusal = 'notLeading';
       if (from !== null) this.#replica.send(from, { type: 'reconfigureRefused', id, reason });
       return;

@@ -20,7 +20,6 @@ export interface GreetingsUser {
   forgetfulThrough(): number;
   /** A peer knows this node otherwise: nothing that it says may count up to this configuration. */
   forget(through: number, peer: string, verdict: LifeVerdict): void;
-  proven(): void;
 }
 
 export class Greetings {
@@ -47,7 +46,7 @@ export class Greetings {
   }
 
   greetAll(): void {
-    this.#announceProven();
+    this.#noteProven();
     for (const peer of this.#peers()) this.#user.send(peer, this.#greeting(!this.isProven));
   }
 
@@ -62,7 +61,7 @@ export class Greetings {
     if (nonce !== this.#user.life().nonce) return;
     if (verdict === 'known' || verdict === 'new') {
       this.#known.vouch(from);
-      this.#announceProven();
+      this.#noteProven();
       return;
     }
     const through = Math.max(configuration, this.#user.configuration().id);
@@ -73,10 +72,9 @@ export class Greetings {
     for (const [node, seen] of Object.entries(lives)) if (node !== from) this.#known.hear(node, seen);
   }
 
-  #announceProven(): void {
+  #noteProven(): void {
     if (this.#wasProven || !this.isProven) return;
     this.#wasProven = true;
-    this.#user.proven();
   }
 
   #tellAll(): void {

@@ -9,6 +9,7 @@ import type { ClusterLog, MemberSet, ReplicaStatus } from '../ports/cluster-log.
 import type { AppendResult, LogIdentity, LogStatus, ReplicatedLog, RequestKey } from '../ports/log.js';
 import { decodeGeneration } from './codec.js';
 import { DEFAULT_SETTINGS, type HostSettings, type ReplicaHostPorts } from './host-settings.js';
+import { stoppedServing } from './replica-errors.js';
 import { ReplicaNode } from './replica-node.js';
 import { describeReplica } from './replica-status.js';
 
@@ -49,13 +50,13 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
 
   /** As of the last slot applied here, which may be behind: for those who ask for it explicitly. */
   staleState(): State {
-    return this.#replica.loop.machine.state;
+    return this.#replica.core.loop.machine.state;
   }
 
   async generation(group: string, generation: number): Promise<GenerationRecord | undefined> {
     const state = await this.read();
     if (!isLive(state, group, generation)) return undefined;
-    const { machine } = this.#replica.loop;
+    const { machine } = this.#replica.core.loop;
     const bytes = machine.pendingArchive(group, generation) ?? (await this.#ports.store.archived(group, generation));
     if (bytes !== undefined) return decodeGeneration(bytes);
     // It may have been retired while the store was asked.
@@ -66,7 +67,7 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
   async generations(group: string): Promise<readonly GenerationRecord[]> {
     await this.read();
     const records = new Map((await this.#ports.store.archivedOf(group)).map((row) => [row.generation, row.bytes]));
-    for (const [generation, bytes] of this.#replica.loop.machine.pendingOf(group)) {
+    for (const [generation, bytes] of this.#replica.core.loop.machine.pendingOf(group)) {
       if (bytes === null) records.delete(generation);
       else records.set(generation, bytes);
     }
@@ -84,18 +85,19 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
 
   async checkpoint(): Promise<void> {
     this.#assertServing();
-    await this.#replica.loop.checkpoint();
+    await this.#replica.core.loop.checkpoint();
   }
 
   async scrub(): Promise<number> {
-    const { rows } = await this.#replica.scrub();
+    const { rows } = await this.#replica.core.scrub();
     const { groups } = await this.read();
     for (const group of Object.keys(groups)) await this.generations(group);
     return rows;
   }
 
   replicaStatus(): ReplicaStatus {
-    const { loop, leader, isProven, isFull, isFetching } = this.#replica;
+    const { leader, isProven, isFull, isFetching } = this.#replica;
+    const { loop } = this.#replica.core;
     return describeReplica(loop.replica, {
       leader: leader?.node ?? null,
       appliedSlot: slot(loop.machine.state.applied),
@@ -126,12 +128,11 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
   }
 
   #assertServing(): void {
-    const { stopped } = this.#replica;
+    const { stopped } = this.#replica.core;
     if (stopped === null) return;
     // What was proposed when it stopped was told its own outcome; of anything later nothing was begun.
-    if (stopped instanceof SnapcommitError && stopped.code !== 'OUTCOME_UNKNOWN') throw stopped;
-    const { file } = this.#ports.store;
-    throw new SnapcommitError('LOG_LATCHED', `the log ${file} stopped and serves nothing until it is started again: ${stopped.message}`, { file }, stopped);
+    const isPlain = stopped instanceof SnapcommitError && stopped.code !== 'OUTCOME_UNKNOWN';
+    throw isPlain ? stopped : stoppedServing(this.#ports.store.file, stopped);
   }
 
   #lost(what: string): SnapcommitError {
