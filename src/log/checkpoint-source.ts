@@ -25,7 +25,7 @@ interface Served {
 export class CheckpointSource {
   readonly #store: Pick<ReplicaStore, 'readCheckpoint'>;
   readonly #send: (to: string, message: WireMessage) => void;
-  /** Sees to it that the stored checkpoint stands in the configuration of now: it is sent with that one. */
+  /** A checkpoint of now: who lost everything can use it, and it stands in the configuration that it is sent with. */
   readonly #prepare: () => Promise<void>;
   readonly #served = new Map<string, Served>();
 

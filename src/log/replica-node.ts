@@ -62,9 +62,7 @@ export class ReplicaNode {
         core.forget(through);
       },
     });
-    this.#source = new CheckpointSource(ports.store, this.#send, async () => {
-      if (core.configuration.after > core.loop.checkpointSlot) await core.loop.checkpoint();
-    });
+    this.#source = new CheckpointSource(ports.store, this.#send, () => core.loop.checkpoint());
     const install = (checked: Parameters<CoreLives['install']>[0]) => core.install(checked);
     const failed = (from: string, error: unknown) => {
       ports.onEvent?.({ type: 'transferFailed', from, message: messageOf(error) });
