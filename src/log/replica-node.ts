@@ -1,0 +1,325 @@
+/**
+ * A replica among its peers: greets them before it votes, ticks, hands messages in and out, and joins the core
+ * (core-lives.ts) with those who wait for its answers (callers.ts).
+ */
+import { SnapcommitError, unreachable } from '../errors.js';
+import { nodeId, sameBallot, type Ballot, type NodeId } from '../paxos/ballot.js';
+import { slot } from '../paxos/contiguous-log.js';
+import type { Message } from '../paxos/messages.js';
+import type { Loaded, StoreBatch } from '../ports/replica-store.js';
+import { Acquaintances } from './acquaintances.js';
+import { Callers, type ReplicaAccess } from './callers.js';
+import { CheckpointFetch } from './checkpoint-fetch.js';
+import { CheckpointSource } from './checkpoint-source.js';
+import { CoreLives, type CoreLivesUser } from './core-lives.js';
+import type { OuterEffect } from './core-loop.js';
+import { Greetings } from './greetings.js';
+import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
+import { forgetfulReason, stoppedServing } from './replica-errors.js';
+import { decodeWire, encodeWire, type WireMessage } from './wire.js';
+
+/** What is applied and not yet written is written after so many ticks. */
+const SETTLE_TICKS = 20;
+/** Each process of a node numbers its questions from its own millions on. */
+const NUMBERS_OF_A_START = 2 ** 24;
+/** What does not need the core. */
+const SERVED_ALWAYS: ReadonlySet<WireMessage['type']> = new Set(['greeting', 'lives', 'verdict', 'chunk', 'gone']);
+
+export class ReplicaNode {
+  readonly self: NodeId;
+  readonly core: CoreLives;
+  readonly callers: Callers;
+  readonly #ports: ReplicaHostPorts;
+  readonly #settings: HostSettings;
+  readonly #known: Acquaintances;
+  readonly #greetings: Greetings;
+  readonly #source: CheckpointSource;
+  readonly #fetch: CheckpointFetch;
+  #ticks = 0;
+  #cancelTick: () => void = () => undefined;
+  #pumps = false;
+  /** As the callers know it. */
+  #leader: Ballot | null = null;
+  #fullUntilTick: number | null = null;
+  #syncBegan = 0;
+
+  constructor(loaded: Loaded, ports: ReplicaHostPorts, settings: HostSettings) {
+    this.self = nodeId(loaded.identity.node);
+    this.#ports = ports;
+    this.#settings = settings;
+    this.#known = new Acquaintances(this.self, loaded.remembered);
+    this.core = new CoreLives(loaded, ports, settings, this.#coreUser());
+    const { core } = this;
+    const firstNumber = loaded.life.starts * NUMBERS_OF_A_START;
+    this.callers = new Callers(this.#access(loaded.life.nonce, firstNumber), ports, settings);
+    this.#greetings = new Greetings(this.self, this.#known, {
+      send: this.#send,
+      configuration: () => core.configuration,
+      life: () => core.life,
+      forgetfulThrough: () => core.forgetfulThrough,
+      forget: (through, peer, verdict) => {
+        ports.onEvent?.({ type: 'forgetful', message: forgetfulReason(ports.store.file, peer, verdict) });
+        core.forget(through);
+      },
+    });
+    this.#source = new CheckpointSource(ports.store, this.#send, () => core.loop.checkpoint());
+    const install = (checked: Parameters<CoreLives['install']>[0]) => core.install(checked);
+    const failed = (from: string, error: unknown) => {
+      ports.onEvent?.({ type: 'transferFailed', from, message: messageOf(error) });
+    };
+    this.#fetch = new CheckpointFetch(ports.store, { send: this.#send, install, failed }, firstNumber);
+    this.#greetings.greetAll();
+    this.#nextTick();
+  }
+
+  get isProven(): boolean {
+    return this.#greetings.isProven;
+  }
+
+  get isFull(): boolean {
+    return this.#fullUntilTick !== null;
+  }
+
+  get isFetching(): boolean {
+    return this.#fetch.isFetching;
+  }
+
+  get leader(): Ballot | null {
+    return this.core.isServing ? this.core.loop.leader : null;
+  }
+
+  /** Bytes from a member. What cannot be read is dropped and counted. */
+  receive(from: string, bytes: Uint8Array): void {
+    if (this.core.stopped !== null) return;
+    let message: WireMessage;
+    try {
+      message = decodeWire(bytes);
+    } catch (error) {
+      this.#ports.metrics?.messageRefused(from, messageOf(error));
+      return;
+    }
+    if (this.core.isServing || SERVED_ALWAYS.has(message.type)) this.#handle(nodeId(from), message);
+  }
+
+  /** Serves nothing from here on. What waits is answered with this. */
+  async end(error: SnapcommitError): Promise<void> {
+    await this.core.settle();
+    this.core.stop(error);
+    await this.core.ended();
+    await this.#source.close();
+    await this.#fetch.close();
+    await this.#ports.store.close();
+  }
+
+  readonly #send = (to: string, message: WireMessage): void => {
+    this.#ports.send(to, encodeWire(message));
+  };
+
+  #handle(from: NodeId, message: WireMessage): void {
+    switch (message.type) {
+      case 'core':
+        return this.#receiveCore(from, message.configuration, message.message);
+      case 'greeting':
+        return this.#greetings.greeted(from, message);
+      case 'verdict':
+        return this.#greetings.judged(from, message);
+      case 'lives':
+        return this.#greetings.heard(from, message.lives);
+      case 'pull':
+        return void this.#source.pulled(from, message.transfer, message.index);
+      case 'chunk':
+        return void this.#fetch.chunk(from, message);
+      case 'gone':
+        return this.#fetch.gone(from, message.transfer);
+      default:
+        return this.callers.handle(from, message);
+    }
+  }
+
+  #receiveCore(from: NodeId, configuration: number, message: Message): void {
+    if (!this.#mayHear(configuration, message) || this.#hasNoRoomFor(message)) return;
+    this.core.loop.input({ kind: 'receive', from, configuration, message });
+  }
+
+  /** Before its peers know it, a voter only learns: nothing that it would say could be believed (D8, D9). */
+  #mayHear(configuration: number, message: Message): boolean {
+    if (this.#greetings.isProven || configuration > this.core.configuration.id) return true;
+    return message.type === 'learn' || message.type === 'compacted';
+  }
+
+  /** On a full disk nothing is accepted; the leader says it again. */
+  #hasNoRoomFor(message: Message): boolean {
+    if (this.#fullUntilTick === null) return false;
+    const bears = message.type === 'accept' || message.type === 'learn' || message.type === 'acceptSync';
+    return bears && (message.type === 'acceptSync' || message.entries.length > 0);
+  }
+
+  #nextTick(): void {
+    this.#cancelTick = this.#ports.timers.after(this.#settings.tickMs, () => {
+      this.#ticks += 1;
+      this.#tick();
+      if (this.core.stopped === null) this.#nextTick();
+    });
+  }
+
+  #tick(): void {
+    const now = this.#ticks;
+    const { core } = this;
+    this.#source.tick();
+    this.#greetings.tick(now);
+    this.#fetch.tick();
+    if (!core.hasLoop) this.#askForCheckpoint(now);
+    if (!core.isServing) return;
+    if (this.#fullUntilTick !== null && now >= this.#fullUntilTick) {
+      this.#fullUntilTick = null;
+      this.#ports.onEvent?.({ type: 'room' });
+    }
+    this.callers.tick(now);
+    if (now % SETTLE_TICKS === 0) core.loop.settle();
+    if (this.#greetings.isProven) core.loop.input({ kind: 'tick' });
+    this.#measure();
+    this.#pumpSoon();
+  }
+
+  /** Asks one member after the other for the checkpoint that we lost. */
+  #askForCheckpoint(now: number): void {
+    const { voters, learners } = this.core.configuration;
+    const peers = [...voters, ...learners].filter((node) => node !== this.self);
+    const peer = peers[now % Math.max(1, peers.length)];
+    if (peer === undefined) this.core.giveUp();
+    else if (!this.#fetch.isFetching) this.#fetch.begin(peer);
+  }
+
+  #coreUser(): CoreLivesUser {
+    const { metrics, onApplied } = this.#ports;
+    return {
+      send: ({ to, configuration, message }) => {
+        this.#send(to, { type: 'core', configuration, message });
+      },
+      applied: (applied) => {
+        this.callers.applied(applied);
+        metrics?.slotsChosen(1);
+        onApplied?.(applied, this.core.loop.machine.state);
+      },
+      moved: () => {
+        this.callers.moved();
+      },
+      perform: (effect) => {
+        this.#perform(effect);
+      },
+      stepped: () => {
+        this.#stepped();
+      },
+      alongside: () => this.#alongside(),
+      durable: (_, batch) => {
+        this.#durable(batch);
+      },
+      begun: () => {
+        this.#leader = null;
+        this.callers.leaderChanged();
+      },
+      full: () => {
+        if (this.#fullUntilTick === null) this.#ports.onEvent?.({ type: 'full' });
+        this.#fullUntilTick = this.#ticks + Math.ceil(this.#settings.fullRetryMs / this.#settings.tickMs);
+      },
+      stopped: (error) => {
+        this.#cancelTick();
+        this.callers.end(error instanceof SnapcommitError ? error : stoppedServing(this.#ports.store.file, error));
+        this.#ports.onEvent?.({ type: 'stopped', error });
+      },
+    };
+  }
+
+  #perform(effect: OuterEffect): void {
+    switch (effect.kind) {
+      case 'readable':
+      case 'readRefused':
+      case 'reconfigureRefused':
+        return this.callers.answered(effect);
+      case 'reconfiguring':
+        return;
+      case 'configured':
+        this.#ports.onEvent?.({ type: 'configured', configuration: effect.configuration });
+        return this.callers.configured(effect.configuration);
+      case 'retired':
+        return this.#ports.onEvent?.({ type: 'retired' });
+      case 'healed':
+        return this.#ports.onEvent?.({ type: 'healed' });
+      case 'checkpointNeeded':
+        return this.#fetch.begin(effect.from);
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #stepped(): void {
+    const { leader } = this.core.loop;
+    const same = leader === null || this.#leader === null ? leader === this.#leader : sameBallot(leader, this.#leader);
+    if (!same) {
+      this.#leader = leader;
+      this.#ports.metrics?.leaderChanged(leader?.node ?? null);
+      this.callers.leaderChanged();
+    }
+    this.#pumpSoon();
+  }
+
+  #alongside(): StoreBatch {
+    this.#syncBegan = this.#ports.clock.monotonic();
+    const remembered = this.#known.takeChanged();
+    return remembered === undefined ? {} : { remembered };
+  }
+
+  #durable({ writes = [] }: StoreBatch): void {
+    const entries = writes.reduce((sum, write) => sum + write.entries.length, 0);
+    this.#ports.metrics?.batch(entries, this.#ports.clock.monotonic() - this.#syncBegan);
+    this.#pumpSoon();
+  }
+
+  #measure(): void {
+    const { metrics } = this.#ports;
+    if (metrics === undefined) return;
+    const { appends, forwarded, reads } = this.callers.depths();
+    metrics.queue('appends', appends);
+    metrics.queue('forwarded', forwarded);
+    metrics.queue('reads', reads);
+    metrics.queue('unsynced', this.core.loop.commit.waiting);
+    metrics.ballot(this.core.loop.replica.promised.round);
+  }
+
+  /** At the end of this turn, so that what comes together goes together. */
+  #pumpSoon(): void {
+    if (this.#pumps) return;
+    this.#pumps = true;
+    queueMicrotask(() => {
+      this.#pumps = false;
+      if (this.core.isServing) this.callers.pump();
+    });
+  }
+
+  #access(nonce: string, firstNumber: number): ReplicaAccess {
+    const { core } = this;
+    return {
+      node: this.self,
+      nonce,
+      firstNumber,
+      leads: () => core.isServing && core.loop.leads,
+      leader: () => this.leader,
+      applied: () => slot(core.hasLoop ? core.loop.machine.state.applied : 0),
+      configuration: () => core.configuration,
+      full: () => (this.isFull ? `the disk of ${this.#ports.store.file} is full; make room on it` : null),
+      isSyncing: () => core.loop.commit.isSyncing,
+      send: this.#send,
+      input: (input) => {
+        core.loop.input(input);
+      },
+      propose: (entries) => core.loop.propose(entries),
+      soon: () => {
+        this.#pumpSoon();
+      },
+    };
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
