@@ -9,7 +9,7 @@ import { SnapcommitError } from '../errors.js';
 import type { Entry } from '../machine/entry.js';
 import type { GenerationRecord, State } from '../machine/state.js';
 import { entryShape, generationShape, slotShape } from './entry-shape.js';
-import { list, natural, plain, text } from './shape.js';
+import { list, natural, plain, text } from '../wire/shape.js';
 
 const cbor = new Encoder({ useRecords: false, mapsAsObjects: true, variableMapSize: true, tagUint8Array: false });
 

@@ -18,7 +18,7 @@ import {
   type VolumeRecord,
 } from '../machine/entry.js';
 import type { GenerationRecord } from '../machine/state.js';
-import { list, literal, natural, nullable, object, oneOf, record, text, variants, type Check } from './shape.js';
+import { list, literal, natural, nullable, object, oneOf, record, text, variants, type Check } from '../wire/shape.js';
 
 export const slotShape: Check<Slot> = (value, where) => natural(value, where) as Slot;
 const transactionId: Check<TransactionId> = (value, where) => text(value, where) as TransactionId;

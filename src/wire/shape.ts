@@ -67,3 +67,6 @@ export function plain(value: unknown, where: string): Readonly<Record<string, un
   const isPlain = typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
   return isPlain ? (value as Readonly<Record<string, unknown>>) : fail(where, 'an object');
 }
+
+export const bytes: Check<Uint8Array> = (value, where) =>
+  value instanceof Uint8Array ? value : fail(where, 'a byte string');
