@@ -60,7 +60,7 @@ const manifestVolume = object<ManifestVolume>({
 const consistency = object<Consistency>({ grade, stallMs: natural, skewMs: natural, frozen: texts });
 const manifest = object<Manifest>({ consistency, volumes: list(manifestVolume) });
 
-export const operationShape = variants<Operation>({
+const operation = variants<Operation>({
   addVolume: object({ type: literal('addVolume'), volume }),
   removeVolume: object({ type: literal('removeVolume'), volume: text }),
   forfeitVolume: object({ type: literal('forfeitVolume'), volume: text }),
@@ -95,7 +95,7 @@ export const operationShape = variants<Operation>({
 export const entryShape: Check<Entry> = object<Entry>({
   at: natural,
   request: nullable(object<NonNullable<Entry['request']>>({ id: text, digest: text })),
-  operation: operationShape,
+  operation,
 });
 
 export const generationShape: Check<GenerationRecord> = object<GenerationRecord>({

@@ -1,6 +1,6 @@
 /** From a request to what the service says to it. One case a request; nothing is decided here. */
 import { unreachable } from '../../errors.js';
-import { encodeGeneration, encodeState } from '../../log/codec.js';
+import { decodeEntry, encodeGeneration, encodeState } from '../../log/codec.js';
 import type { Slot } from '../../machine/entry.js';
 import type { State } from '../../machine/state.js';
 import type { ReadAnswer, Request } from './protocol.js';
@@ -9,8 +9,10 @@ import type { LocalService } from './service.js';
 export async function answerTo(service: LocalService, request: Request): Promise<unknown> {
   const { log, admin } = service;
   switch (request.type) {
-    case 'append':
-      return log.append(request.operation, request.request, request.key);
+    case 'append': {
+      const entry = decodeEntry(request.entry);
+      return log.append(entry.operation, entry.request, request.key);
+    }
     case 'read':
       return readAnswer(await log.read(), request.have);
     case 'generation': {

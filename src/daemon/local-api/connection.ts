@@ -1,12 +1,13 @@
 /** The command line's end of the local API: one connection, many requests. It connects once; who wants another makes one. */
 import { connect, type Socket } from 'node:net';
 import { SnapcommitError } from '../../errors.js';
-import { frame, FrameReader } from './frames.js';
+import { FrameDecoder } from '../../wire/frames.js';
 import {
   ANSWER_BYTES_MAX,
   decodeAnswer,
   decodeWelcome,
   encodeMessage,
+  framed,
   PROTOCOL_VERSION,
   type Answer,
   type Request,
@@ -46,7 +47,7 @@ export class DaemonConnection {
     this.#next += 1;
     return new Promise((resolve, reject) => {
       this.#open.set(id, { resolve, reject });
-      this.#socket.write(frame(encodeMessage({ id, request })));
+      this.#socket.write(framed(encodeMessage({ id, request })));
     });
   }
 
@@ -92,7 +93,7 @@ export async function connectTo(stateDirectory: string, timeoutMs: number): Prom
 }
 
 function welcomed(socket: Socket, stateDirectory: string, timeoutMs: number): Promise<DaemonConnection> {
-  const reader = new FrameReader(ANSWER_BYTES_MAX);
+  const reader = new FrameDecoder(ANSWER_BYTES_MAX);
   let connection: DaemonConnection | null = null;
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
@@ -109,9 +110,9 @@ function welcomed(socket: Socket, stateDirectory: string, timeoutMs: number): Pr
     });
     socket.on('data', (chunk: Buffer) => {
       try {
-        for (const bytes of reader.push(chunk)) {
-          if (connection !== null) connection.take(decodeAnswer(bytes));
-          else resolve((connection = new DaemonConnection(socket, understood(decodeWelcome(bytes)))));
+        for (const { payload } of reader.push(chunk)) {
+          if (connection !== null) connection.take(decodeAnswer(payload));
+          else resolve((connection = new DaemonConnection(socket, understood(decodeWelcome(payload)))));
         }
         if (connection !== null) clearTimeout(timer);
       } catch (error) {

@@ -29,7 +29,7 @@ export class Deadline {
     if (leftMs === 0) return false;
     await delay(Math.min(this.#pauseMs, leftMs));
     this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
-    return true;
+    return this.leftMs() > 0;
   }
 
   /** Settles as `work` does, or rejects with TooLate. */

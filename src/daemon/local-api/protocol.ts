@@ -5,12 +5,25 @@
  *
  * The state and the generations travel as the bytes that the log itself would store, so that one codec checks them.
  */
-import { Encoder } from 'cbor-x/encode';
 import { ERROR_CODES, type Details, type ErrorCode } from '../../errors.js';
-import { operationShape, slotShape } from '../../log/entry-shape.js';
-import { list, literal, natural, nullable, object, oneOf, plain, text, variants, type Check } from '../../log/shape.js';
-import type { Operation, Outcome, Slot, TransactionId } from '../../machine/entry.js';
-import type { AppendResult, LogIdentity, LogStatus, RequestKey } from '../../ports/log.js';
+import { slotShape } from '../../log/entry-shape.js';
+import type { Outcome, Slot, TransactionId } from '../../machine/entry.js';
+import type { AppendResult, LogIdentity, LogStatus } from '../../ports/log.js';
+import { decodeCbor, encodeCbor } from '../../wire/cbor.js';
+import { encodeFrame } from '../../wire/frames.js';
+import {
+  bytes,
+  list,
+  literal,
+  natural,
+  nullable,
+  object,
+  oneOf,
+  plain,
+  text,
+  variants,
+  type Check,
+} from '../../wire/shape.js';
 import type { AppendKey } from './append-key.js';
 
 /** Raised whenever either side would misunderstand the other; the two come from one package, but not from one start. */
@@ -30,12 +43,8 @@ export interface Welcome {
 }
 
 export type Request =
-  | {
-      readonly type: 'append';
-      readonly operation: Operation;
-      readonly request: RequestKey | null;
-      readonly key: AppendKey;
-    }
+  /** `entry`: as the log would store it; its time is the command's. */
+  | { readonly type: 'append'; readonly entry: Uint8Array; readonly key: AppendKey }
   /** `have`: the slot of the state that the client holds already; null for none. */
   | { readonly type: 'read'; readonly have: Slot | null }
   | { readonly type: 'generation'; readonly group: string; readonly generation: number }
@@ -73,20 +82,25 @@ export interface ReadAnswer {
   readonly state: Uint8Array | null;
 }
 
-const cbor = new Encoder({ useRecords: false, mapsAsObjects: true, variableMapSize: true, tagUint8Array: false });
+/** Every message is of one kind of frame; what it is, its content says. */
+const KIND = 1;
 
 export function encodeMessage(message: Welcome | Numbered | Answer): Uint8Array {
-  return cbor.encode(message);
+  return encodeCbor(message);
+}
+
+export function framed(message: Uint8Array): Uint8Array {
+  return encodeFrame(KIND, message);
 }
 
 /** @throws TypeError when the bytes are no request. */
-export function decodeRequest(bytes: Uint8Array): Numbered {
-  return numbered(decode(bytes), 'request');
+export function decodeRequest(message: Uint8Array): Numbered {
+  return numbered(decodeCbor(message), 'request');
 }
 
 /** @throws TypeError when the bytes are no welcome. */
-export function decodeWelcome(bytes: Uint8Array): Welcome {
-  const found = plain(decode(bytes), 'welcome');
+export function decodeWelcome(message: Uint8Array): Welcome {
+  const found = plain(decodeCbor(message), 'welcome');
   // A daemon of another version may say more: what it says of its version must be understood all the same.
   return {
     type: literal('welcome')(found['type'], 'welcome.type'),
@@ -97,38 +111,18 @@ export function decodeWelcome(bytes: Uint8Array): Welcome {
 }
 
 /** @throws TypeError when the bytes are no answer. */
-export function decodeAnswer(bytes: Uint8Array): Answer {
-  const found = plain(decode(bytes), 'answer');
+export function decodeAnswer(message: Uint8Array): Answer {
+  const found = plain(decodeCbor(message), 'answer');
   const id = natural(found['id'], 'answer.id');
   if (found['ok'] === true) return { id, ok: true, value: found['value'] };
   return { id, ok: false, error: wireError(found['error'], 'answer.error') };
 }
 
-/** cbor-x throws errors of several kinds for bytes that are no CBOR; ours say which message it was. */
-function decode(bytes: Uint8Array): unknown {
-  try {
-    return cbor.decode(bytes);
-  } catch (cause) {
-    throw new TypeError('the message is no CBOR', { cause });
-  }
-}
-
-export const blob: Check<Uint8Array> = (value, where) => {
-  if (value instanceof Uint8Array) return value;
-  throw new TypeError(`${where} is not bytes`);
-};
-
 const identity = object<LogIdentity>({ cluster: text, node: text, incarnation: natural });
-const requestKey = object<RequestKey>({ id: text, digest: text });
 const appendKey = object<AppendKey>({ client: text, sequence: natural, since: slotShape });
 
 const request = variants<Request>({
-  append: object({
-    type: literal('append'),
-    operation: operationShape,
-    request: nullable(requestKey),
-    key: appendKey,
-  }),
+  append: object({ type: literal('append'), entry: bytes, key: appendKey }),
   read: object({ type: literal('read'), have: nullable(slotShape) }),
   generation: object({ type: literal('generation'), group: text, generation: natural }),
   generations: object({ type: literal('generations'), group: text }),
@@ -179,8 +173,8 @@ export const appendResult: Check<AppendResult> = (value, where) => {
   return { status, slot, outcome: outcome(found['outcome'], `${where}.outcome`) };
 };
 
-export const readAnswer = object<ReadAnswer>({ slot: slotShape, state: nullable(blob) });
-export const blobs = list(blob);
+export const readAnswer = object<ReadAnswer>({ slot: slotShape, state: nullable(bytes) });
+export const blobs = list(bytes);
 export const logStatus = object<LogStatus>({
   engine: oneOf<LogStatus['engine']>(['paxos', 'etcd']),
   lastSlot: slotShape,

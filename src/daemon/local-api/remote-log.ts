@@ -8,15 +8,15 @@
  */
 import { randomUUID } from 'node:crypto';
 import { SnapcommitError } from '../../errors.js';
-import { decodeGeneration, decodeState } from '../../log/codec.js';
-import { natural } from '../../log/shape.js';
+import { decodeGeneration, decodeState, encodeEntry } from '../../log/codec.js';
 import type { Operation } from '../../machine/entry.js';
 import type { GenerationRecord, State } from '../../machine/state.js';
 import type { Clock } from '../../ports/clock.js';
 import type { AppendResult, LogIdentity, LogStatus, ReplicatedLog, RequestKey } from '../../ports/log.js';
+import { bytes, natural } from '../../wire/shape.js';
 import { DaemonClient, isUnavailable } from './daemon-client.js';
 import { Deadline } from './deadline.js';
-import { appendResult, blob, blobs, logStatus, readAnswer, type Request } from './protocol.js';
+import { appendResult, blobs, logStatus, readAnswer, type Request } from './protocol.js';
 
 export interface RemoteLogOptions {
   readonly stateDirectory: string;
@@ -62,7 +62,9 @@ export class RemoteLog implements ReplicatedLog {
     const since = (this.#newest ?? (await this.read())).applied;
     this.#sequence += 1;
     const key = { client: this.#client, sequence: this.#sequence, since };
-    return this.#appendUntilKnown({ type: 'append', operation, request, key });
+    // Encoded here, so that what cannot be an entry is refused here.
+    const entry = encodeEntry({ at: Math.floor(this.#options.clock.now()), request, operation });
+    return this.#appendUntilKnown({ type: 'append', entry, key });
   }
 
   async #appendUntilKnown(request: Request): Promise<AppendResult> {
@@ -73,7 +75,7 @@ export class RemoteLog implements ReplicatedLog {
       const attempt = await this.#tryAppend(request, deadline);
       if (attempt.status === 'chosen') return attempt;
       if (attempt.status === 'refused' && doubt === null) throw attempt.error;
-      if (attempt.status === 'unknown') doubt = attempt.reason;
+      if (attempt.status === 'unknown') doubt ??= attempt.reason;
       if (await deadline.allowsAnother()) continue;
       if (doubt !== null) return { status: 'unknown', reason: doubt };
       return { status: 'notDone', reason: attempt.reason };
@@ -115,7 +117,7 @@ export class RemoteLog implements ReplicatedLog {
 
   async generation(group: string, generation: number): Promise<GenerationRecord | undefined> {
     const value = await this.#ask({ type: 'generation', group, generation });
-    return value === null ? undefined : decodeGeneration(blob(value, 'generation'));
+    return value === null ? undefined : decodeGeneration(bytes(value, 'generation'));
   }
 
   async generations(group: string): Promise<readonly GenerationRecord[]> {

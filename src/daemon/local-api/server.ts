@@ -7,12 +7,13 @@
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { SnapcommitError } from '../../errors.js';
+import { FrameDecoder } from '../../wire/frames.js';
 import { answerTo } from './answers.js';
-import { frame, FrameReader } from './frames.js';
 import {
   ANSWER_BYTES_MAX,
   decodeRequest,
   encodeMessage,
+  framed,
   PROTOCOL_VERSION,
   REQUEST_BYTES_MAX,
   type Numbered,
@@ -95,7 +96,7 @@ class Connection {
   readonly #socket: Socket;
   readonly #service: LocalService;
   readonly #onRefused: (reason: string) => void;
-  readonly #reader = new FrameReader(REQUEST_BYTES_MAX);
+  readonly #reader = new FrameDecoder(REQUEST_BYTES_MAX);
   readonly #working = new Set<Promise<void>>();
   #isEnding = false;
 
@@ -127,7 +128,7 @@ class Connection {
 
   #take(chunk: Buffer): void {
     try {
-      for (const bytes of this.#reader.push(chunk)) this.#start(decodeRequest(bytes));
+      for (const { payload } of this.#reader.push(chunk)) this.#start(decodeRequest(payload));
     } catch (error) {
       // Nothing that follows on this connection can be told apart from rubbish.
       this.#onRefused(error instanceof Error ? error.message : String(error));
@@ -157,7 +158,7 @@ class Connection {
   }
 
   #send(message: Uint8Array): void {
-    if (!this.#socket.destroyed) this.#socket.write(frame(message));
+    if (!this.#socket.destroyed) this.#socket.write(framed(message));
   }
 
   #throttle(): void {
