@@ -15,8 +15,16 @@ import {
 } from './protocol.js';
 import { socketAddress, socketFile } from './socket-path.js';
 
-/** The daemon went away with a request open: whether it did it is not known here. */
-export class ConnectionLost extends Error {}
+/** The daemon went away with a request open. */
+export class ConnectionLost extends Error {
+  /** False: the request did not get out as a whole, so it was surely not done. */
+  readonly maybeDone: boolean;
+
+  constructor(message: string, maybeDone: boolean) {
+    super(message);
+    this.maybeDone = maybeDone;
+  }
+}
 
 interface Open {
   readonly resolve: (value: unknown) => void;
@@ -42,13 +50,22 @@ export class DaemonConnection {
 
   /** Rejects with the daemon's own SnapcommitError, or with ConnectionLost. */
   async ask(request: Request): Promise<unknown> {
-    if (this.#lost !== null) throw this.#lost;
+    if (this.#lost !== null) throw new ConnectionLost(this.#lost.message, false);
     const id = this.#next;
     this.#next += 1;
     return new Promise((resolve, reject) => {
       this.#open.set(id, { resolve, reject });
-      this.#socket.write(framed(encodeMessage({ id, request })));
+      this.#socket.write(framed(encodeMessage({ id, request })), (error) => {
+        // The kernel refused bytes of it. Any other failure may come after the last of them was taken.
+        if (error !== null && error !== undefined && 'code' in error && error.code === 'EPIPE')
+          this.#fail(id, new ConnectionLost('the daemon is gone', false));
+      });
     });
+  }
+
+  #fail(id: number, error: Error): void {
+    this.#open.get(id)?.reject(error);
+    this.#open.delete(id);
   }
 
   close(): void {
@@ -65,7 +82,7 @@ export class DaemonConnection {
 
   lose(why: string): void {
     this.#socket.destroy();
-    this.#lost ??= new ConnectionLost(`the connection to the daemon ended: ${why}`);
+    this.#lost ??= new ConnectionLost(`the connection to the daemon ended: ${why}`, true);
     for (const { reject } of this.#open.values()) reject(this.#lost);
     this.#open.clear();
   }
@@ -106,7 +123,7 @@ function welcomed(socket: Socket, stateDirectory: string, timeoutMs: number): Pr
     };
     socket.on('error', fail);
     socket.on('close', () => {
-      fail(new ConnectionLost('the daemon closed it'));
+      fail(new ConnectionLost('the daemon closed it', true));
     });
     socket.on('data', (chunk: Buffer) => {
       try {

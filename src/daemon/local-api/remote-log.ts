@@ -14,6 +14,7 @@ import type { GenerationRecord, State } from '../../machine/state.js';
 import type { Clock } from '../../ports/clock.js';
 import type { AppendResult, LogIdentity, LogStatus, ReplicatedLog, RequestKey } from '../../ports/log.js';
 import { bytes, natural } from '../../wire/shape.js';
+import { ConnectionLost } from './connection.js';
 import { DaemonClient, isUnavailable } from './daemon-client.js';
 import { Deadline } from './deadline.js';
 import { appendResult, blobs, logStatus, readAnswer, type Request } from './protocol.js';
@@ -94,7 +95,8 @@ export class RemoteLog implements ReplicatedLog {
       return appendResult(await deadline.within(connection.ask(request)), 'result');
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      if (isUnavailable(error)) return { status: 'notDone', reason };
+      const isSurelyNot = isUnavailable(error) || (error instanceof ConnectionLost && !error.maybeDone);
+      if (isSurelyNot) return { status: 'notDone', reason };
       if (error instanceof SnapcommitError) return { status: 'refused', reason, error };
       // Lost, late, or an answer that is none: it may have been done.
       return { status: 'unknown', reason };
