@@ -27,6 +27,7 @@ export const ERROR_CODES = [
   'TRANSACTION_NOT_FOUND',
   'HOLD_NOT_FOUND',
   'PIN_NOT_FOUND',
+  'NODE_NOT_FOUND',
   // conflict (4)
   'BUSY',
   'EXISTS',
@@ -59,8 +60,10 @@ export const ERROR_CODES = [
   'VOLUME_UNAVAILABLE',
   // outcome unknown (7)
   'OUTCOME_UNKNOWN',
+  'APPEND_EXPIRED',
   // denied (8)
   'DENIED',
+  'TOKEN_REFUSED',
   // committed, publishing still pending (9)
   'PUBLISH_PENDING',
   // verification failed (10)

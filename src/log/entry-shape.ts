@@ -2,6 +2,7 @@
 import { ERROR_CODES } from '../errors.js';
 import {
   GRADES,
+  type AppendKey,
   type Consistency,
   type DriverName,
   type Entry,
@@ -18,7 +19,19 @@ import {
   type VolumeRecord,
 } from '../machine/entry.js';
 import type { GenerationRecord } from '../machine/state.js';
-import { list, literal, natural, nullable, object, oneOf, record, text, variants, type Check } from '../wire/shape.js';
+import {
+  list,
+  literal,
+  natural,
+  nullable,
+  object,
+  oneOf,
+  optional,
+  record,
+  text,
+  variants,
+  type Check,
+} from '../wire/shape.js';
 
 export const slotShape: Check<Slot> = (value, where) => natural(value, where) as Slot;
 const transactionId: Check<TransactionId> = (value, where) => text(value, where) as TransactionId;
@@ -90,11 +103,16 @@ const operation = variants<Operation>({
   releaseHold: object({ type: literal('releaseHold'), group: text, generation: natural, tag: text }),
   addPin: object({ type: literal('addPin'), pin: text, group: text, generation: natural, holder }),
   releasePin: object({ type: literal('releasePin'), pin: text }),
+  addToken: object({ type: literal('addToken'), hash: text, expires: natural, node: nullable(text) }),
+  useToken: object({ type: literal('useToken'), hash: text, node: text, address: text }),
+  putMember: object({ type: literal('putMember'), node: text, address: text }),
+  removeMember: object({ type: literal('removeMember'), node: text }),
 });
 
 export const entryShape: Check<Entry> = object<Entry>({
   at: natural,
   request: nullable(object<NonNullable<Entry['request']>>({ id: text, digest: text })),
+  append: optional(object<AppendKey>({ client: text, sequence: natural, since: slotShape })),
   operation,
 });
 

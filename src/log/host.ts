@@ -45,7 +45,7 @@ export class EmbeddedLog implements ReplicatedLog {
 
   append(operation: Operation, request: RequestKey | null = null): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
-      const entry: Entry = { at: Math.floor(this.#clock.now()), request, operation };
+      const entry: Entry = { at: Math.floor(this.#clock.now()), request, append: null, operation };
       this.#queue.push({ bytes: encodeEntry(entry), resolve, reject });
       // Appends of one turn of the event loop share a sync.
       if (this.#queue.length === 1)

@@ -28,6 +28,11 @@ export function nullable<T>(check: Check<T>): Check<T | null> {
   return (value, where) => (value === null ? null : check(value, where));
 }
 
+/** What is left out where it is null: a field that is not there comes back as null. */
+export function optional<T>(check: Check<T>): Check<T | null> {
+  return (value, where) => (value === undefined || value === null ? null : check(value, where));
+}
+
 export function list<T>(check: Check<T>): Check<readonly T[]> {
   return (value, where) =>
     Array.isArray(value)
