@@ -19,6 +19,7 @@ export const ERROR_CODES = [
   'STATE_DIRECTORY_INVALID',
   'CGROUP_INVALID',
   'UNSUPPORTED',
+  'TOKEN_INVALID',
   // not found (3)
   'STATE_NOT_FOUND',
   'VOLUME_NOT_FOUND',
@@ -64,6 +65,9 @@ export const ERROR_CODES = [
   // denied (8)
   'DENIED',
   'TOKEN_REFUSED',
+  'CERTIFICATE_INVALID',
+  'TOKEN_EXPIRED',
+  'TOKEN_USED',
   // committed, publishing still pending (9)
   'PUBLISH_PENDING',
   // verification failed (10)

@@ -119,10 +119,16 @@ export class FrameDecoder {
     const version = header[LENGTH_BYTES] ?? 0;
     // The length first: bytes of another protocol altogether mostly show as an absurd one.
     if (size > this.maxPayloadBytes)
-      throw this.#fail('oversized', `a frame of ${String(size)} bytes, but at most ${String(this.maxPayloadBytes)} are taken`);
+      throw this.#fail(
+        'oversized',
+        `a frame of ${String(size)} bytes, but at most ${String(this.maxPayloadBytes)} are taken`,
+      );
     if (size < 0) throw this.#fail('truncated', 'a frame shorter than its own header');
     if (version !== FRAME_VERSION)
-      throw this.#fail('version', `a frame of format ${String(version)}, but only ${String(FRAME_VERSION)} is known here`);
+      throw this.#fail(
+        'version',
+        `a frame of format ${String(version)}, but only ${String(FRAME_VERSION)} is known here`,
+      );
     this.#kind = header[LENGTH_BYTES + 1] ?? 0;
     return { size, rest: chunk.subarray(used) };
   }
