@@ -103,7 +103,7 @@ class MemoryTransaction implements StoreTransaction {
   }
 
   entries(after: Slot): readonly LogEntry[] {
-    assertInvariant(after >= this.head.base, 'L5', 'rows below the base were asked for');
+    assertInvariant(after >= this.head.base, 'I5', 'rows below the base were asked for');
     return this.contents.rows.slice(after - this.head.base);
   }
 
@@ -124,7 +124,7 @@ class MemoryTransaction implements StoreTransaction {
     const { head, rows } = this.contents;
     assertInvariant(
       write.first > head.base && write.first <= head.last + 1,
-      'L5',
+      'I5',
       `rows from ${String(write.first)} leave a hole`,
     );
     const { promised, accepted, decided } = write;
@@ -145,7 +145,7 @@ class MemoryTransaction implements StoreTransaction {
   }
 
   setApplied(applied: Slot): void {
-    assertInvariant(applied <= this.head.decided, 'L3', `slot ${String(applied)} is applied and not decided`);
+    assertInvariant(applied <= this.head.decided, 'I3', `slot ${String(applied)} is applied and not decided`);
     this.#change({}, { applied });
   }
 

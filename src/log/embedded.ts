@@ -2,6 +2,7 @@
 import { SnapcommitError } from '../errors.js';
 import { nodeId } from '../paxos/ballot.js';
 import type { Configuration } from '../paxos/configuration.js';
+import { slot } from '../paxos/slot.js';
 import type { Clock } from '../ports/clock.js';
 import type { LogStore, StoreIdentity } from '../ports/log-store.js';
 import type { ReplicatedLog } from '../ports/log.js';
@@ -15,7 +16,7 @@ export interface EmbeddedDependencies {
 
 /** The configuration of a log with one voter. */
 export function soleVoter(node: string): Configuration {
-  return { id: 1, voters: [nodeId(node)] };
+  return { id: 1, voters: [nodeId(node)], learners: [], after: slot(0) };
 }
 
 /**

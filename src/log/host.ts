@@ -126,7 +126,7 @@ export class EmbeddedLog implements ReplicatedLog {
       const { chosen } = this.#serving(() => this.#commit(batch.map((waiting) => waiting.bytes)));
       for (const [index, waiting] of batch.entries()) {
         const one = chosen[index];
-        assertInvariant(one !== undefined, 'L9', 'an entry of a batch got no slot');
+        assertInvariant(one !== undefined, 'I9', 'an entry of a batch got no slot');
         waiting.resolve({ status: 'chosen', ...one });
       }
     } catch (error) {

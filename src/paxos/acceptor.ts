@@ -35,7 +35,16 @@ function sendPromise(turn: Turn, to: NodeId, ballot: Ballot, after: Slot): void 
   const { accepted, decided, log } = turn.state;
   if (after < log.base) return send(turn, to, { type: 'compacted', ballot, base: log.base });
   const suffix = entriesAfter(log, after);
-  send(turn, to, { type: 'promise', ballot, accepted, decided, last: lastSlot(log), after, suffix });
+  send(turn, to, {
+    type: 'promise',
+    ballot,
+    accepted,
+    decided,
+    last: lastSlot(log),
+    after,
+    suffix,
+    standing: 'voting',
+  });
 }
 
 export function onAcceptSync(turn: Turn, from: NodeId, message: AcceptSync): void {
@@ -45,7 +54,7 @@ export function onAcceptSync(turn: Turn, from: NodeId, message: AcceptSync): voi
   const { decided } = turn.state;
   assertInvariant(
     message.after >= decided,
-    'L4',
+    'I4',
     `a leader rewrites slot ${String(message.after + 1)}, which is chosen`,
   );
   writeAfter(turn, message.after, message.entries);
@@ -60,7 +69,7 @@ export function onAccept(turn: Turn, from: NodeId, message: Accept): void {
   sendPromise(turn, from, message.ballot, lastSlot(turn.state.log));
 }
 
-/** Within one ballot a follower's log is a prefix of its leader's: what overlaps is the same (L8), the rest is new. */
+/** Within one ballot a follower's log is a prefix of its leader's: what overlaps is the same (I8), the rest is new. */
 function acceptEntries(turn: Turn, from: NodeId, message: Accept | AcceptSync): void {
   const last = lastSlot(turn.state.log);
   // A gap (P4): say how far we really are; the leader goes on from there.
@@ -76,7 +85,7 @@ function assertSameEntries(turn: Turn, after: Slot, entries: readonly LogEntry[]
     const at = slot(after + 1 + index);
     const held = entryAt(turn.state.log, at);
     const same = held === undefined || (sameBallot(held.ballot, entry.ballot) && sameBytes(held.bytes, entry.bytes));
-    assertInvariant(same, 'L8', `slot ${String(at)} came twice under one ballot with different entries`);
+    assertInvariant(same, 'I8', `slot ${String(at)} came twice under one ballot with different entries`);
   }
 }
 

@@ -8,7 +8,7 @@ import type { Leading } from './state.js';
  * not count, however many replicas hold the entry (P5): `accepted` is what a voter said under this one.
  */
 export function chosenThrough(leading: Leading, configuration: Configuration): Slot {
-  const held = configuration.voters.map((voter) => leading.voters.get(voter)?.accepted ?? 0);
+  const held = configuration.voters.map((voter) => leading.members.get(voter)?.accepted ?? 0);
   held.sort((a, b) => b - a);
   return slot(held[quorumSize(configuration) - 1] ?? 0);
 }

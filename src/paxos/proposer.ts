@@ -11,10 +11,11 @@ import { quorumSize } from './configuration.js';
 import { entriesAfter, lastSlot, slot, type Slot } from './contiguous-log.js';
 import { chosenThrough } from './learner.js';
 import type { Accepted, Nack, Prepare, PromiseBallot } from './messages.js';
-import type { Leading, Preparing, Progress } from './state.js';
+import type { Leading, Preparing, Progress, Reads } from './state.js';
 import { change, decideThrough, send, writeAfter, type Turn } from './turn.js';
 
-const UNHEARD: Progress = { promise: null, accepted: null };
+const UNHEARD: Progress = { promise: null, accepted: null, sent: null, acceptedBefore: null };
+const NO_READS: Reads = { round: 0, asked: [], slot: slot(0), confirmedBy: [], waiting: [] };
 
 export function campaign(turn: Turn, entries: readonly Uint8Array[]): void {
   const { self, configuration, promised, seen, role } = turn.state;
@@ -31,7 +32,7 @@ export function propose(turn: Turn, entries: readonly Uint8Array[]): void {
   const { role } = turn.state;
   switch (role.kind) {
     case 'follower':
-      turn.after.push({ kind: 'rejected', entries });
+      turn.after.push({ kind: 'rejected', entries, reason: 'notLeading' });
       return;
     case 'preparing':
       change(turn, { role: { ...role, pending: [...role.pending, ...entries] } });
@@ -51,7 +52,7 @@ export function stepDown(turn: Turn, ballot: Ballot): void {
 export function becomeFollower(turn: Turn): void {
   const { role } = turn.state;
   if (role.kind === 'preparing' && role.pending.length > 0)
-    turn.after.push({ kind: 'rejected', entries: role.pending });
+    turn.after.push({ kind: 'rejected', entries: role.pending, reason: 'notLeading' });
   change(turn, { role: { kind: 'follower' } });
 }
 
@@ -70,13 +71,21 @@ function becomeLeader(turn: Turn, preparing: Preparing): void {
   const { self, configuration } = turn.state;
   const promises = [...preparing.promises.values()];
   const best = promises.reduce((a, b) => (compareLogs(b, a) > 0 ? b : a));
-  assertInvariant(best.after >= turn.state.decided, 'L4', `adopting would rewrite slot ${String(best.after + 1)}`);
+  assertInvariant(best.after >= turn.state.decided, 'I4', `adopting would rewrite slot ${String(best.after + 1)}`);
   const own = preparing.promises.get(self);
   if (own === undefined || compareLogs(best, own) > 0) writeAfter(turn, best.after, best.suffix);
 
-  const voters = new Map(configuration.voters.map((voter) => [voter, UNHEARD]));
+  const members = new Map(configuration.voters.map((voter) => [voter, UNHEARD]));
   const adopted = { ballot: best.accepted, last: lastSlot(turn.state.log) };
-  const leading: Leading = { kind: 'leading', ballot: preparing.ballot, adopted, voters };
+  const leading: Leading = {
+    kind: 'leading',
+    ballot: preparing.ballot,
+    adopted,
+    members,
+    inFlightBytes: 0,
+    stopping: null,
+    reads: NO_READS,
+  };
   change(turn, { accepted: preparing.ballot, role: leading });
   // Whatever anyone of a majority knows to be chosen is in the log that was adopted.
   decideThrough(turn, slot(Math.max(...promises.map((promise) => promise.decided))));
@@ -112,7 +121,7 @@ function appendProposals(turn: Turn, leading: Leading, entries: readonly Uint8Ar
   writeProposals(turn, leading, entries);
   const { self, log, decided } = turn.state;
   const { ballot } = leading;
-  for (const [node, progress] of leading.voters) {
+  for (const [node, progress] of leading.members) {
     if (node === self) send(turn, self, { type: 'accepted', ballot, last: lastSlot(log) });
     else if (progress.promise !== null)
       send(turn, node, { type: 'accept', ballot, after, entries: entriesAfter(log, after), decided });
@@ -123,7 +132,7 @@ function writeProposals(turn: Turn, leading: Leading, proposals: readonly Uint8A
   if (proposals.length === 0) return;
   const { ballot } = leading;
   const last = lastSlot(turn.state.log);
-  const entries = proposals.map((bytes) => ({ ballot, bytes }));
+  const entries = proposals.map((bytes) => ({ ballot, bytes, next: null }));
   writeAfter(turn, last, entries);
   turn.after.push({ kind: 'proposed', first: slot(last + 1), count: entries.length, ballot });
 }
@@ -133,16 +142,16 @@ export function onAccepted(turn: Turn, from: NodeId, message: Accepted): void {
   if (role.kind !== 'leading' || !sameBallot(role.ballot, message.ballot)) return;
   assertInvariant(
     message.last <= lastSlot(log),
-    'L8',
+    'I8',
     `${from} accepted slot ${String(message.last)}, which we never sent`,
   );
-  const held = role.voters.get(from)?.accepted ?? 0;
+  const held = role.members.get(from)?.accepted ?? 0;
   if (message.last >= held) recordProgress(turn, from, { accepted: message.last });
   const leading = turn.state.role;
   if (leading.kind !== 'leading') return;
   decideThrough(turn, chosenThrough(leading, configuration));
   if (turn.state.decided === decided) return;
-  for (const [node, progress] of leading.voters) {
+  for (const [node, progress] of leading.members) {
     if (node !== self && progress.accepted !== null)
       send(turn, node, { type: 'decide', ballot: leading.ballot, decided: turn.state.decided });
   }
@@ -150,9 +159,9 @@ export function onAccepted(turn: Turn, from: NodeId, message: Accepted): void {
 
 function recordProgress(turn: Turn, node: NodeId, news: Partial<Progress>): void {
   const { role } = turn.state;
-  const known = role.kind === 'leading' ? role.voters.get(node) : undefined;
+  const known = role.kind === 'leading' ? role.members.get(node) : undefined;
   if (role.kind !== 'leading' || known === undefined) return;
-  change(turn, { role: { ...role, voters: new Map(role.voters).set(node, { ...known, ...news }) } });
+  change(turn, { role: { ...role, members: new Map(role.members).set(node, { ...known, ...news }) } });
 }
 
 export function onNack(turn: Turn, message: Nack): void {
@@ -174,7 +183,7 @@ export function resend(turn: Turn): void {
 function resendTo(turn: Turn, leading: Leading, voter: NodeId): void {
   const { log, decided } = turn.state;
   const { ballot } = leading;
-  const { promise, accepted } = leading.voters.get(voter) ?? UNHEARD;
+  const { promise, accepted } = leading.members.get(voter) ?? UNHEARD;
   if (promise === null) return send(turn, voter, prepareMessage(turn, ballot));
   if (accepted === null) return synchronise(turn, leading, voter, promise);
   if (accepted < log.base) return send(turn, voter, { type: 'compacted', ballot, base: log.base });

@@ -44,6 +44,12 @@ function handleInput(turn: Turn, input: Input): void {
       if (input.configuration === configuration.id && isVoter(configuration, input.from))
         handleMessage(turn, input.from, input.message);
       return;
+    case 'tick':
+    case 'read':
+    case 'reconfigure':
+    case 'transfer':
+    case 'install':
+      return;
     case 'resend':
       resend(turn);
       return;
@@ -80,6 +86,14 @@ function handleMessage(turn: Turn, from: NodeId, message: Message): void {
       return;
     case 'compacted':
       onCompacted(turn, from, message);
+      return;
+    case 'confirm':
+    case 'confirmed':
+    case 'heartbeat':
+    case 'heartbeatReply':
+    case 'fetch':
+    case 'learn':
+    case 'handover':
       return;
     default:
       unreachable(message);

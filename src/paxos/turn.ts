@@ -55,10 +55,11 @@ export function decideThrough(turn: Turn, through: Slot): void {
 
 /** The step's effects: one write of everything durable that changed, then the rest. */
 export function effectsOf(turn: Turn, before: Replica): readonly Effect[] {
-  const { promised, accepted, decided, log } = turn.state;
+  const { promised, accepted, decided, log, configuration, abstains } = turn.state;
   const same = promised === before.promised && accepted === before.accepted && decided === before.decided;
   if (same && turn.replacedFrom === null) return turn.after;
   const first = turn.replacedFrom ?? slot(lastSlot(log) + 1);
   const entries = entriesAfter(log, slot(first - 1));
-  return [{ kind: 'persist', write: { promised, accepted, decided, first, entries } }, ...turn.after];
+  const write = { promised, accepted, decided, configuration, abstains, first, entries, install: null, sync: true };
+  return [{ kind: 'persist', write }, ...turn.after];
 }

@@ -22,6 +22,7 @@ function roles(): Readonly<Record<Replica['role']['kind'], Replica>> {
     last: slot(1),
     after: slot(1),
     suffix: [],
+    standing: 'voting',
   } as const;
   const leading = receive(preparing, b, promise).state;
   const follower = replicaWith({ ...held, promised: ballotOf(2, a), accepted: first });
@@ -31,7 +32,16 @@ function roles(): Readonly<Record<Replica['role']['kind'], Replica>> {
 function messages(under: Ballot): readonly Message[] {
   return [
     { type: 'prepare', ballot: under, accepted: NO_BALLOT, decided: none, last: none },
-    { type: 'promise', ballot: under, accepted: NO_BALLOT, decided: none, last: none, after: none, suffix: [] },
+    {
+      type: 'promise',
+      ballot: under,
+      accepted: NO_BALLOT,
+      decided: none,
+      last: none,
+      after: none,
+      suffix: [],
+      standing: 'voting',
+    },
     { type: 'acceptSync', ballot: under, after: slot(1), entries: [], decided: none },
     { type: 'accept', ballot: under, after: slot(1), entries: [], decided: none },
     { type: 'accepted', ballot: under, last: slot(1) },

@@ -1,7 +1,7 @@
 /** Failures with a name, each as the shortest run of messages that shows it. */
 import t from 'tap';
 import { NO_BALLOT, sameBallot } from '#src/paxos/ballot.js';
-import { slot } from '#src/paxos/contiguous-log.js';
+import { logFrom, slot } from '#src/paxos/contiguous-log.js';
 import type { PromiseBallot } from '#src/paxos/messages.js';
 import { step } from '#src/paxos/replica.js';
 import {
@@ -19,6 +19,7 @@ import {
   steps,
   textOf,
   texts,
+  three,
 } from './support.js';
 
 function promise(under: ReturnType<typeof ballotOf>, fields: Partial<PromiseBallot> = {}): PromiseBallot {
@@ -31,6 +32,7 @@ function promise(under: ReturnType<typeof ballotOf>, fields: Partial<PromiseBall
     last: none,
     after: none,
     suffix: [],
+    standing: 'voting',
     ...fields,
   };
 }
@@ -73,7 +75,19 @@ t.test('D2 one write holds both ballots and the rows', async (t) => {
     decided: slot(0),
   });
   const writes = effects.flatMap((effect) => (effect.kind === 'persist' ? [effect.write] : []));
-  t.same(writes, [{ promised: ballotOf(1), accepted: ballotOf(1), decided: 0, first: 1, entries: held }]);
+  t.same(writes, [
+    {
+      promised: ballotOf(1),
+      accepted: ballotOf(1),
+      decided: 0,
+      configuration: three,
+      abstains: null,
+      first: 1,
+      entries: held,
+      install: null,
+      sync: true,
+    },
+  ]);
 });
 
 t.test('P1 nobody leads before a majority has promised, and what it held is proposed again first', async (t) => {
@@ -176,7 +190,7 @@ t.test('a leader that hears of a higher ballot steps down and goes past it next 
 
 t.test('who lags behind a compacted log is told that it needs a checkpoint', async (t) => {
   const under = ballotOf(1, c);
-  const held = { promised: under, accepted: under, decided: slot(5), log: { base: slot(5), entries: [] } };
+  const held = { promised: under, accepted: under, decided: slot(5), log: logFrom(slot(5), []) };
   const prepare = {
     type: 'prepare',
     ballot: ballotOf(2, b),

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import type { NodeId } from '#src/paxos/ballot.js';
-import { entryAt, lastSlot, replaceAfter, slot, type LogEntry } from '#src/paxos/contiguous-log.js';
+import { dropThrough, entryAt, lastSlot, replaceAfter, slot, type LogEntry } from '#src/paxos/contiguous-log.js';
 import type { Effect, Input, Write } from '#src/paxos/effects.js';
 import type { Envelope } from '#src/paxos/messages.js';
 import { step } from '#src/paxos/replica.js';
@@ -133,7 +133,7 @@ export class World {
       case 'rejected':
         for (const entry of effect.entries) this.#proposed.delete(new TextDecoder().decode(entry));
         return;
-      case 'checkpointNeeded':
+      default:
         throw new Error(`${node.id} needs a checkpoint, though nothing that anyone lacks was dropped`);
     }
   }
@@ -179,8 +179,7 @@ export class World {
     for (const node of this.#nodes) {
       this.#input(node, { kind: 'compact', through });
       const { log } = node.durable;
-      if (through > log.base)
-        node.durable = { ...node.durable, log: { base: through, entries: log.entries.slice(through - log.base) } };
+      if (through > log.base) node.durable = { ...node.durable, log: dropThrough(log, through) };
     }
   }
 
@@ -200,6 +199,12 @@ export class World {
 }
 
 function applyWrite(durable: Durable, write: Write): Durable {
-  const { promised, accepted, decided } = write;
-  return { promised, accepted, decided, log: replaceAfter(durable.log, slot(write.first - 1), write.entries) };
+  const { promised, accepted, decided, abstains } = write;
+  return {
+    promised,
+    accepted,
+    decided,
+    abstains,
+    log: replaceAfter(durable.log, slot(write.first - 1), write.entries),
+  };
 }

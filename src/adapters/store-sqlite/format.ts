@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { ballot, nodeId, type Ballot } from '../../paxos/ballot.js';
+import { ballot, nodeId, type Ballot, type NodeId } from '../../paxos/ballot.js';
 import { slot, type LogEntry, type Slot } from '../../paxos/contiguous-log.js';
 import type { StoreHead, StoreIdentity } from '../../ports/log-store.js';
 
@@ -72,7 +72,7 @@ export function rowOf(previous: Buffer, at: Slot, entry: LogEntry): StoredRow {
 }
 
 export function entryOf(row: StoredRow): LogEntry {
-  return { ballot: ballot(row.round, nodeId(row.node)), bytes: row.bytes };
+  return { ballot: ballot(row.round, nodeId(row.node)), bytes: row.bytes, next: null };
 }
 
 export function checkpointCrc(at: number, chain: Buffer, bytes: Uint8Array): number {
@@ -98,14 +98,18 @@ export function decodeMeta(body: string): Meta {
   const identity = fields(raw['identity']);
   const configuration = fields(identity['configuration']);
   const head = fields(raw['head']);
-  const voters = configuration['voters'];
-  if (!Array.isArray(voters)) throw new TypeError('voters is no array');
   return {
     identity: {
       cluster: string(identity, 'cluster'),
       node: string(identity, 'node'),
       incarnation: number(identity, 'incarnation'),
-      configuration: { id: number(configuration, 'id'), voters: voters.map((voter) => nodeId(String(voter))) },
+      // Stores of version 0.1.0 know neither learners nor a stop-sign.
+      configuration: {
+        id: number(configuration, 'id'),
+        voters: nodes(configuration, 'voters'),
+        learners: configuration['learners'] === undefined ? [] : nodes(configuration, 'learners'),
+        after: slot(configuration['after'] === undefined ? 0 : number(configuration, 'after')),
+      },
     },
     head: {
       promised: ballotOf(head['promised']),
@@ -136,6 +140,12 @@ function number(from: Readonly<Record<string, unknown>>, key: string): number {
   const value = from[key];
   if (typeof value !== 'number') throw new TypeError(`${key} is no number`);
   return value;
+}
+
+function nodes(from: Readonly<Record<string, unknown>>, key: string): readonly NodeId[] {
+  const value = from[key];
+  if (!Array.isArray(value)) throw new TypeError(`${key} is no array`);
+  return value.map((node) => nodeId(String(node)));
 }
 
 function ballotOf(value: unknown): Ballot {

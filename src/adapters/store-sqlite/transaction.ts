@@ -17,7 +17,7 @@ export class SqliteTransaction extends SqliteView implements StoreTransaction {
     const { head } = this.meta;
     assertInvariant(
       write.first > head.base && write.first <= head.last + 1,
-      'L5',
+      'I5',
       `rows from ${String(write.first)} leave a hole`,
     );
     let chain = this.chainAt(slot(write.first - 1));
@@ -58,7 +58,7 @@ export class SqliteTransaction extends SqliteView implements StoreTransaction {
   }
 
   setApplied(applied: Slot): void {
-    assertInvariant(applied <= this.meta.head.decided, 'L3', `slot ${String(applied)} is applied and not decided`);
+    assertInvariant(applied <= this.meta.head.decided, 'I3', `slot ${String(applied)} is applied and not decided`);
     this.#change({ applied }, {});
     this.written = 'entries';
   }
