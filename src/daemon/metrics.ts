@@ -116,9 +116,21 @@ export class Metrics {
     gauge('replica_lag_slots', 'How many chosen slots a member lacks, as far as this node knows.', () =>
       source.lagSlots(),
     );
-    gauge('peer_connected', 'Whether a peer is connected.', ofPeers(({ connected }) => Number(connected)));
-    gauge('peer_queued_bytes', 'What waits to be sent to a peer.', ofPeers(({ queuedBytes }) => queuedBytes));
-    gauge('peer_dropped', 'Messages to a peer that were dropped since the start.', ofPeers(({ dropped }) => dropped));
+    gauge(
+      'peer_connected',
+      'Whether a peer is connected.',
+      ofPeers(({ connected }) => Number(connected)),
+    );
+    gauge(
+      'peer_queued_bytes',
+      'What waits to be sent to a peer.',
+      ofPeers(({ queuedBytes }) => queuedBytes),
+    );
+    gauge(
+      'peer_dropped',
+      'Messages to a peer that were dropped since the start.',
+      ofPeers(({ dropped }) => dropped),
+    );
   }
 }
 

@@ -1,9 +1,8 @@
 /** Appends through a daemon that fails in the middle: nothing is done twice, and `unknown` is said only when it is. */
 import t from 'tap';
-import type { AppendKey } from '#src/daemon/local-api/append-key.js';
 import type { ServedLog } from '#src/daemon/local-api/service.js';
 import { SnapcommitError } from '#src/errors.js';
-import type { Outcome, Slot } from '#src/machine/entry.js';
+import type { AppendKey, Outcome, Slot } from '#src/machine/entry.js';
 import type { AppendResult } from '#src/ports/log.js';
 import { volumeNamed } from '../log/support.js';
 import { cuttable, logWith, remote, serve, stateDirectoryOf } from './support.js';
@@ -14,7 +13,8 @@ const OK: Outcome = { ok: true, generation: null, transaction: null };
 function exactlyOnce(after: (attempt: number) => void): { log: ServedLog; keys: AppendKey[]; applied: () => number } {
   const slots = new Map<string, Slot>();
   const keys: AppendKey[] = [];
-  const append = async (_operation: unknown, _request: unknown, key: AppendKey): Promise<AppendResult> => {
+  const append = async (_operation: unknown, _request: unknown, key: AppendKey | null): Promise<AppendResult> => {
+    if (key === null) throw new Error('an append without a name');
     keys.push(key);
     const name = `${key.client} ${String(key.sequence)}`;
     const slot = slots.get(name) ?? ((slots.size + 1) as Slot);

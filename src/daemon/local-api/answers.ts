@@ -10,8 +10,8 @@ export async function answerTo(service: LocalService, request: Request): Promise
   const { log, admin } = service;
   switch (request.type) {
     case 'append': {
-      const entry = decodeEntry(request.entry);
-      return log.append(entry.operation, entry.request, request.key);
+      const { operation, request: once, append } = decodeEntry(request.entry);
+      return log.append(operation, once, append);
     }
     case 'read':
       return readAnswer(await log.read(), request.have);

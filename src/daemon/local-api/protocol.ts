@@ -24,7 +24,6 @@ import {
   variants,
   type Check,
 } from '../../wire/shape.js';
-import type { AppendKey } from './append-key.js';
 
 /** Raised whenever either side would misunderstand the other; the two come from one package, but not from one start. */
 export const PROTOCOL_VERSION = 1;
@@ -43,8 +42,8 @@ export interface Welcome {
 }
 
 export type Request =
-  /** `entry`: as the log would store it; its time is the command's. */
-  | { readonly type: 'append'; readonly entry: Uint8Array; readonly key: AppendKey }
+  /** `entry`: as the log stores it, with the name by which a repeat of it is known. */
+  | { readonly type: 'append'; readonly entry: Uint8Array }
   /** `have`: the slot of the state that the client holds already; null for none. */
   | { readonly type: 'read'; readonly have: Slot | null }
   | { readonly type: 'generation'; readonly group: string; readonly generation: number }
@@ -119,10 +118,9 @@ export function decodeAnswer(message: Uint8Array): Answer {
 }
 
 const identity = object<LogIdentity>({ cluster: text, node: text, incarnation: natural });
-const appendKey = object<AppendKey>({ client: text, sequence: natural, since: slotShape });
 
 const request = variants<Request>({
-  append: object({ type: literal('append'), entry: bytes, key: appendKey }),
+  append: object({ type: literal('append'), entry: bytes }),
   read: object({ type: literal('read'), have: nullable(slotShape) }),
   generation: object({ type: literal('generation'), group: text, generation: natural }),
   generations: object({ type: literal('generations'), group: text }),

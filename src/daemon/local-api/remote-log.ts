@@ -62,10 +62,10 @@ export class RemoteLog implements ReplicatedLog {
     // A slot that was applied before the first attempt, so that the log can tell a late repeat from a new entry.
     const since = (this.#newest ?? (await this.read())).applied;
     this.#sequence += 1;
-    const key = { client: this.#client, sequence: this.#sequence, since };
+    const append = { client: this.#client, sequence: this.#sequence, since };
     // Encoded here, so that what cannot be an entry is refused here.
-    const entry = encodeEntry({ at: Math.floor(this.#options.clock.now()), request, operation });
-    return this.#appendUntilKnown({ type: 'append', entry, key });
+    const entry = encodeEntry({ at: Math.floor(this.#options.clock.now()), request, append, operation });
+    return this.#appendUntilKnown({ type: 'append', entry });
   }
 
   async #appendUntilKnown(request: Request): Promise<AppendResult> {
