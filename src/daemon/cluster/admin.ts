@@ -35,11 +35,18 @@ export interface ClusterStatus {
   readonly members: readonly MemberStatus[];
 }
 
+export interface TokenWish {
+  readonly lifetimeMs: number;
+  /** The only node that may use it, also where that name is in use already; null: any new one. */
+  readonly node: string | null;
+}
+
 export interface IssuedToken {
   /** A secret: whoever has it may join until it expires. */
   readonly token: string;
   /** RFC 3339, UTC. */
   readonly expiresAt: string;
+  readonly node: string | null;
 }
 
 export interface MembershipChange {
@@ -56,7 +63,7 @@ export interface RenewedCertificate {
 
 export interface ClusterAdmin {
   status(): Promise<ClusterStatus>;
-  issueToken(lifetimeMs: number): Promise<IssuedToken>;
+  issueToken(wish: TokenWish): Promise<IssuedToken>;
   /** Makes a learner that has caught up a voter. */
   addVoter(node: string): Promise<MembershipChange>;
   removeMember(node: string): Promise<MembershipChange>;

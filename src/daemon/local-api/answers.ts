@@ -31,7 +31,7 @@ export async function answerTo(service: LocalService, request: Request): Promise
     case 'clusterStatus':
       return admin.status();
     case 'issueToken':
-      return admin.issueToken(request.lifetimeMs);
+      return admin.issueToken({ lifetimeMs: request.lifetimeMs, node: request.node });
     case 'addVoter':
       return admin.addVoter(request.node);
     case 'removeMember':

@@ -35,13 +35,16 @@ export class DaemonClient {
 
   /** One request that may be asked any number of times: until it is answered, or time is up (UNAVAILABLE). */
   async ask(request: Request, deadline: Deadline): Promise<unknown> {
+    /** What the daemon itself said tells more than that it was asked in vain once more. */
+    let said: SnapcommitError | null = null;
     for (;;) {
       try {
         const connection = await this.connected(deadline);
         return await deadline.within(connection.ask(request));
       } catch (error) {
         if (!mayPass(error)) throw error;
-        if (!(await deadline.allowsAnother())) throw asUnavailable(error);
+        if (isUnavailable(error)) said = error;
+        if (!(await deadline.allowsAnother())) throw said ?? asUnavailable(error);
       }
     }
   }
@@ -61,7 +64,6 @@ export function isUnavailable(error: unknown): error is SnapcommitError {
 }
 
 function asUnavailable(error: unknown): SnapcommitError {
-  if (isUnavailable(error)) return error;
   const reason = error instanceof Error ? error.message : String(error);
   return new SnapcommitError('UNAVAILABLE', `the log did not answer: ${reason}`, {}, error);
 }

@@ -52,7 +52,7 @@ export type Request =
   | { readonly type: 'checkpoint' }
   | { readonly type: 'scrub' }
   | { readonly type: 'clusterStatus' }
-  | { readonly type: 'issueToken'; readonly lifetimeMs: number }
+  | { readonly type: 'issueToken'; readonly lifetimeMs: number; readonly node: string | null }
   | { readonly type: 'addVoter'; readonly node: string }
   | { readonly type: 'removeMember'; readonly node: string }
   | { readonly type: 'replaceMember'; readonly old: string; readonly next: string }
@@ -128,7 +128,7 @@ const request = variants<Request>({
   checkpoint: object({ type: literal('checkpoint') }),
   scrub: object({ type: literal('scrub') }),
   clusterStatus: object({ type: literal('clusterStatus') }),
-  issueToken: object({ type: literal('issueToken'), lifetimeMs: natural }),
+  issueToken: object({ type: literal('issueToken'), lifetimeMs: natural, node: nullable(text) }),
   addVoter: object({ type: literal('addVoter'), node: text }),
   removeMember: object({ type: literal('removeMember'), node: text }),
   replaceMember: object({ type: literal('replaceMember'), old: text, next: text }),
