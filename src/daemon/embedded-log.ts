@@ -12,7 +12,7 @@ export const LOG_FILE = 'log.sqlite';
 export async function initEmbeddedLog(directory: string, identity: LogIdentity): Promise<void> {
   const { createStore } = await import('../adapters/store-sqlite/index.js');
   const { soleVoter } = await import('../log/embedded.js');
-  createStore(join(directory, LOG_FILE), { ...identity, configuration: soleVoter(identity.node) });
+  createStore(join(directory, LOG_FILE), { ...identity, configuration: soleVoter(identity.node), mode: 'embedded' });
 }
 
 /**

@@ -36,7 +36,7 @@ export function openLogOn(store: LogStore, dependencies: EmbeddedDependencies): 
 }
 
 function assertOurs(identity: StoreIdentity, { expected }: EmbeddedDependencies, file: string): void {
-  const { cluster, node, configuration } = identity;
+  const { cluster, node, configuration, mode } = identity;
   const foreign = (expected?.cluster ?? cluster) !== cluster || (expected?.node ?? node) !== node;
   if (foreign)
     throw new SnapcommitError(
@@ -44,10 +44,11 @@ function assertOurs(identity: StoreIdentity, { expected }: EmbeddedDependencies,
       `the log ${file} belongs to node ${node} of cluster ${cluster}, not to this one. Name this node's own state directory`,
       { file, cluster, node },
     );
-  if (configuration.voters.length === 1 && configuration.voters[0] === nodeId(node)) return;
+  const isSole = configuration.voters.length === 1 && configuration.voters[0] === nodeId(node);
+  if (isSole && mode === 'embedded') return;
   throw new SnapcommitError(
     'UNAVAILABLE',
-    `the log ${file} has ${String(configuration.voters.length)} voters, so only the daemon may open it. Start it with: snapcommit daemon`,
+    `the log ${file} belongs to a cluster (${String(configuration.voters.length)} voting), so only the daemon may open it. Start it with: snapcommit daemon`,
     { file },
   );
 }

@@ -11,6 +11,7 @@ export const contractIdentity: StoreIdentity = {
   node: 'alpha',
   incarnation: 3,
   configuration: { id: 1, voters: [nodeId('alpha')], learners: [], after: slot(0) },
+  mode: 'embedded',
 };
 
 export interface StoreUnderTest {

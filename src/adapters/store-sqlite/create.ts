@@ -2,6 +2,7 @@
  * `init`: a new store, whole or not there. It is built under a name of its own, synced, and linked to its place, so a
  * crash leaves either nothing (a repeat works) or a store that opens.
  */
+import { randomUUID } from 'node:crypto';
 import { closeSync, existsSync, linkSync, openSync, readdirSync, rmSync, fsyncSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -12,7 +13,8 @@ import { slot } from '../../paxos/contiguous-log.js';
 import type { StoreIdentity } from '../../ports/log-store.js';
 import { makeDirectory, syncDirectory } from './directory.js';
 import { readOnly, translate } from './errors.js';
-import { APPLICATION_ID, CHAIN_START, encodeMeta, FORMAT, type Meta } from './format.js';
+import { APPLICATION_ID, CHAIN_START, FORMAT } from './format.js';
+import { encodeMeta, type Meta } from './meta.js';
 import { assertSpace, WRITE_FLOOR_BYTES } from './space.js';
 import { SCHEMA } from './tables.js';
 
@@ -76,13 +78,15 @@ function emptyMeta(identity: StoreIdentity): Meta {
   const head = {
     promised: NO_BALLOT,
     accepted: NO_BALLOT,
+    abstains: null,
     decided: none,
     applied: none,
     base: none,
     last: none,
     checkpoint: none,
   };
-  return { identity, head, baseChain: chain, lastChain: chain };
+  const life = { id: randomUUID(), starts: 0, nonce: '', startedAt: 0, batches: 0 };
+  return { identity, head, life, remembered: {}, baseChain: chain, checkpointChain: chain, lastChain: chain };
 }
 
 /** What an init left that died halfway. One that still runs keeps its files. */
