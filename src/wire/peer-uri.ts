@@ -18,7 +18,15 @@ export function peerUri(name: PeerName): string {
   return `snapcommit://${name.cluster}/${name.node}`;
 }
 
-export function parsePeerUri(uri: string): PeerName | null {
+function parsePeerUri(uri: string): PeerName | null {
   const [, cluster, node] = PEER_URI.exec(uri) ?? [];
   return cluster === undefined || node === undefined ? null : { cluster, node };
+}
+
+/** The node that a certificate's alternative names (as Node gives them) say; null unless they hold exactly one URI, ours. */
+export function peerNameIn(alternativeNames: string | undefined): PeerName | null {
+  // Node quotes what could be mistaken for a separator, so a comma always separates.
+  const uris = (alternativeNames ?? '').split(', ').filter((name) => name.startsWith('URI:'));
+  const [only, another] = uris;
+  return only === undefined || another !== undefined ? null : parsePeerUri(only.slice('URI:'.length));
 }

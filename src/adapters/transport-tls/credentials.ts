@@ -2,8 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { SnapcommitError } from '../../errors.js';
-import { peerUri, type PeerName } from '../../wire/peer-uri.js';
-import { nameIn } from './peer-certificate.js';
+import { peerNameIn, peerUri, type PeerName } from '../../wire/peer-uri.js';
 
 /** All as PEM. */
 export interface Credentials {
@@ -30,7 +29,7 @@ export function prepareCredentials(credentials: Credentials, self: PeerName): Pr
     const context = createSecureContext({ cert: certificate, key, ca: authorityTexts, minVersion: 'TLSv1.3' });
     const own = new X509Certificate(certificate);
     const authorities = authorityTexts.map((text) => new X509Certificate(text));
-    const name = nameIn(own);
+    const name = peerNameIn(own.subjectAltName);
     if (name === null || peerUri(name) !== peerUri(self))
       throw invalid(`the certificate is of ${name === null ? 'nobody' : peerUri(name)}, this node is ${peerUri(self)}`);
     if (!isIssuedByOne(own, authorities))

@@ -1,7 +1,7 @@
 /** Who the other end is, by its certificate; and whether we believe it. */
-import { X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
-import { parsePeerUri, type PeerName } from '../../wire/peer-uri.js';
+import { peerNameIn, type PeerName } from '../../wire/peer-uri.js';
 import type { Refusal } from './hello.js';
 
 export interface TrustedPeer extends PeerName {
@@ -36,19 +36,11 @@ export function trustedPeer(socket: TLSSocket, cluster: string): TrustedPeer | R
     const code = String(socket.authorizationError);
     return refuse(`its certificate ${EXPLANATIONS[code] ?? `is not valid (${code})`}`);
   }
-  const name = nameIn(certificate);
+  const name = peerNameIn(certificate.subjectAltName);
   if (name === null) return refuse('its certificate does not name one node of one cluster');
   if (name.cluster !== cluster)
     return { reason: 'cluster', message: `its certificate is of cluster ${name.cluster}, this is ${cluster}` };
   return { ...name, certificate, validUntil: Date.parse(certificate.validTo) };
-}
-
-/** The node that a certificate names; null unless it names exactly one. */
-export function nameIn(certificate: X509Certificate): PeerName | null {
-  // Node quotes what could be mistaken for a separator, so a comma always separates.
-  const uris = (certificate.subjectAltName ?? '').split(', ').filter((name) => name.startsWith('URI:'));
-  const [only, another] = uris;
-  return only === undefined || another !== undefined ? null : parsePeerUri(only.slice('URI:'.length));
 }
 
 function refuse(message: string): Refusal {
