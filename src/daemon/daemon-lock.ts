@@ -23,3 +23,13 @@ export function takeDaemonLock(stateDirectory: string): HeldLock {
     { stateDirectory, holders },
   );
 }
+
+/** Runs `action` while no daemon can start. @throws BUSY when one runs. */
+export async function withDaemonLock<T>(stateDirectory: string, action: () => Promise<T>): Promise<T> {
+  const lock = takeDaemonLock(stateDirectory);
+  try {
+    return await action();
+  } finally {
+    lock.release();
+  }
+}

@@ -8,7 +8,7 @@ import { emptyState, type State } from '../machine/state.js';
 import { nodeId, sameBallot } from '../paxos/ballot.js';
 import { logFrom, slot, type LogEntry, type Slot } from '../paxos/contiguous-log.js';
 import { restore, type Replica } from '../paxos/state.js';
-import type { StoreView } from '../ports/log-store.js';
+import type { StoreIdentity, StoreView } from '../ports/log-store.js';
 import { decodeEntry, decodeState } from './codec.js';
 
 export interface Memory {
@@ -17,8 +17,23 @@ export interface Memory {
   readonly replica: Replica;
 }
 
-/** @throws LOG_CORRUPT when a row or the checkpoint cannot be read. */
+/**
+ * Asked at every operation, not only when the log is opened: another process may have made it a cluster's member while
+ * this one had it open (T2). @throws UNAVAILABLE when only the daemon may use the store.
+ */
+export function assertEmbedded({ node, configuration, mode }: StoreIdentity, file: string): void {
+  const isSole = configuration.voters.length === 1 && configuration.voters[0] === nodeId(node);
+  if (isSole && mode === 'embedded') return;
+  throw new SnapcommitError(
+    'UNAVAILABLE',
+    `the log ${file} belongs to a cluster (${String(configuration.voters.length)} voting), so only the daemon may open it. Start it with: snapcommit daemon`,
+    { file },
+  );
+}
+
+/** @throws LOG_CORRUPT when a row or the checkpoint cannot be read, UNAVAILABLE when only the daemon may use the store. */
 export function catchUp(view: StoreView, memory: Memory | null, file: string): Memory {
+  assertEmbedded(view.identity, file);
   const { head } = view;
   assertInvariant(head.applied === head.decided, 'I9', `slot ${String(head.decided)} is decided and not applied`);
   // A checkpoint may have taken the rows that we would go on from.
