@@ -25,7 +25,9 @@ export const CLUSTER_COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'make a secret with which one node may join, once',
     operands: [],
     statuses: CHANGE,
-    examples: ['snapcommit cluster token | ssh root@db2 snapcommit cluster join --token-file - --address db2.example:7420'],
+    examples: [
+      'snapcommit cluster token | ssh root@db2 snapcommit cluster join --token-file - --address db2.example:7420',
+    ],
     load: async () => (await import('./commands/cluster-token.js')).clusterToken,
   },
   'cluster join': {

@@ -24,10 +24,15 @@ const COMMIT: readonly ExitStatus[] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130, 143];
 /** In the order of the program's help. */
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   init: {
-    summary: 'make a state directory with a new log',
+    summary: 'make a state directory with a new log, or build a lost log anew',
     operands: [],
     statuses: CHANGE,
-    examples: ['snapcommit init', 'snapcommit init --state-dir ~/.local/state/snapcommit --node laptop'],
+    examples: [
+      'snapcommit init',
+      'snapcommit init --state-dir ~/.local/state/snapcommit --node laptop',
+      'snapcommit init --from-volumes /srv/.snapcommit/db /srv/.snapcommit/wal',
+      'snapcommit init --from-volumes /srv/.snapcommit/db /srv/.snapcommit/wal --accept-loss',
+    ],
     load: async () => (await import('./commands/init.js')).init,
   },
   'volume add': {

@@ -6,9 +6,12 @@ import type {
   DaemonOptions,
   DaemonReport,
   FoundedReport,
+  FoundingOptions,
   JoinedReport,
   JoinOptions,
   NodeOptions,
+  RebuildReport,
+  RebuildRequest,
   RecoveredClusterReport,
   RecoveryPreview,
   SnapcommitNode,
@@ -21,12 +24,13 @@ export interface Openers {
     readonly stateDirectory: string;
     readonly node: string;
   }): Promise<{ readonly cluster: string; readonly node: string; readonly stateDirectory: string }>;
+  rebuildNode(request: RebuildRequest): Promise<RebuildReport>;
   doctor(stateDirectory: string): Promise<readonly CheckReport[]>;
   thawAll(stateDirectory: string): Promise<readonly Thawed[]>;
   /** Resolves when it has stopped. */
   runDaemon(options: DaemonOptions): Promise<DaemonReport>;
   openCluster(options: ClusterOptions): Promise<ClusterClient>;
-  initCluster(options: { readonly stateDirectory: string; readonly address: string }): Promise<FoundedReport>;
+  initCluster(options: FoundingOptions): Promise<FoundedReport>;
   joinCluster(options: JoinOptions): Promise<JoinedReport>;
   recoveryPreview(stateDirectory: string): Promise<RecoveryPreview>;
   recoverCluster(options: { readonly stateDirectory: string }): Promise<RecoveredClusterReport>;
@@ -35,6 +39,7 @@ export interface Openers {
 export const libraryOpeners: Openers = {
   openNode: async (options) => (await import('../index.js')).openNode(options),
   initNode: async (options) => (await import('../index.js')).initNode(options),
+  rebuildNode: async (request) => (await import('../index.js')).rebuildNode(request),
   doctor: async (stateDirectory) => (await import('../index.js')).doctor(stateDirectory),
   thawAll: async (stateDirectory) => (await import('../index.js')).thawAll(stateDirectory),
   runDaemon: async (options) => (await import('../index.js')).runDaemon(options),

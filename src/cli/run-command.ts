@@ -2,7 +2,7 @@
 import { loadSettings } from '../config/load.js';
 import type { FileSettings } from '../config/schema.js';
 import type { Answer, CommandModule, Invocation } from './command.js';
-import type { CommandEntry } from './command-table.js';
+import type { CommandEntry } from './command-entry.js';
 import { watchForInterruption } from './interruption.js';
 import { progressReporter } from './progress.js';
 

@@ -16,6 +16,8 @@ import type { Thawed, Writers } from '../ports/writers.js';
 import { EmbeddedNode } from './embedded-node.js';
 import type { SnapcommitNode } from './node.js';
 import { DEFAULT_MEMBER_SETTINGS, type MemberSettings } from './settings.js';
+import type { RebuildRequest } from './rebuild/index.js';
+import type { RebuildReport } from './reports.js';
 import { assertOurs, lockDirectory, logDirectory, makeStateDirectory } from './state-directory.js';
 
 export interface NodeOptions {
@@ -110,6 +112,12 @@ export async function initNode(options: {
   const cluster = randomUUID();
   await initEmbeddedLog(logDirectory(stateDirectory), { cluster, node, incarnation: 1 });
   return { cluster, node, stateDirectory };
+}
+
+/** Builds a lost log anew from publish directories or an export; without `acceptLoss` it only tells what it would do. */
+export async function rebuildNode(request: RebuildRequest): Promise<RebuildReport> {
+  const { rebuild } = await import('./rebuild/index.js');
+  return rebuild(request, openDriver);
 }
 
 /** Thaws everything that a freeze intent names, also of living commits. Needs no log. */

@@ -42,7 +42,7 @@ const texts = list(text);
 
 const epoch = object<Epoch>({ incarnation: natural, slot: slotShape });
 const holder = object<ProcessIdentity>({ node: text, bootId: text, pid: natural, startTime: natural });
-const volume = object<VolumeRecord>({
+export const volumeShape = object<VolumeRecord>({
   name: text,
   node: text,
   driver,
@@ -50,7 +50,7 @@ const volume = object<VolumeRecord>({
   publishDirectory: text,
   filesystem: text,
 });
-const group = object<GroupRecord>({
+export const groupShape = object<GroupRecord>({
   name: text,
   volumes: texts,
   freezeCgroups: texts,
@@ -74,11 +74,11 @@ const consistency = object<Consistency>({ grade, stallMs: natural, skewMs: natur
 const manifest = object<Manifest>({ consistency, volumes: list(manifestVolume) });
 
 const operation = variants<Operation>({
-  addVolume: object({ type: literal('addVolume'), volume }),
+  addVolume: object({ type: literal('addVolume'), volume: volumeShape }),
   removeVolume: object({ type: literal('removeVolume'), volume: text }),
   forfeitVolume: object({ type: literal('forfeitVolume'), volume: text }),
-  createGroup: object({ type: literal('createGroup'), group }),
-  updateGroup: object({ type: literal('updateGroup'), group }),
+  createGroup: object({ type: literal('createGroup'), group: groupShape }),
+  updateGroup: object({ type: literal('updateGroup'), group: groupShape }),
   removeGroup: object({ type: literal('removeGroup'), group: text, generations: list(natural) }),
   begin: object({
     type: literal('begin'),

@@ -121,7 +121,8 @@ t.test('T18 L3 what was forgotten is refused, never carried out twice', async (t
     t.same(machine.state.holds, {}, 'nothing done');
     t.match(machine.run('addHold app@1 keep append=d:1:4'), { code: 'APPEND_EXPIRED' }, 'nor can another one be told');
   }
-  t.match(machine.run(`addHold app@1 keep append=c:2:${String(machine.state.applied)}`), { ok: true });
+  t.match(machine.run(`addHold app@1 other append=c:2:${String(machine.state.applied)}`), { ok: true });
+  t.match(machine.run('addHold app@1 keep append=c:1:4'), { code: 'APPEND_EXPIRED' }, 'nor once its client is back');
 });
 
 t.test('the state keeps so many clients, and so many answers of each', async (t) => {

@@ -5,7 +5,13 @@ import { membersTable } from '../render/cluster.js';
 export const clusterMembers: CommandModule = {
   async run({ openCluster }) {
     const { members } = await (await openCluster()).status();
-    const listed = members.map(({ node, role, address, isLeader, isSelf }) => ({ node, role, address, isLeader, isSelf }));
+    const listed = members.map(({ node, role, address, isLeader, isSelf }) => ({
+      node,
+      role,
+      address,
+      isLeader,
+      isSelf,
+    }));
     return { json: listed, text: () => membersTable(members) };
   },
 };

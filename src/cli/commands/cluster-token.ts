@@ -27,7 +27,10 @@ export const clusterToken: CommandModule = {
     if (file === null) return { json: issued, text: () => `${issued.token}\n` };
     writeSecret(file, `${issued.token}\n`);
     const told = { file, expiresAt: issued.expiresAt, node: issued.node };
-    return { json: told, text: () => `The token is in ${file}. It is good for one node until ${shortTime(issued.expiresAt)}.\n` };
+    return {
+      json: told,
+      text: () => `The token is in ${file}. It is good for one node until ${shortTime(issued.expiresAt)}.\n`,
+    };
   },
 };
 

@@ -20,12 +20,14 @@ export interface FoundedReport {
   readonly address: string;
 }
 
-/** @throws EXISTS when it is a cluster's member already; BUSY when a daemon runs. */
-export async function initCluster(options: {
+export interface FoundingOptions {
   readonly stateDirectory: string;
   /** `HOST:PORT` at which the others will reach this node. */
   readonly address: string;
-}): Promise<FoundedReport> {
+}
+
+/** @throws EXISTS when it is a cluster's member already; BUSY when a daemon runs. */
+export async function initCluster(options: FoundingOptions): Promise<FoundedReport> {
   const { stateDirectory, address } = options;
   await assertOurs(stateDirectory);
   return withDaemonLock(stateDirectory, async () => {

@@ -71,4 +71,3 @@ async function refuseOtherLog(file: string): Promise<void> {
     { file },
   );
 }
-
