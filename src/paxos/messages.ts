@@ -103,7 +103,7 @@ export interface Heartbeat {
 export interface HeartbeatReply {
   readonly type: 'heartbeatReply';
   readonly round: number;
-  /** The ballot that the replier leads with, or would; NO_BALLOT when it never tried. */
+  /** The ballot that the replier leads with, or tries to; NO_BALLOT when it follows. */
   readonly ballot: Ballot;
   /** It leads, or is in touch with the leader, and that leader with a quorum. */
   readonly happy: boolean;

@@ -1,6 +1,6 @@
 /** A replica's state, and what of it survives a crash. PURE. */
 import { NO_BALLOT, type Ballot, type NodeId } from './ballot.js';
-import type { Configuration } from './configuration.js';
+import { isMember, type Configuration } from './configuration.js';
 import { logFrom, slot, type ContiguousLog, type Slot } from './contiguous-log.js';
 import type { Abstention } from './effects.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
@@ -62,10 +62,9 @@ export type Role = Follower | Preparing | Leading;
 export interface Election {
   readonly ticks: number;
   readonly round: number;
-  /** What we lead with, or would lead with. NO_BALLOT: we have not tried since we started. */
-  readonly ballot: Ballot;
-  /** The highest ballot that somebody we can reach leads with, as far as we know. */
+  /** The highest ballot that somebody we can reach leads with, as far as we know; NO_BALLOT: nobody does. */
   readonly leader: Ballot;
+  /** We lead with a quorum, or are in touch with a leader who says that it does. */
   readonly happy: boolean;
   /** Answers to this round's heartbeat. */
   readonly replies: ReadonlyMap<NodeId, ElectionReply>;
@@ -74,6 +73,7 @@ export interface ElectionReply {
   readonly ballot: Ballot;
   readonly happy: boolean;
   readonly standing: Standing;
+  readonly decided: Slot;
 }
 
 export interface Replica {
@@ -132,8 +132,7 @@ export function restore(
   const election: Election = {
     ticks: 0,
     round: 0,
-    ballot: NO_BALLOT,
-    leader: promised,
+    leader: NO_BALLOT,
     happy: false,
     replies: new Map(),
   };
@@ -150,7 +149,8 @@ export function restore(
     role: { kind: 'follower' },
     election,
     behind: null,
-    leaving: false,
+    // Only who was a member once has promised anything.
+    leaving: !isMember(configuration, self) && promised.round > 0,
   };
 }
 

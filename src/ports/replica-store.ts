@@ -26,21 +26,38 @@ import type { Write } from '../paxos/effects.js';
 import type { ArchivedRow, StoreHead, StoreIdentity } from './log-store.js';
 
 /**
- * Which store this is, and how far it has come. The host sends it in the hello and with what it acknowledges; a peer keeps
- * the highest that it has seen of each node with its own next batch (`remembered`: no sync of its own). At a hello the
- * two are compared by log/store-life.ts: whoever is not the known store, further on, may only learn.
+ * What a peer keeps of a store: the furthest that it has seen of it. The host sends it with whatever it acknowledges, and
+ * keeps what it sees of others with its own next batch (`remembered`: no sync of its own).
  */
-export interface StoreLife {
+export interface StoreSeen {
   /** Random, given when the store was made. Another one under a known name: wiped (D8). */
   readonly id: string;
-  /** How often a daemon has opened it; raised and synced before `openReplicaStore` resolves. */
+  /** How often a daemon has opened it. */
   readonly starts: number;
-  /** Random for each start. The same number of starts with another nonce: a clone. */
+  /** Random for each start. The same start with another nonce: a clone. */
   readonly nonce: string;
-  /** How many batches it held when this start began. Fewer than a peer has seen: rolled back (D9). */
-  readonly startedAt: number;
-  /** How many batches it holds. */
+  /** How many batches it held. A start is none. */
   readonly batches: number;
+}
+
+/** A start that is over, and in which something was written. */
+export interface PastStart {
+  readonly start: number;
+  readonly nonce: string;
+  /** How many batches there were when it began, and when it ended. */
+  readonly startedAt: number;
+  readonly batches: number;
+}
+
+/**
+ * Which store this is, how far it has come, and by which way. A start is synced before `openReplicaStore` resolves. The
+ * host sends it in the hello, and the peer compares it with what it has seen (log/store-life.ts): whoever is not the known
+ * store, further on, may only learn (D8, D9).
+ */
+export interface StoreLife extends StoreSeen {
+  readonly startedAt: number;
+  /** The newest ones, ascending: by them a store that went back is known also after further starts. */
+  readonly earlier: readonly PastStart[];
 }
 
 export type ArchiveWrite =
@@ -69,8 +86,8 @@ export interface StoreBatch {
   /** The state as of `applied`. The rows that it covers are dropped but the newest `keep`, for peers that lag a little. */
   readonly checkpoint?: { readonly bytes: Uint8Array; readonly keep: number };
   readonly identity?: IdentityChange;
-  /** The newest life seen of these nodes. */
-  readonly remembered?: Readonly<Record<string, StoreLife>>;
+  /** The furthest that was seen of these nodes' stores. */
+  readonly remembered?: Readonly<Record<string, StoreSeen>>;
 }
 
 export type LoadedCheckpoint =
@@ -82,7 +99,7 @@ export type LoadedCheckpoint =
 export interface Loaded {
   readonly identity: StoreIdentity;
   readonly life: StoreLife;
-  readonly remembered: Readonly<Record<string, StoreLife>>;
+  readonly remembered: Readonly<Record<string, StoreSeen>>;
   readonly head: StoreHead;
   readonly checkpoint: LoadedCheckpoint;
   /** The rows after the checkpoint, up to the first damaged one. */

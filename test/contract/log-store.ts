@@ -60,7 +60,7 @@ export function logStoreContract(t: Test, make: (t: Test) => StoreUnderTest): vo
       t.same(view.identity, contractIdentity);
       t.same(
         { ...view.head, promised: 0, accepted: 0 },
-        { promised: 0, accepted: 0, decided: 0, applied: 0, base: 0, last: 0, checkpoint: 0 },
+        { promised: 0, accepted: 0, abstains: null, decided: 0, applied: 0, base: 0, last: 0, checkpoint: 0 },
       );
       t.same(view.entries(slot(0)), []);
       t.equal(view.checkpoint(), null);

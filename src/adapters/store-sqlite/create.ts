@@ -103,7 +103,7 @@ function firstMeta(identity: StoreIdentity, at: Slot): Meta {
     last: at,
     checkpoint: at,
   };
-  const life = { id: randomUUID(), starts: 0, nonce: '', startedAt: 0, batches: 0 };
+  const life = { id: randomUUID(), starts: 0, nonce: '', startedAt: 0, batches: 0, earlier: [] };
   return { identity, head, life, remembered: {}, baseChain: chain, checkpointChain: chain, lastChain: chain };
 }
 

@@ -5,14 +5,14 @@ import type { Configuration } from '../../paxos/configuration.js';
 import type { Abstention } from '../../paxos/effects.js';
 import { slot } from '../../paxos/slot.js';
 import type { StoreHead, StoreIdentity } from '../../ports/log-store.js';
-import type { StoreLife } from '../../ports/replica-store.js';
+import type { PastStart, StoreLife, StoreSeen } from '../../ports/replica-store.js';
 
 export interface Meta {
   readonly identity: StoreIdentity;
   readonly head: StoreHead;
   readonly life: StoreLife;
-  /** The newest life seen of other nodes. */
-  readonly remembered: Readonly<Record<string, StoreLife>>;
+  /** The furthest seen of other nodes' stores. */
+  readonly remembered: Readonly<Record<string, StoreSeen>>;
   /** The chain of slot `head.base`, hex. */
   readonly baseChain: string;
   /** The chain of slot `head.checkpoint`, hex: a damaged checkpoint leaves the rows after it provable. */
@@ -55,7 +55,7 @@ export function decodeMeta(body: string): Meta {
       checkpoint: slot(number(head, 'checkpoint')),
     },
     life: lifeOf(raw['life']),
-    remembered: Object.fromEntries(remembered.map(([node, life]) => [node, lifeOf(life)])),
+    remembered: Object.fromEntries(remembered.map(([node, seen]) => [node, seenOf(seen)])),
     baseChain: string(raw, 'baseChain'),
     checkpointChain: string(raw, 'checkpointChain'),
     lastChain: string(raw, 'lastChain'),
@@ -113,9 +113,25 @@ function ballotOf(value: unknown): Ballot {
 
 function lifeOf(value: unknown): StoreLife {
   const raw = fields(value);
+  const earlier = raw['earlier'];
+  if (!Array.isArray(earlier)) throw new TypeError('earlier is no array');
+  return { ...seenOf(value), startedAt: number(raw, 'startedAt'), earlier: earlier.map(pastOf) };
+}
+
+function seenOf(value: unknown): StoreSeen {
+  const raw = fields(value);
   return {
     id: string(raw, 'id'),
     starts: number(raw, 'starts'),
+    nonce: string(raw, 'nonce'),
+    batches: number(raw, 'batches'),
+  };
+}
+
+function pastOf(value: unknown): PastStart {
+  const raw = fields(value);
+  return {
+    start: number(raw, 'start'),
     nonce: string(raw, 'nonce'),
     startedAt: number(raw, 'startedAt'),
     batches: number(raw, 'batches'),

@@ -59,11 +59,14 @@ export class SqliteStore implements LogStore {
   }
 
   scrub(): number {
-    return this.view((tables) => new SqliteView(tables, this.file), (view) => {
-      const found = this.#database.pragma('quick_check(1)', { simple: true });
-      if (found !== 'ok') view.refuse(`SQLite finds: ${String(found)}`);
-      return view.scrub();
-    });
+    return this.view(
+      (tables) => new SqliteView(tables, this.file),
+      (view) => {
+        const found = this.#database.pragma('quick_check(1)', { simple: true });
+        if (found !== 'ok') view.refuse(`SQLite finds: ${String(found)}`);
+        return view.scrub();
+      },
+    );
   }
 
   close(): void {

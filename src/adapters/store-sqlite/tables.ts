@@ -44,8 +44,7 @@ export class Tables {
   }
 
   row(slot: number): StoredRow | undefined {
-    return this.#get('SELECT slot, header, bytes, chain, crc FROM log WHERE slot = ?', slot) as
-      StoredRow | undefined;
+    return this.#get('SELECT slot, header, bytes, chain, crc FROM log WHERE slot = ?', slot) as StoredRow | undefined;
   }
 
   rowsAfter(slot: number): readonly StoredRow[] {

@@ -13,6 +13,8 @@ export type Written = 'nothing' | 'checkpoint' | 'entries';
 export class SqliteTransaction extends SqliteView implements StoreTransaction {
   written: Written = 'nothing';
   checkpointed = false;
+  /** Whether it is a batch: only a daemon's start is none. */
+  protected counts = true;
 
   write(write: Write): void {
     const { head } = this.meta;
@@ -82,7 +84,8 @@ export class SqliteTransaction extends SqliteView implements StoreTransaction {
   /** Writes the meta row, with this batch counted; the last thing before the commit. */
   finish(): void {
     const { life } = this.meta;
-    this.meta = { ...this.meta, life: { ...life, batches: life.batches + 1 } };
+    const batches = life.batches + (this.counts ? 1 : 0);
+    this.meta = { ...this.meta, life: { ...life, batches } };
     const { body, crc } = encodeMeta(this.meta);
     this.tables.run('UPDATE meta SET body = ?, crc = ? WHERE id = 1', body, crc);
   }

@@ -101,7 +101,8 @@ function archiveKey(bytes: Buffer): { readonly group: string; readonly generatio
 
 function decodeHeader(bytes: Buffer): CheckpointHeader {
   const raw = fields(JSON.parse(bytes.toString()));
-  if (number(raw, 'format') !== STREAM_FORMAT) throw new TypeError('the checkpoint has a format that is not known here');
+  if (number(raw, 'format') !== STREAM_FORMAT)
+    throw new TypeError('the checkpoint has a format that is not known here');
   return {
     cluster: string(raw, 'cluster'),
     incarnation: number(raw, 'incarnation'),

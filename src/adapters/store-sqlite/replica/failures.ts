@@ -32,7 +32,11 @@ export function withAdviceForMember(error: unknown, file: string): unknown {
 }
 
 /** @throws LOG_FOREIGN */
-export function assertOfOurCluster(header: CheckpointHeader, { cluster, incarnation }: StoreIdentity, file: string): void {
+export function assertOfOurCluster(
+  header: CheckpointHeader,
+  { cluster, incarnation }: StoreIdentity,
+  file: string,
+): void {
   if (header.cluster === cluster && header.incarnation >= incarnation) return;
   throw new SnapcommitError(
     'LOG_FOREIGN',

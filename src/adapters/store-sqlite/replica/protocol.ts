@@ -16,11 +16,22 @@ export interface Request<K extends Operation = Operation> {
 
 export type Response =
   | { readonly id: number; readonly ok: true; readonly value: unknown }
-  | { readonly id: number; readonly ok: false; readonly failure: Failure; /** How many batches were refused so far. */ readonly refusals: number };
+  | {
+      readonly id: number;
+      readonly ok: false;
+      readonly failure: Failure;
+      /** How many batches were refused so far. */ readonly refusals: number;
+    };
 
 /** An error as it crosses the threads, where classes are lost. */
 export type Failure =
-  | { readonly kind: 'expected'; readonly code: ErrorCode; readonly message: string; readonly details: Details; readonly cause: string | null }
+  | {
+      readonly kind: 'expected';
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly details: Details;
+      readonly cause: string | null;
+    }
   | { readonly kind: 'invariant'; readonly invariant: string; readonly message: string }
   | { readonly kind: 'other'; readonly message: string; readonly stack: string };
 

@@ -120,7 +120,10 @@ export class ReplicaView extends SqliteView {
   }
 
   /** Up to `limit` records of the archive after this one. */
-  lookThroughArchive(from: ArchiveKey, limit: number): { readonly next: ArchiveKey | null; readonly damaged: ArchiveKey[] } {
+  lookThroughArchive(
+    from: ArchiveKey,
+    limit: number,
+  ): { readonly next: ArchiveKey | null; readonly damaged: ArchiveKey[] } {
     const damaged: ArchiveKey[] = [];
     let next = from;
     for (let count = 0; count < limit; count += 1) {

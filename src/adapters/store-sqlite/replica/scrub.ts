@@ -25,7 +25,12 @@ export function scrubSlice(view: ReplicaView, cursor: ScrubCursor): ScrubSlice {
   if (cursor.part === 'rows') {
     const { next, rows, whole } = view.lookThrough(cursor.after, SLICE_ROWS);
     const isLast = next >= view.head.last;
-    return { ...NOTHING, rows, rowsWhole: whole, next: isLast ? { part: 'checkpoint' } : { part: 'rows', after: next } };
+    return {
+      ...NOTHING,
+      rows,
+      rowsWhole: whole,
+      next: isLast ? { part: 'checkpoint' } : { part: 'rows', after: next },
+    };
   }
   if (cursor.part === 'checkpoint') {
     const next = { part: 'archive', from: { group: '', generation: 0 } } as const;

@@ -2,11 +2,18 @@
 import { assertInvariant, SnapcommitError, unreachable } from '../../../errors.js';
 import { slot, type LogEntry, type Slot } from '../../../paxos/contiguous-log.js';
 import type { Write } from '../../../paxos/effects.js';
-import type { ArchiveWrite, CheckpointHeader, IdentityChange, StoreBatch, StoreLife } from '../../../ports/replica-store.js';
+import type {
+  ArchiveWrite,
+  CheckpointHeader,
+  IdentityChange,
+  StoreBatch,
+  StoreLife,
+} from '../../../ports/replica-store.js';
 import { checkpointCrc, follows, isWhole } from '../format.js';
 import { SqliteTransaction } from '../transaction.js';
 import type { StagedCheckpoint } from './checkpoint-stream.js';
 import { provenRows } from './proof.js';
+import { nextStart } from './life.js';
 import { endOf, rowReader, survey } from './reading.js';
 
 export class ReplicaTransaction extends SqliteTransaction {
@@ -16,8 +23,8 @@ export class ReplicaTransaction extends SqliteTransaction {
 
   /** A daemon begins to use the store. */
   begin(nonce: string): void {
-    const { life } = this.meta;
-    this.change({}, { life: { ...life, starts: life.starts + 1, nonce, startedAt: life.batches } });
+    this.change({}, { life: nextStart(this.meta.life, nonce) });
+    this.counts = false;
     this.written = 'entries';
   }
 
