@@ -45,6 +45,8 @@ export class Listener {
     this.#server.on('tlsClientError', (error, socket) => {
       const address = socket.remoteAddress ?? 'unknown address';
       user.onRefused(address, 'protocol', `its TLS handshake failed: ${error.message}`);
+      // Node leaves that to us, also where the handshake only took too long.
+      socket.destroy();
     });
   }
 
