@@ -3,7 +3,7 @@
 export interface MemberSettings {
   /** How long one operation of a command waits for the log, tries included. */
   readonly logTimeoutMs: number;
-  /** How often members say that they live. A leader is replaced after a few that are missed. */
+  /** The beat of elections and heartbeats; a leader is replaced after some ten that are missed. */
   readonly heartbeatMs: number;
   /** `HOST:PORT` that the daemon listens on for its peers; null: the port that peers are told, on every address. */
   readonly listen: string | null;
@@ -15,7 +15,7 @@ export interface MemberSettings {
 
 export const DEFAULT_MEMBER_SETTINGS: MemberSettings = {
   logTimeoutMs: 15_000,
-  heartbeatMs: 100,
+  heartbeatMs: 50,
   listen: null,
   advertise: null,
   metricsListen: null,

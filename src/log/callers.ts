@@ -4,7 +4,7 @@
  */
 import { SnapcommitError, unreachable } from '../errors.js';
 import { APPENDS_KEPT_PER_CLIENT } from '../machine/appends.js';
-import type { Operation } from '../machine/entry.js';
+import type { AppendKey, Operation } from '../machine/entry.js';
 import type { Ballot, NodeId } from '../paxos/ballot.js';
 import type { Configuration } from '../paxos/configuration.js';
 import { slot, type Slot } from '../paxos/contiguous-log.js';
@@ -83,10 +83,10 @@ export class Callers {
     });
   }
 
-  append(operation: Operation, request: RequestKey | null): Promise<AppendResult> {
+  append(operation: Operation, request: RequestKey | null, key: AppendKey | null): Promise<AppendResult> {
     const { full, leads, leader } = this.#replica;
     if (full !== null && (leads || leader === null)) return Promise.resolve({ status: 'notDone', reason: full });
-    const answer = this.#appends.submit(operation, request, this.#replica.applied);
+    const answer = this.#appends.submit(operation, request, this.#replica.applied, key);
     this.#replica.soon();
     return answer;
   }
