@@ -7,17 +7,17 @@
  */
 import { isVoter, quorumSize, type Configuration } from '../paxos/configuration.js';
 import type { NodeId } from '../paxos/ballot.js';
-import type { StoreLife } from '../ports/replica-store.js';
-import { judgeLife, newerLife, type LifeVerdict } from './store-life.js';
+import type { StoreLife, StoreSeen } from '../ports/replica-store.js';
+import { furtherSeen, judgeLife, type LifeVerdict } from './store-life.js';
 
 export class Acquaintances {
   readonly #self: NodeId;
-  readonly #remembered: Map<string, StoreLife>;
-  #changed = new Map<string, StoreLife>();
+  readonly #remembered: Map<string, StoreSeen>;
+  #changed = new Map<string, StoreSeen>();
   /** Who has told this start that it is the store that it knew. */
   readonly #vouchers = new Set<string>();
 
-  constructor(self: NodeId, remembered: Readonly<Record<string, StoreLife>>) {
+  constructor(self: NodeId, remembered: Readonly<Record<string, StoreSeen>>) {
     this.#self = self;
     this.#remembered = new Map(Object.entries(remembered));
   }
@@ -27,21 +27,17 @@ export class Acquaintances {
    * that one; so where it covers ours, its new store takes the old one's place.
    */
   meet(peer: string, life: StoreLife, forgetfulThrough: number, configuration: number): LifeVerdict {
-    const known = this.#remembered.get(peer);
-    const verdict = judgeLife(known, life);
-    if (verdict === 'known' || verdict === 'new') this.#remember(peer, known === undefined ? life : newerLife(known, life));
-    else if (forgetfulThrough >= configuration) {
-      this.#remember(peer, life);
-      return 'known';
-    }
-    return verdict;
+    const verdict = judgeLife(this.#remembered.get(peer), life);
+    const isOurs = verdict === 'known' || verdict === 'new';
+    if (isOurs) this.#remember(peer, life);
+    else if (forgetfulThrough >= configuration) this.#replace(peer, life);
+    return isOurs || forgetfulThrough < configuration ? verdict : 'known';
   }
 
   /** What another peer has seen of `peer`: only ever raises what we know of the same store. */
-  hear(peer: string, life: StoreLife): void {
-    if (peer === this.#self) return;
+  hear(peer: string, seen: StoreSeen): void {
     const known = this.#remembered.get(peer);
-    if (known === undefined || judgeLife(known, life) === 'known') this.#remember(peer, known === undefined ? life : newerLife(known, life));
+    if (peer !== this.#self && (known === undefined || known.id === seen.id)) this.#remember(peer, seen);
   }
 
   vouch(peer: string): void {
@@ -55,22 +51,27 @@ export class Acquaintances {
     return known.length >= quorumSize(configuration);
   }
 
-  all(): Readonly<Record<string, StoreLife>> {
+  all(): Readonly<Record<string, StoreSeen>> {
     return Object.fromEntries(this.#remembered);
   }
 
   /** What is to be remembered durably, since the last call. */
-  takeChanged(): Readonly<Record<string, StoreLife>> | undefined {
+  takeChanged(): Readonly<Record<string, StoreSeen>> | undefined {
     if (this.#changed.size === 0) return undefined;
     const changed = Object.fromEntries(this.#changed);
     this.#changed = new Map();
     return changed;
   }
 
-  #remember(peer: string, life: StoreLife): void {
+  #remember(peer: string, seen: StoreSeen): void {
     const known = this.#remembered.get(peer);
-    if (known !== undefined && known.nonce === life.nonce && known.batches === life.batches) return;
-    this.#remembered.set(peer, life);
-    this.#changed.set(peer, life);
+    const further = known === undefined ? seen : furtherSeen(known, seen);
+    if (known === undefined || further.nonce !== known.nonce || further.batches !== known.batches) this.#replace(peer, further);
+  }
+
+  #replace(peer: string, { id, starts, nonce, batches }: StoreSeen): void {
+    const seen: StoreSeen = { id, starts, nonce, batches };
+    this.#remembered.set(peer, seen);
+    this.#changed.set(peer, seen);
   }
 }

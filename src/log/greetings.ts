@@ -4,7 +4,7 @@
  */
 import type { NodeId } from '../paxos/ballot.js';
 import type { Configuration } from '../paxos/configuration.js';
-import type { StoreLife } from '../ports/replica-store.js';
+import type { StoreLife, StoreSeen } from '../ports/replica-store.js';
 import type { Acquaintances } from './acquaintances.js';
 import type { LifeVerdict } from './store-life.js';
 import type { WireMessage } from './wire.js';
@@ -68,8 +68,8 @@ export class Greetings {
     if (through > this.#user.forgetfulThrough()) this.#user.forget(through, from, verdict);
   }
 
-  heard(from: string, lives: Readonly<Record<string, StoreLife>>): void {
-    for (const [node, life] of Object.entries(lives)) if (node !== from) this.#known.hear(node, life);
+  heard(from: string, lives: Readonly<Record<string, StoreSeen>>): void {
+    for (const [node, seen] of Object.entries(lives)) if (node !== from) this.#known.hear(node, seen);
   }
 
   #announceProven(): void {

@@ -3,7 +3,7 @@ import { ballot, nodeId, type Ballot, type NodeId } from '../paxos/ballot.js';
 import type { Configuration } from '../paxos/configuration.js';
 import type { LogEntry } from '../paxos/contiguous-log.js';
 import type { Message, Standing } from '../paxos/messages.js';
-import type { StoreLife } from '../ports/replica-store.js';
+import type { PastStart, StoreLife, StoreSeen } from '../ports/replica-store.js';
 import {
   list,
   literal,
@@ -125,12 +125,14 @@ const message: Check<Message> = variants<Message>({
   handover: object<Fields<'handover'>>({ type: literal('handover') }),
 });
 
+const seen: Check<StoreSeen> = object<StoreSeen>({ id: name, starts: natural, nonce: name, batches: natural });
 const life: Check<StoreLife> = object<StoreLife>({
   id: name,
   starts: natural,
   nonce: name,
-  startedAt: natural,
   batches: natural,
+  startedAt: natural,
+  earlier: list(object<PastStart>({ start: natural, nonce: name, startedAt: natural, batches: natural })),
 });
 
 type Said<T extends WireMessage['type']> = Extract<WireMessage, { readonly type: T }>;
@@ -144,7 +146,7 @@ export const wireShape: Check<WireMessage> = variants<WireMessage>({
     verdict: oneOf(['known', 'new', 'wiped', 'rolledBack', 'cloned']),
     configuration: natural,
   }),
-  lives: object<Said<'lives'>>({ type: literal('lives'), lives: record(life) }),
+  lives: object<Said<'lives'>>({ type: literal('lives'), lives: record(seen) }),
   forward: object<Said<'forward'>>({
     type: literal('forward'),
     ballot: ballotShape,

@@ -6,7 +6,7 @@ import type { Ballot, NodeId } from '../paxos/ballot.js';
 import type { Slot } from '../paxos/contiguous-log.js';
 import type { ReconfigurationRefusal } from '../paxos/effects.js';
 import type { Message } from '../paxos/messages.js';
-import type { StoreLife } from '../ports/replica-store.js';
+import type { StoreLife, StoreSeen } from '../ports/replica-store.js';
 import { decodeCbor, encodeCbor } from '../wire/cbor.js';
 import type { LifeVerdict } from './store-life.js';
 import { wireShape } from './wire-shape.js';
@@ -19,7 +19,7 @@ export type WireMessage =
   /** What we make of the life whose start has this nonce, in our configuration. */
   | { readonly type: 'verdict'; readonly nonce: string; readonly verdict: LifeVerdict; readonly configuration: number }
   /** The newest lives that I have seen of others. */
-  | { readonly type: 'lives'; readonly lives: Readonly<Record<string, StoreLife>> }
+  | { readonly type: 'lives'; readonly lives: Readonly<Record<string, StoreSeen>> }
   /**
    * Entries for whoever leads with exactly this ballot. `number` rises with each forward of a process: a leader takes a
    * number once and only upwards, so what it refuses it never proposes.
