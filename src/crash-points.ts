@@ -99,6 +99,9 @@ export const CRASH_POINTS = {
   'cluster.after-grant': 'cluster',
   'cluster.before-store': 'cluster',
   'cluster.after-store': 'cluster',
+  // disaster recovery
+  'cluster.before-recovery': 'cluster',
+  'cluster.after-recovery': 'cluster',
 } as const satisfies Record<string, CrashPhase>;
 
 export type CrashPoint = keyof typeof CRASH_POINTS;
