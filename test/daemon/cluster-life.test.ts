@@ -88,7 +88,7 @@ t.test('a member is replaced by a new one, in one change', async (t) => {
   await addVolume(a, cluster, 'v');
   t.match(await d.ask('volume', 'list'), [{ name: 'v' }], 'the new one votes');
   await c.start();
-  await until('the old one is told', () => /not a member|no longer a member|unknown-member/.test(c.log));
+  await until('the old one is told', () => c.log.includes('no member any more'));
   t.equal((await c.cli(['--timeout', '1s', 'status'])).status === 0, false, 'and serves nothing');
 });
 
@@ -139,10 +139,16 @@ t.test('T17 a member that goes on alone after an unsafe recovery refuses those t
   t.match(await a.ask('commit', 'app'), { generation: 2 });
   t.match(await a.ask('recover'), { actions: [] });
   t.match(await a.ask('verify'), { generations: 2, problems: [] });
+  b.configure({ logTimeoutMs: '500ms' });
   await b.start();
-  await c.start();
-  await until('they are refused', () => /incarnation|unknown-member|no longer a member/.test(b.log + c.log));
-  t.match(await a.ask('commit', 'app'), { generation: 3 });
+  t.equal((await b.cli(['list', 'app'])).status, 6, 'one that comes back all the same promises nothing');
+  await b.end();
+  const anew = cluster.machine('b', join(cluster.directory, 'anew'));
+  const file = await cluster.token(a);
+  await anew.ask('cluster', 'join', '--token-file', file, '--node', 'b', '--address', anew.address);
+  await anew.start();
+  t.match(await a.ask('cluster', 'add', 'b'), { voters: ['a', 'b'] });
+  t.equal((await anew.ask<readonly unknown[]>('list', 'app')).length, 2, 'emptied, it joins anew');
 });
 
 t.test('the daemon tells its metrics, reads its certificates again, and ends as it is told', async (t) => {
@@ -152,6 +158,7 @@ t.test('the daemon tells its metrics, reads its certificates again, and ends as 
   const port = 20_000 + (process.pid % 20_000);
   a.configure({ metricsListen: port });
   await a.start();
+  await cluster.leader(a, [a]);
   const text = await fetchText(port, '/metrics');
   for (const name of ['ballot_round', 'leader_changes_total', 'slots_chosen_total', 'batch_entries', 'sync_seconds'])
     t.match(text, new RegExp(`^snapcommit_${name}`, 'm'), name);
