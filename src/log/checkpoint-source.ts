@@ -25,9 +25,16 @@ interface Served {
 export class CheckpointSource {
   readonly #store: Pick<ReplicaStore, 'readCheckpoint'>;
   readonly #send: (to: string, message: WireMessage) => void;
+  /** Sees to it that the stored checkpoint stands in the configuration of now: it is sent with that one. */
+  readonly #prepare: () => Promise<void>;
   readonly #served = new Map<string, Served>();
 
-  constructor(store: Pick<ReplicaStore, 'readCheckpoint'>, send: (to: string, message: WireMessage) => void) {
+  constructor(
+    store: Pick<ReplicaStore, 'readCheckpoint'>,
+    send: (to: string, message: WireMessage) => void,
+    prepare: () => Promise<void>,
+  ) {
+    this.#prepare = prepare;
     this.#store = store;
     this.#send = send;
   }
@@ -61,6 +68,7 @@ export class CheckpointSource {
     const served: Served = { transfer, reader: null, sent: null, ahead: null, busy: true, idleTicks: 0 };
     this.#served.set(from, served);
     try {
+      await this.#prepare();
       served.reader = await this.#store.readCheckpoint();
       served.ahead = (await served.reader?.next()) ?? null;
     } catch {

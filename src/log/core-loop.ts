@@ -5,6 +5,7 @@
  */
 import { InvariantError, SnapcommitError, unreachable } from '../errors.js';
 import { NO_BALLOT, sameBallot, type Ballot } from '../paxos/ballot.js';
+import { isVoter } from '../paxos/configuration.js';
 import { slot, type LogEntry, type Slot } from '../paxos/contiguous-log.js';
 import type { Effect, Input } from '../paxos/effects.js';
 import type { Envelope } from '../paxos/messages.js';
@@ -100,11 +101,12 @@ export class CoreLoop {
     return this.#replica.role.kind === 'leading';
   }
 
-  /** Whom this replica takes for the leader. */
+  /** Whom this replica takes for the leader. Who has no vote takes no part in elections: it knows whom it promised. */
   get leader(): Ballot | null {
-    const { role, election } = this.#replica;
+    const { role, election, promised, self, configuration } = this.#replica;
     if (role.kind === 'leading') return role.ballot;
-    return sameBallot(election.leader, NO_BALLOT) || election.leader.node === this.#replica.self ? null : election.leader;
+    const leader = isVoter(configuration, self) ? election.leader : promised;
+    return sameBallot(leader, NO_BALLOT) || leader.node === self ? null : leader;
   }
 
   input(input: Input): void {

@@ -7,7 +7,6 @@ import type { Clock } from '../ports/clock.js';
 import type { LogStore, StoreIdentity } from '../ports/log-store.js';
 import type { ReplicatedLog } from '../ports/log.js';
 import { EmbeddedLog } from './host.js';
-import { assertEmbedded } from './memory.js';
 
 export interface EmbeddedDependencies {
   readonly clock: Clock;
@@ -37,7 +36,7 @@ export function openLogOn(store: LogStore, dependencies: EmbeddedDependencies): 
 }
 
 function assertOurs(identity: StoreIdentity, { expected }: EmbeddedDependencies, file: string): void {
-  const { cluster, node } = identity;
+  const { cluster, node, configuration, mode } = identity;
   const foreign = (expected?.cluster ?? cluster) !== cluster || (expected?.node ?? node) !== node;
   if (foreign)
     throw new SnapcommitError(
@@ -45,5 +44,11 @@ function assertOurs(identity: StoreIdentity, { expected }: EmbeddedDependencies,
       `the log ${file} belongs to node ${node} of cluster ${cluster}, not to this one. Name this node's own state directory`,
       { file, cluster, node },
     );
-  assertEmbedded(identity, file);
+  const isSole = configuration.voters.length === 1 && configuration.voters[0] === nodeId(node);
+  if (isSole && mode === 'embedded') return;
+  throw new SnapcommitError(
+    'UNAVAILABLE',
+    `the log ${file} belongs to a cluster (${String(configuration.voters.length)} voting), so only the daemon may open it. Start it with: snapcommit daemon`,
+    { file },
+  );
 }

@@ -35,8 +35,9 @@ export class Greetings {
     this.#user = user;
   }
 
+  /** Once proven, a process stays so: what it has promised since it started, it knows. */
   get isProven(): boolean {
-    return this.#known.isProven(this.#user.configuration());
+    return this.#wasProven || this.#known.isProven(this.#user.configuration());
   }
 
   tick(now: number): void {

@@ -4,8 +4,8 @@
  *
  * Effects are performed in order, with these exceptions, none of which shows anything that a crash could take back:
  *  - what a step puts before its `persist` (a leader's `accept`) leaves at once: the disk works meanwhile;
- *  - chosen entries are applied as soon as they are known, since it is a majority's disks that chose them;
- *  - what only speaks of now (passesUnsynced) is never held up by a disk.
+ *  - of a step that has nothing to sync, chosen entries are applied at once, since it is a majority's disks that chose
+ *    them, and what only speaks of now (passesUnsynced) is never held up by a disk.
  */
 import type { Effect, Write } from '../paxos/effects.js';
 import type { ReplicaStore, StoreBatch, StoreLife } from '../ports/replica-store.js';
@@ -57,8 +57,7 @@ export class GroupCommit {
     const at = effects.findIndex((effect) => effect.kind === 'persist' && effect.write.sync);
     for (const [index, effect] of effects.entries()) {
       if (effect.kind === 'persist') this.#gather(effect.write);
-      else if (index < at) this.#user.perform(effect);
-      else if (this.#mayPass(effect)) this.#user.perform(effect);
+      else if (index < at || (at < 0 && this.#mayPass(effect))) this.#user.perform(effect);
       else this.#open.after.push(effect);
     }
   }

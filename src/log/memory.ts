@@ -8,7 +8,7 @@ import { emptyState, type State } from '../machine/state.js';
 import { nodeId, sameBallot } from '../paxos/ballot.js';
 import { logFrom, slot, type LogEntry, type Slot } from '../paxos/contiguous-log.js';
 import { restore, type Replica } from '../paxos/state.js';
-import type { StoreIdentity, StoreView } from '../ports/log-store.js';
+import type { StoreView } from '../ports/log-store.js';
 import { decodeEntry, decodeState } from './codec.js';
 
 export interface Memory {
@@ -17,23 +17,9 @@ export interface Memory {
   readonly replica: Replica;
 }
 
-/**
- * Asked at every operation, not only when the log is opened: another process may have made it a cluster's member while
- * this one had it open (T2). @throws UNAVAILABLE when only the daemon may use the store.
- */
-export function assertEmbedded({ node, configuration, mode }: StoreIdentity, file: string): void {
-  const isSole = configuration.voters.length === 1 && configuration.voters[0] === nodeId(node);
-  if (isSole && mode === 'embedded') return;
-  throw new SnapcommitError(
-    'UNAVAILABLE',
-    `the log ${file} belongs to a cluster (${String(configuration.voters.length)} voting), so only the daemon may open it. Start it with: snapcommit daemon`,
-    { file },
-  );
-}
-
-/** @throws LOG_CORRUPT when a row or the checkpoint cannot be read, UNAVAILABLE when only the daemon may use the store. */
+/** @throws LOG_CORRUPT when a row or the checkpoint cannot be read. */
 export function catchUp(view: StoreView, memory: Memory | null, file: string): Memory {
-  assertEmbedded(view.identity, file);
+  assertStillEmbedded(view, file);
   const { head } = view;
   assertInvariant(head.applied === head.decided, 'I9', `slot ${String(head.decided)} is decided and not applied`);
   // A checkpoint may have taken the rows that we would go on from.
@@ -46,6 +32,16 @@ export function catchUp(view: StoreView, memory: Memory | null, file: string): M
   const log = logFrom(head.decided, rows.slice(decided.length));
   const durable = { promised: head.promised, accepted: head.accepted, decided: head.decided, log, abstains: null };
   return { state, replica: restore(nodeId(view.identity.node), view.identity.configuration, durable) };
+}
+
+/** Another process may have made the store a cluster's since we opened it: then only the daemon votes with it (T2). */
+function assertStillEmbedded({ identity }: StoreView, file: string): void {
+  if (identity.mode === 'embedded') return;
+  throw new SnapcommitError(
+    'UNAVAILABLE',
+    `the log ${file} belongs to a cluster now, so only the daemon may use it. Run the command again, with: snapcommit daemon`,
+    { file },
+  );
 }
 
 function startingState(view: StoreView, file: string): State {

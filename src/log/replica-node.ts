@@ -17,7 +17,7 @@ import { CheckpointSource } from './checkpoint-source.js';
 import { CoreLoop, isSureRefusal, type OuterEffect } from './core-loop.js';
 import { Greetings } from './greetings.js';
 import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
-import { forgetfulWrite, startReplica } from './replica-start.js';
+import { forgetfulWrite, rescueBatch, startReplica } from './replica-start.js';
 import type { LifeVerdict } from './store-life.js';
 import { decodeWire, encodeWire, type WireMessage } from './wire.js';
 
@@ -76,7 +76,9 @@ export class ReplicaNode {
         this.#pumpSoon();
       },
     });
-    this.#source = new CheckpointSource(ports.store, send);
+    this.#source = new CheckpointSource(ports.store, send, async () => {
+      if (this.configuration.after > this.loop.checkpointSlot) await this.loop.checkpoint();
+    });
     this.#fetch = new CheckpointFetch(
       ports.store,
       {
@@ -251,7 +253,7 @@ export class ReplicaNode {
     if (loaded.damaged.length > 0 || loaded.checkpoint.kind === 'damaged') this.#tellDamage(loaded);
     if (loaded.checkpoint.kind === 'damaged') return null;
     const loop = new CoreLoop(
-      startReplica(loaded, store.file, this.#settings.limits),
+      startReplica(loaded, store.file, this.#settings.limits, this.#ports.onApplied),
       store,
       {
         send: (envelope) => {
@@ -395,8 +397,14 @@ export class ReplicaNode {
   }
 
   async #install(checked: CheckedCheckpoint): Promise<void> {
+    const { configuration } = checked;
+    if (configuration.after > checked.slot)
+      throw new SnapcommitError(
+        'EXPECTATION_FAILED',
+        `the checkpoint of slot ${String(checked.slot)} came with configuration ${String(configuration.id)}, which began later; another is asked for`,
+      );
     if (this.#loop !== null) return this.#loop.install(checked);
-    this.#restart(() => this.#ports.store.persist({ adopt: checked.slot }));
+    this.#restart((loaded) => this.#ports.store.persist(rescueBatch(loaded, checked, this.#settings.limits)));
     await this.#restarting;
   }
 

@@ -5,10 +5,11 @@ import { nodeId } from '../paxos/ballot.js';
 import { logFrom, slot, type Slot } from '../paxos/contiguous-log.js';
 import type { Abstention, Write } from '../paxos/effects.js';
 import type { Limits } from '../paxos/limits.js';
+import { step } from '../paxos/replica.js';
 import { restore, type Replica } from '../paxos/state.js';
-import type { Loaded } from '../ports/replica-store.js';
+import type { CheckedCheckpoint, Loaded, StoreBatch } from '../ports/replica-store.js';
 import { decodeState } from './codec.js';
-import { StateMachine } from './state-machine.js';
+import { StateMachine, type AppliedSlot } from './state-machine.js';
 
 export interface Started {
   readonly replica: Replica;
@@ -20,13 +21,19 @@ export interface Started {
  * @throws LOG_CORRUPT when the checkpoint is damaged (a peer's has to take its place first) or is not what it must be, or
  * a row that was chosen is no entry.
  */
-export function startReplica(loaded: Loaded, file: string, limits: Limits): Started {
+export function startReplica(
+  loaded: Loaded,
+  file: string,
+  limits: Limits,
+  onApplied: (applied: AppliedSlot, state: State) => void = () => undefined,
+): Started {
   const { head, identity, entries } = loaded;
   const base = head.checkpoint;
   const machine = new StateMachine(startingState(loaded, file), file);
   const whole = slot(base + entries.length);
   const decided = head.decided < whole ? head.decided : whole;
   for (const applied of machine.apply(slot(base + 1), entries.slice(0, decided - base))) {
+    onApplied(applied, machine.state);
     // What the archive already holds is not written again.
     if (applied.slot <= head.applied) machine.takeArchive();
   }
@@ -88,4 +95,26 @@ export function forgetfulWrite({ head, identity }: Loaded, through: number): Wri
     install: null,
     sync: true,
   };
+}
+
+/**
+ * The batch by which a peer's checkpoint takes the place of ours, which cannot be read: what we accepted after it stays,
+ * as the core judges it.
+ */
+export function rescueBatch(loaded: Loaded, { slot: at, configuration }: CheckedCheckpoint, limits: Limits): StoreBatch {
+  const { head, identity, entries } = loaded;
+  if (at <= head.decided) return { adopt: at };
+  const { promised, accepted, decided } = head;
+  const whole = slot(head.checkpoint + entries.length);
+  const durable = {
+    promised,
+    accepted,
+    decided: decided < whole ? decided : whole,
+    log: logFrom(head.checkpoint, entries),
+    abstains: abstention(loaded),
+  };
+  const replica = restore(nodeId(identity.node), identity.configuration, durable, limits);
+  const { effects } = step(replica, { kind: 'install', slot: at, configuration });
+  const writes = effects.flatMap((effect) => (effect.kind === 'persist' ? [effect.write] : []));
+  return { writes, applied: at };
 }

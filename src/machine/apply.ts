@@ -5,7 +5,8 @@
  * Invariants: M1 entries are applied in slot order without gaps. M2 a group's numbers only rise; none is used twice.
  * M3 runs are ascending and neither touch nor overlap; `incomplete` and `contents` lie within `live`. M4 an open
  * transaction's group and volumes exist, and no two open ones share a volume or a freeze target. M5 a decision never
- * changes. M6 `clock` rises with every commit. M7 what is held, pinned, pending or being restored is live.
+ * changes. M6 `clock` rises with every commit. M7 what is held, pinned, pending or being restored is live. M8 an append
+ * is carried out once (appends.ts).
  */
 import { assertInvariant, unreachable } from '../errors.js';
 import { answerAppend, rememberAppend, sweepAppends } from './appends.js';

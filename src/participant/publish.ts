@@ -83,10 +83,11 @@ async function publishVolume(
       crashPoint('publish.fence-checked');
       const place = placeOf(state, volume.volume);
       const driver = await context.driver(volume.driver);
-      if (volume.swap !== null) await swapLive(driver, place, record, volume.swap);
-      await publishSnapshot(driver, place, record, volume);
+      // First, so that whatever this volume shows of the generation, a rebuild can tell that it was committed.
       const definition = lookup(state.groups, record.group)?.record ?? null;
       await writeManifest({ cluster: context.log.identity.cluster, place, definition, record });
+      if (volume.swap !== null) await swapLive(driver, place, record, volume.swap);
+      await publishSnapshot(driver, place, record, volume);
       await replaceLink(
         place.publishDirectory,
         currentName(record.group),

@@ -7,9 +7,8 @@
 import { assertInvariant } from '../errors.js';
 import { compareBallots, sameBallot, type Ballot, type NodeId } from './ballot.js';
 import { isLong, teach } from './catch-up.js';
-import type { Configuration } from './configuration.js';
 import { entriesAfter, entryAt, lastSlot, slot, type LogEntry, type Slot } from './contiguous-log.js';
-import { decideThrough, heal } from './learner.js';
+import { decideThrough, heal, isStop } from './learner.js';
 import type { Accept, AcceptSync, Confirm, Decide, Prepare } from './messages.js';
 import { standingOf, stepDown } from './role.js';
 import { change, send, writeAfter, type Turn } from './turn.js';
@@ -49,7 +48,7 @@ function sendPromise(turn: Turn, to: NodeId, ballot: Ballot, after: Slot): void 
 }
 
 export function onAcceptSync(turn: Turn, from: NodeId, message: AcceptSync): void {
-  if (refuseLower(turn, from, message.ballot) || !sameBallot(message.ballot, turn.state.promised)) return;
+  if (refuseOther(turn, from, message.ballot)) return;
   if (sameBallot(message.ballot, turn.state.accepted)) return acceptEntries(turn, from, message);
   const { decided, log, abstains } = turn.state;
   // Learned since our promise: what is decided is the same there and here.
@@ -64,7 +63,7 @@ export function onAcceptSync(turn: Turn, from: NodeId, message: AcceptSync): voi
 }
 
 export function onAccept(turn: Turn, from: NodeId, message: Accept): void {
-  if (refuseLower(turn, from, message.ballot) || !sameBallot(message.ballot, turn.state.promised)) return;
+  if (refuseOther(turn, from, message.ballot)) return;
   if (sameBallot(message.ballot, turn.state.accepted)) return acceptEntries(turn, from, message);
   // The acceptSync before it was lost: our log is not the leader's yet. Asking again is what a promise does.
   sendPromise(turn, from, message.ballot, lastSlot(turn.state.log));
@@ -97,11 +96,6 @@ export function acceptAfter(turn: Turn, after: Slot, entries: readonly LogEntry[
   writeAfter(turn, after, entries);
 }
 
-/** Whether this entry ends `configuration`. */
-export function isStop(entry: LogEntry, configuration: Configuration): boolean {
-  return entry.next !== null && entry.next.id > configuration.id;
-}
-
 /** Whether we hold these entries. Where we do not, we have learned that others were chosen: that leader is past. */
 function holdsSame(turn: Turn, after: Slot, entries: readonly LogEntry[]): boolean {
   const { log, decided } = turn.state;
@@ -124,18 +118,25 @@ function answerAccepted(turn: Turn, to: NodeId, { ballot, after, entries, decide
   decideThrough(turn, decided);
 }
 
-export function onDecide(turn: Turn, message: Decide): void {
-  const { promised, accepted } = turn.state;
-  if (sameBallot(message.ballot, promised) && sameBallot(message.ballot, accepted))
-    decideThrough(turn, message.decided);
+export function onDecide(turn: Turn, from: NodeId, message: Decide): void {
+  if (refuseOther(turn, from, message.ballot)) return;
+  if (sameBallot(message.ballot, turn.state.accepted)) decideThrough(turn, message.decided);
+  else sendPromise(turn, from, message.ballot, lastSlot(turn.state.log));
 }
 
 /** Whoever forgot what it promised cannot say that it promised nothing since. */
 export function onConfirm(turn: Turn, from: NodeId, message: Confirm): void {
-  const { promised } = turn.state;
-  if (refuseLower(turn, from, message.ballot) || !sameBallot(message.ballot, promised)) return;
+  if (refuseOther(turn, from, message.ballot)) return;
   if (standingOf(turn.state) !== 'forgetful')
     send(turn, from, { type: 'confirmed', ballot: message.ballot, round: message.round });
+}
+
+/** Only `prepare` asks for a promise: whoever uses a ballot that we did not promise has to ask first. */
+function refuseOther(turn: Turn, from: NodeId, ballot: Ballot): boolean {
+  const { promised } = turn.state;
+  if (sameBallot(ballot, promised)) return false;
+  send(turn, from, { type: 'nack', ballot, promised });
+  return true;
 }
 
 /** Answers a ballot below the promised one with a nack, and says whether it was one. */

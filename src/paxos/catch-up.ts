@@ -6,7 +6,7 @@
  */
 import { sameBallot, type NodeId } from './ballot.js';
 import { entriesAfter, entryAt, slot, type LogEntry, type Slot } from './contiguous-log.js';
-import { afterDeciding, bytesOf, decideThrough } from './learner.js';
+import { afterDeciding, bytesOf, decideThrough, isStop } from './learner.js';
 import type { Limits } from './limits.js';
 import type { Compacted, Fetch, Learn } from './messages.js';
 import { becomeFollower } from './role.js';
@@ -55,9 +55,12 @@ export function onFetch(turn: Turn, from: NodeId, message: Fetch): boolean {
 }
 
 export function onLearn(turn: Turn, from: NodeId, message: Learn): void {
-  const { decided, log, role } = turn.state;
+  const { decided, log, role, configuration } = turn.state;
   if (message.decided <= decided) return;
-  const fresh = message.after > decided ? [] : message.entries.slice(decided - message.after);
+  const all = message.after > decided ? [] : message.entries.slice(decided - message.after);
+  // One configuration after the other: only within one does a ballot mean one leader, also of a node that forgot its own.
+  const stop = all.findIndex((entry) => isStop(entry, configuration));
+  const fresh = stop < 0 ? all : all.slice(0, stop + 1);
   const newest = fresh.at(-1);
   if (newest === undefined) return fetchFrom(turn, from);
   const through = slot(decided + fresh.length);

@@ -1,4 +1,5 @@
 /** Installing a peer's checkpoint, with the membership that it stands in. PURE. */
+import { assertInvariant } from '../errors.js';
 import type { Configuration } from './configuration.js';
 import { entriesAfter, lastSlot, logFrom, slot, type Slot } from './contiguous-log.js';
 import { afterDeciding, enterConfiguration } from './learner.js';
@@ -12,6 +13,8 @@ import { change, type Turn } from './turn.js';
 export function install(turn: Turn, at: Slot, configuration: Configuration): void {
   const { decided, log } = turn.state;
   if (at <= decided) return;
+  const { id, after } = configuration;
+  assertInvariant(after <= at, 'I15', `a checkpoint of slot ${String(at)} stands in configuration ${String(id)}`);
   becomeFollower(turn);
   const rest = at < lastSlot(log) ? entriesAfter(log, at) : [];
   change(turn, { log: logFrom(at, rest), decided: at });

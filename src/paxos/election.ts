@@ -11,7 +11,8 @@
  */
 import { compareBallots, NO_BALLOT, sameBallot, type Ballot, type NodeId } from './ballot.js';
 import { fetchFrom } from './catch-up.js';
-import { isMember, isVoter, quorumSize } from './configuration.js';
+import { isVoter, quorumSize } from './configuration.js';
+import { membersOf } from './leader.js';
 import type { Heartbeat, HeartbeatReply } from './messages.js';
 import { campaign } from './phase-one.js';
 import { askAgain } from './reads.js';
@@ -34,8 +35,9 @@ export function tick(turn: Turn): void {
 }
 
 function endRound(turn: Turn): void {
-  const { configuration, self } = turn.state;
-  if (!isVoter(configuration, self)) return;
+  const { configuration, self, election } = turn.state;
+  // Before the first round nobody of this configuration was asked.
+  if (!isVoter(configuration, self) || (election.round === 0 && configuration.voters.length > 1)) return;
   const connected = reachesQuorum(turn.state);
   // A leader without a quorum only keeps others waiting.
   if (!connected) becomeFollower(turn);
@@ -87,14 +89,14 @@ function beginRound(turn: Turn): void {
   const { election, configuration, self } = turn.state;
   const round = election.round + 1;
   change(turn, { election: { ...election, round, replies: new Map() } });
-  const { voters } = configuration;
   if (isVoter(configuration, self)) {
-    for (const voter of voters) if (voter !== self) send(turn, voter, { type: 'heartbeat', round });
-  } else if (!isMember(configuration, self)) {
-    // Left, or not yet let in: nobody sends us anything by himself.
-    const voter = voters[round % voters.length];
-    if (voter !== undefined) fetchFrom(turn, voter);
+    for (const voter of configuration.voters) if (voter !== self) send(turn, voter, { type: 'heartbeat', round });
+    return;
   }
+  // Nobody may be left to send us anything by himself: all others can be in a configuration that we know nothing of.
+  const others = membersOf(turn.state).filter((member) => member !== self);
+  const one = others[round % others.length];
+  if (one !== undefined) fetchFrom(turn, one);
 }
 
 export function onHeartbeat(turn: Turn, from: NodeId, { round }: Heartbeat): void {

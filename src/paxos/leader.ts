@@ -5,12 +5,12 @@
  * bound, and who stands still for a round is asked again how far it is.
  */
 import { assertInvariant } from '../errors.js';
-import { acceptAfter, isStop } from './acceptor.js';
+import { acceptAfter } from './acceptor.js';
 import { sameBallot, type NodeId } from './ballot.js';
 import { bounded, isLong, teach } from './catch-up.js';
 import { entriesAfter, entryAt, lastSlot, slot, type LogEntry, type Slot } from './contiguous-log.js';
 import type { Rejection } from './effects.js';
-import { bytesOf, chosenThrough, decideThrough } from './learner.js';
+import { bytesOf, chosenThrough, decideThrough, isStop } from './learner.js';
 import type { Accepted, PromiseBallot } from './messages.js';
 import { becomeFollower, isAlone } from './role.js';
 import type { Leading, Progress, Replica } from './state.js';
@@ -133,7 +133,7 @@ export function synchronise(turn: Turn, node: NodeId, promise: PromiseBallot): v
   const after = agreedThrough(turn.state, leading, promise);
   if (sameBallot(promise.accepted, ballot) && after >= log.base) {
     recordProgress(turn, node, { promise, accepted: after, sent: after });
-    return replicateTo(turn, node);
+    return afterProgress(turn, node);
   }
   recordProgress(turn, node, { promise, accepted: null, sent: null });
   if (after < log.base) return send(turn, node, { type: 'compacted', ballot, base: log.base });
@@ -153,18 +153,22 @@ function agreedThrough({ log }: Replica, leading: Leading, promise: PromiseBallo
 }
 
 export function onAccepted(turn: Turn, from: NodeId, message: Accepted): void {
-  const { role, log, decided } = turn.state;
+  const { role, log } = turn.state;
   if (role.kind !== 'leading' || !sameBallot(role.ballot, message.ballot)) return;
   const { last } = message;
   assertInvariant(last <= lastSlot(log), 'I8', `${from} accepted slot ${String(last)}, which we never sent`);
   const known = role.members.get(from);
   if (last >= (known?.accepted ?? 0))
     recordProgress(turn, from, { accepted: last, sent: (known?.sent ?? 0) > last ? (known?.sent ?? last) : last });
-  const { role: leading } = turn.state;
-  if (leading.kind !== 'leading') return;
-  decideThrough(turn, chosenThrough(turn.state, leading));
-  replicateTo(turn, from);
-  if (turn.state.decided > decided && turn.ended === null) tellDecided(turn);
+  afterProgress(turn, from);
+}
+
+function afterProgress(turn: Turn, node: NodeId): void {
+  const { role, decided } = turn.state;
+  if (role.kind !== 'leading') return;
+  decideThrough(turn, chosenThrough(turn.state, role));
+  replicateTo(turn, node);
+  if (turn.state.decided > decided) tellDecided(turn);
 }
 
 function tellDecided(turn: Turn): void {

@@ -31,6 +31,11 @@ function heldBy(leading: Leading, voter: NodeId): number {
   return progress?.promise?.standing === 'forgetful' ? 0 : (progress?.accepted ?? 0);
 }
 
+/** Whether this entry ends `configuration`. */
+export function isStop(entry: LogEntry, configuration: Configuration): boolean {
+  return entry.next !== null && entry.next.id > configuration.id;
+}
+
 /** Raises the decided slot (never lowers it, never past the log) and says what is newly chosen. */
 export function decideThrough(turn: Turn, through: Slot): void {
   const { decided, log, role } = turn.state;
@@ -76,7 +81,7 @@ export function enterConfiguration(turn: Turn, next: Configuration): void {
     configuration: next,
     accepted: NO_BALLOT,
     leaving,
-    election: { ...election, leader: NO_BALLOT, happy: false, replies: new Map() },
+    election: { ...election, round: 0, leader: NO_BALLOT, happy: false, replies: new Map() },
   });
   turn.after.push({ kind: 'configured', configuration: next });
   // Nothing that we forgot or lost was said in a configuration that begins only now.

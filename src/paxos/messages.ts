@@ -67,7 +67,7 @@ export interface Decide {
   readonly decided: Slot;
 }
 
-/** "I have promised a higher ballot than the one that you used." */
+/** "I have promised another ballot than the one that you used": a higher one, or a lower one and yours never. */
 export interface Nack {
   readonly type: 'nack';
   readonly ballot: Ballot;

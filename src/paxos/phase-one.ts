@@ -10,7 +10,7 @@ import { acceptAfter } from './acceptor.js';
 import { compareBallots, highestBallot, nextBallot, sameBallot, type Ballot, type NodeId } from './ballot.js';
 import { isVoter, quorumSize } from './configuration.js';
 import { entriesAfter, lastSlot, slot } from './contiguous-log.js';
-import { membersOf, synchronise, UNHEARD, writeProposals } from './leader.js';
+import { membersOf, recordProgress, synchronise, UNHEARD, writeProposals } from './leader.js';
 import { bytesOf, decideThrough } from './learner.js';
 import type { Nack, Prepare, PromiseBallot } from './messages.js';
 import { becomeFollower, canLead, stepDown } from './role.js';
@@ -86,7 +86,11 @@ function compareLogs(a: PromiseBallot, b: PromiseBallot): number {
   return order === 0 ? a.last - b.last : order;
 }
 
-export function onNack(turn: Turn, message: Nack): void {
+export function onNack(turn: Turn, from: NodeId, message: Nack): void {
   const { role } = turn.state;
-  if (role.kind !== 'follower' && sameBallot(role.ballot, message.ballot)) stepDown(turn, message.promised);
+  if (role.kind === 'follower' || !sameBallot(role.ballot, message.ballot)) return;
+  if (compareBallots(message.promised, role.ballot) > 0) return stepDown(turn, message.promised);
+  // It lost what it promised, or never heard of us.
+  recordProgress(turn, from, { promise: null });
+  send(turn, from, prepareMessage(turn, role.ballot));
 }

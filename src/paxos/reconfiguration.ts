@@ -6,13 +6,12 @@
  * two configurations never decide one slot (P6).
  */
 import type { NodeId } from './ballot.js';
-import { announce } from './catch-up.js';
+import { teach } from './catch-up.js';
 import { isMember, isVoter, type Configuration } from './configuration.js';
 import { entryAt, lastSlot, slot } from './contiguous-log.js';
 import type { ReconfigurationRefusal } from './effects.js';
-import { isStop } from './acceptor.js';
 import { appendEntries, replicate } from './leader.js';
-import { heldByMajority } from './learner.js';
+import { heldByMajority, isStop } from './learner.js';
 import { campaign } from './phase-one.js';
 import { becomeFollower } from './role.js';
 import type { Leading, Replica } from './state.js';
@@ -80,9 +79,9 @@ export function afterConfigured(turn: Turn): void {
   if (ended === null) return;
   turn.ended = null;
   if (!ended.led) return;
-  const { self, configuration } = turn.state;
+  const { self, configuration, decided } = turn.state;
   for (const node of [...ended.configuration.voters, ...ended.configuration.learners])
-    if (node !== self) announce(turn, node);
+    if (node !== self) teach(turn, node, slot(decided - 1));
   if (isVoter(configuration, self)) return campaign(turn, []);
   const [heir] = configuration.voters;
   if (heir !== undefined) send(turn, heir, { type: 'handover' });

@@ -98,6 +98,7 @@ function handleMessage(turn: Turn, from: NodeId, message: Message): void {
       return;
     case 'promise':
       onPromise(turn, from, message);
+      stopWhenHeld(turn);
       return;
     case 'acceptSync':
       onAcceptSync(turn, from, message);
@@ -110,10 +111,10 @@ function handleMessage(turn: Turn, from: NodeId, message: Message): void {
       stopWhenHeld(turn);
       return;
     case 'decide':
-      onDecide(turn, message);
+      onDecide(turn, from, message);
       return;
     case 'nack':
-      onNack(turn, message);
+      onNack(turn, from, message);
       return;
     case 'compacted':
       onCompacted(turn, from, message);

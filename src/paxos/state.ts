@@ -61,6 +61,7 @@ export type Role = Follower | Preparing | Leading;
 /** Ballot leader election, after OmniPaxos (EuroSys '23); see election.ts. Nothing of it is durable. */
 export interface Election {
   readonly ticks: number;
+  /** Of heartbeats, in this configuration; 0: none was begun. */
   readonly round: number;
   /** The highest ballot that somebody we can reach leads with, as far as we know; NO_BALLOT: nobody does. */
   readonly leader: Ballot;
@@ -156,7 +157,7 @@ export function restore(
 
 /**
  * What is left of a log whose row in `slot` cannot be read: everything before it, and the duty not to deny what may
- * have stood from there on (D10).
+ * have stood from there on (D10). Rows up to the newest checkpoint's slot are not needed: `damaged` lies behind it.
  */
 export function withDamage(durable: Durable, damaged: Slot): Durable {
   const { accepted, decided, log, abstains } = durable;

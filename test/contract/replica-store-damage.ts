@@ -242,15 +242,16 @@ export function replicaStoreDamageContract(t: Test, make: MakeDisk): void {
     const store = await tenRows(await make(t, replicaIdentity));
     await store.persist({ checkpoint: { bytes: new Uint8Array(600_000).fill(1), keep: 0 } });
     const reader = await store.readCheckpoint();
-    const chunks = [(await reader?.next()) ?? new Uint8Array()];
+    if (reader === null) throw new Error('there is no checkpoint');
+    const chunks = [(await reader.next()) ?? new Uint8Array()];
     await store.persist({
       writes: [write(11, 11, entry('11'))],
       archive: [{ kind: 'put', group: 'app', generation: 2, bytes: bytesOf('later') }],
       applied: slot(11),
       checkpoint: { bytes: bytesOf('eleven'), keep: 0 },
     });
-    for (let chunk = await reader?.next(); chunk != null; chunk = await reader?.next()) chunks.push(chunk);
-    await reader?.close();
+    for (let chunk = await reader.next(); chunk !== null; chunk = await reader.next()) chunks.push(chunk);
+    await reader.close();
     const other = await (await make(t, replicaIdentity)).open();
     const { slot: at, state } = await stage(other, chunks);
     t.same([at, state.length], [9, 600_000]);

@@ -33,7 +33,7 @@ export function bytesOf(text: string): Uint8Array {
 }
 
 export function textOf(bytes: Uint8Array | undefined | null): string | null {
-  return bytes == null ? null : new TextDecoder().decode(bytes);
+  return bytes === undefined || bytes === null ? null : new TextDecoder().decode(bytes);
 }
 
 export function numbered(first: number, last: number): readonly LogEntry[] {

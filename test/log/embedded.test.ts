@@ -22,7 +22,11 @@ async function rejection(act: () => Promise<unknown>): Promise<SnapcommitError> 
 }
 
 function memoryStore(): MemoryStore {
-  return new MemoryStore({ ...identity, configuration: { id: 1, voters: [nodeId(identity.node)], learners: [], after: slot(0) }, mode: 'embedded' });
+  return new MemoryStore({
+    ...identity,
+    configuration: { id: 1, voters: [nodeId(identity.node)], learners: [], after: slot(0) },
+    mode: 'embedded',
+  });
 }
 
 t.test('appends take the slots in order, survive, and answer with their outcome', async (t) => {
@@ -222,7 +226,14 @@ t.test('D6 after a failed sync the answer is unknown, and everything refuses', a
 t.test('T2 a log with more voters than this node is for the daemon only', async (t) => {
   const voters = ['alpha', 'beta', 'gamma'].map(nodeId);
   const error = await rejection(async () =>
-    openLogOn(new MemoryStore({ ...identity, configuration: { id: 2, voters, learners: [], after: slot(0) }, mode: 'embedded' }), { clock }),
+    openLogOn(
+      new MemoryStore({
+        ...identity,
+        configuration: { id: 2, voters, learners: [], after: slot(0) },
+        mode: 'embedded',
+      }),
+      { clock },
+    ),
   );
   t.equal(error.code, 'UNAVAILABLE');
   t.match(error.message, /daemon/);

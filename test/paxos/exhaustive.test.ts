@@ -109,3 +109,8 @@ t.test('resending repeats exactly what is not answered', async (t) => {
   t.same(to(preparing), ['prepare b', 'prepare c']);
   t.same(to(leading), ['acceptSync b', 'prepare c']);
 });
+
+t.test('P8 a leader whose adopted log is not chosen yet refuses to be read', async (t) => {
+  const { leading } = roles();
+  t.same(step(leading, { kind: 'read', id: 3 }).effects, [{ kind: 'readRefused', ids: [3], reason: 'notLeading' }]);
+});

@@ -38,6 +38,10 @@ export class Judge {
     return newest;
   }
 
+  get everMembers(): ReadonlySet<NodeId> {
+    return new Set(this.#configurations.flatMap(({ voters, learners }) => [...voters, ...learners]));
+  }
+
   propose(text: string): void {
     this.#open.add(text);
   }
@@ -82,9 +86,9 @@ export class Judge {
     this.#acknowledged.add(text);
   }
 
-  /** D3: no two runs of a process prepare with one ballot. */
-  useBallot({ round, node }: Ballot, run: string): void {
-    const ballot = `${String(round)}.${node}`;
+  /** D3: no two runs of a process prepare with one ballot in one configuration. */
+  useBallot({ round, node }: Ballot, configuration: number, run: string): void {
+    const ballot = `${String(round)}.${node} in ${String(configuration)}`;
     assert.equal(this.#users.get(ballot) ?? run, run, `ballot ${ballot} was used by two runs`);
     this.#users.set(ballot, run);
   }

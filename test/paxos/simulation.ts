@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { nodeId, type NodeId } from '#src/paxos/ballot.js';
 import type { Configuration } from '#src/paxos/configuration.js';
-import { dropThrough, lastSlot, logFrom, replaceAfter, slot, type Slot } from '#src/paxos/contiguous-log.js';
+import { dropThrough, entryAt, lastSlot, logFrom, replaceAfter, slot, type Slot } from '#src/paxos/contiguous-log.js';
 import type { Effect, Input, Write } from '#src/paxos/effects.js';
 import { leaderOf } from '#src/paxos/election.js';
 import type { Limits } from '#src/paxos/limits.js';
@@ -26,7 +26,7 @@ const LIMITS: Limits = {
   roundTicks: 2,
   stoppingRounds: 4,
 };
-const names = ['a', 'b', 'c', 'd', 'e', 'f'].map(nodeId);
+const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map(nodeId);
 
 interface Checkpoint {
   readonly slot: Slot;
@@ -39,6 +39,8 @@ class Node {
   configuration: Configuration;
   replica: Replica;
   checkpoint: Checkpoint;
+  /** What came from a peer, and goes into the transaction of the write that installs it. */
+  fetched: Checkpoint;
   applied = 0;
   run: string;
   isGone = false;
@@ -51,6 +53,7 @@ class Node {
     this.run = `${id} 0`;
     this.configuration = configuration;
     this.checkpoint = { slot: slot(0), configuration };
+    this.fetched = this.checkpoint;
     this.replica = restore(id, configuration, this.durable, LIMITS);
   }
 
@@ -112,11 +115,11 @@ export class World {
     for (let round = 0; round < 40; round += 1) {
       for (const node of this.#nodes) {
         if (node.isGone || node.replica.role.kind !== 'leading') continue;
-        this.#input(node, { kind: 'read', id: this.#newRead() });
+        this.#perform(node, { kind: 'read', id: this.#newRead() });
         if (isProposed) continue;
         isProposed = true;
         this.judge.propose(new TextDecoder().decode(probe[0]));
-        this.#input(node, { kind: 'propose', entries: probe });
+        this.#perform(node, { kind: 'propose', entries: probe });
       }
       this.#calm(1);
     }
@@ -216,7 +219,6 @@ export class World {
       early.push(...effects.slice(0, Math.max(at, 0)));
       writes.push(...effects.slice(Math.max(at, 0), at + 1));
       after.push(...effects.slice(at + 1));
-      if (state.log.base > node.checkpoint.slot) this.#count('install');
     }
     return [...early, ...writes, ...after];
   }
@@ -227,7 +229,8 @@ export class World {
         this.#persist(node, effect.write);
         return;
       case 'send':
-        if (effect.envelope.message.type === 'prepare') this.judge.useBallot(effect.envelope.message.ballot, node.run);
+        if (effect.envelope.message.type === 'prepare')
+          this.judge.useBallot(effect.envelope.message.ballot, effect.envelope.configuration, node.run);
         this.#network.push(effect.envelope);
         return;
       case 'proposed':
@@ -278,7 +281,8 @@ export class World {
     if (install !== null) {
       log = logFrom(install, entries);
       node.applied = install;
-      node.checkpoint = { slot: install, configuration };
+      node.checkpoint = node.fetched;
+      this.#count('installed');
     } else log = replaceAfter(log, slot(first - 1), entries);
     node.durable = { promised, accepted, decided, abstains, log };
     node.configuration = configuration;
@@ -288,7 +292,12 @@ export class World {
     if (node.isGone) return;
     node.run = `${node.id} ${String((this.#runs += 1))}`;
     node.replica = restore(node.id, node.configuration, node.durable, LIMITS);
-    node.applied = node.durable.decided;
+    // As a host does it: the state comes from the checkpoint and the decided rows after it.
+    const { log, decided } = node.durable;
+    for (node.applied = node.checkpoint.slot; node.applied < decided;) {
+      const entry = entryAt(log, slot((node.applied += 1)));
+      if (entry !== undefined) this.judge.choose(node.applied, entry, this.#nodes);
+    }
     node.ours.clear();
     this.#transfers = this.#transfers.filter(({ to }) => to !== node);
   }
@@ -300,9 +309,10 @@ export class World {
   /** One node at a time; the restart finds a row that it cannot read. */
   #damage(node: Node): void {
     const { log } = node.durable;
-    if (!this.#isWell || lastSlot(log) === log.base) return;
+    const covered = node.checkpoint.slot;
+    if (!this.#isWell || lastSlot(log) === covered) return;
     this.#count('damage');
-    node.durable = withDamage(node.durable, slot(log.base + 1 + this.#below(lastSlot(log) - log.base)));
+    node.durable = withDamage(node.durable, slot(covered + 1 + this.#below(lastSlot(log) - covered)));
     this.#restart(node);
   }
 
@@ -337,15 +347,18 @@ export class World {
     const leader = this.#nodes.find(({ replica, isGone }) => replica.role.kind === 'leading' && !isGone);
     if (leader === undefined) return;
     const { voters, learners } = leader.replica.configuration;
-    const alive = this.#nodes.filter(({ isGone }) => !isGone).map(({ id }) => id);
-    const next = this.#shuffle([...voters, ...learners]).slice(0, this.#below(4) === 0 ? 5 : 3);
-    const rest = alive.filter((id) => !next.includes(id) && this.#below(3) > 0);
+    // Who was a member once and is none now may be gone at any moment: its name is not used again.
+    const members = [...voters, ...learners];
+    const free = names.filter((id) => members.includes(id) || !this.judge.everMembers.has(id));
+    const next = this.#shuffle(members).slice(0, this.#below(4) === 0 ? 5 : 3);
+    const rest = free.filter((id) => !next.includes(id) && this.#below(3) > 0);
     if (next.length >= 3) this.#input(leader, { kind: 'reconfigure', voters: next, learners: rest });
   }
 
   #compact(node: Node): void {
     const { decided } = node.durable;
-    if (decided <= node.checkpoint.slot || node.replica.decided !== decided) return;
+    if (decided < node.configuration.after || decided <= node.checkpoint.slot || node.replica.decided !== decided)
+      return;
     node.checkpoint = { slot: decided, configuration: node.configuration };
     const through = slot(Math.max(0, decided - this.#below(6)));
     node.durable = { ...node.durable, log: dropThrough(node.durable.log, through) };
@@ -356,6 +369,7 @@ export class World {
     const [transfer] = this.#transfers.splice(0, 1);
     const from = this.#nodes.find(({ id }) => id === transfer?.from);
     if (transfer === undefined || from === undefined || from.isGone || transfer.to.isGone) return;
+    transfer.to.fetched = from.checkpoint;
     this.#perform(transfer.to, { kind: 'install', ...from.checkpoint });
   }
 

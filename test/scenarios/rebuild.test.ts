@@ -84,6 +84,8 @@ await t.test('T17 M2 a lost log is built anew, and everything goes on from there
   t.strictSame(everything(world), before);
 
   t.match(await rebuild(world), { done: true, cluster: told.cluster, incarnation: 2 });
+  const shut = await world.cli(['--json', 'status'], { stateDirectory: aside });
+  t.match([shut.status, shut.json], [6, { error: { code: 'LOG_BEHIND_STAMP' } }], 'before anything else is done');
   t.same(await world.ask('group', 'show', 'app'), group, 'hooks, freezing and limits are as they were');
   t.same(await world.ask('list', 'app'), list);
   t.strictSame(await problemsOf(world, ['three']), []);
@@ -106,6 +108,7 @@ await t.test('T17 M2 a lost log is built anew, and everything goes on from there
 for (const [point, args] of [
   ['publish.after-rename#1', null],
   ['publish.after-sync#1', null],
+  ['commit.after', null],
   ['exchange.after#1', 'swapped'],
   ['publish.after-sync#1', 'swapped'],
   ['view.before-flip', 'swapped'],
@@ -117,7 +120,7 @@ for (const [point, args] of [
     await world.cli(['thaw', '--all']);
     lose(world);
     const report = await rebuild(world);
-    const proven = !point.startsWith('exchange');
+    const proven = point !== 'commit.after';
     const [found] = report.groups;
     t.equal(found?.newest, 2, 'its number is never used again, whether it was proven or not');
     t.equal(found?.generations.some(({ generation, taken }) => generation === 2 && taken) ?? false, proven);

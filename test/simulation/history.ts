@@ -3,6 +3,7 @@
  * no code with what it judges but the decoding of entries, and knows a log's sequential meaning by a model of its own.
  */
 import { decodeEntry } from '#src/log/codec.js';
+import { canonicalJson } from '#src/machine/digest.js';
 import type { AppliedSlot } from '#src/log/state-machine.js';
 import type { Entry, Outcome } from '#src/machine/entry.js';
 import type { AppendResult } from '#src/ports/log.js';
@@ -75,7 +76,7 @@ export class History {
     if (at === undefined) throw new Violation('durability', `slot ${String(slot)} was acknowledged and applied by nobody`);
     if (at.operation !== operation.id)
       throw new Violation('agreement', `operation ${String(operation.id)} was told slot ${String(slot)}, which holds ${String(at.operation)}`);
-    if (at.outcome !== JSON.stringify(outcome))
+    if (at.outcome !== canonicalJson(outcome))
       throw new Violation('agreement', `slot ${String(slot)} had another outcome than its client was told`);
     if (slot <= operation.floor && operation.attempts === 1)
       throw new Violation('linearizability', `operation ${String(operation.id)} took slot ${String(slot)}, though slot ${String(operation.floor)} was known before it began`);
@@ -100,7 +101,7 @@ export class History {
   /** A node applied a slot. */
   applied(node: string, { slot, bytes, outcome, from }: AppliedSlot): void {
     const known = this.chosen[slot - 1];
-    const text = outcome === null ? '' : JSON.stringify(outcome);
+    const text = outcome === null ? '' : canonicalJson(outcome);
     if (known === undefined) {
       if (slot !== this.chosen.length + 1) throw new Violation('order', `${node} applied slot ${String(slot)} after ${String(this.chosen.length)}`);
       this.#choose(slot, bytes, outcome, from, text);

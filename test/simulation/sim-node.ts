@@ -1,7 +1,9 @@
 /** One machine of a world: a disk that stays, and a process that comes and goes. */
 import type { HostSettings, ReplicaHostPorts } from '#src/log/host-settings.js';
 import { openReplica, type ReplicaHost } from '#src/log/replica-host.js';
-import { MemoryDisk } from '../support/memory-replica-store.js';
+import { SnapcommitError } from '#src/errors.js';
+import type { ReplicaStore } from '#src/ports/replica-store.js';
+import type { MemoryDisk } from '../support/memory-replica-store.js';
 import { Dice, seedFor } from './random.js';
 import type { Scheduler } from './scheduler.js';
 import { SimStore } from './sim-store.js';
@@ -66,7 +68,8 @@ export class SimNode {
     const running = new Process();
     this.process = running;
     this.starts += 1;
-    const inner = await this.disk.open(`${this.name}${String(this.starts)}`);
+    const inner = await this.#open();
+    if (inner === null) return;
     const store = new SimStore(inner, `/${this.name}/log`, {
       latencyMs: () => (this.slow ? this.#dice.between(20, 200) : this.#dice.between(1, 4)),
       after: (ms, work) => void scheduler.after(ms, work),
@@ -93,6 +96,22 @@ export class SimNode {
       settings,
     );
     if (running.alive) running.host = host;
+  }
+
+  /** A start is a sync, too, and can fail like any: it is tried again. */
+  async #open(): Promise<ReplicaStore | null> {
+    try {
+      return await this.disk.open(`${this.name}${String(this.starts)}`);
+    } catch (error) {
+      if (!(error instanceof SnapcommitError)) throw error;
+      this.process = null;
+      this.#user.scheduler.after(100, () => {
+        this.start().catch((problem: unknown) => {
+          this.#user.broke(problem);
+        });
+      });
+      return null;
+    }
   }
 
   deliver(from: string, bytes: Uint8Array): void {

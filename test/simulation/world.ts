@@ -268,7 +268,7 @@ class World {
     operation.attempts += 1;
     const { id, volume, adds, request } = operation;
     const what: MachineOperation = adds
-      ? { type: 'addVolume', volume: { name: volume, node: 'n', driver: 'memory', source: `/${volume}#${String(id)}`, publishDirectory: '/p', filesystem: 'f' } }
+      ? { type: 'addVolume', volume: { name: volume, node: 'n', driver: 'memory', source: `/${volume}#${String(id)}`, publishDirectory: `/${volume}#${String(id)}/p`, filesystem: 'f' } }
       : { type: 'removeVolume', volume };
     const key = request || !adds ? { id: `r${String(id)}`, digest: String(id) } : null;
     this.#note(name, `append ${String(id)} ${adds ? 'add' : 'remove'} ${volume}`);
@@ -425,10 +425,9 @@ class World {
   /** Every member has answered, and all of them hold the same. */
   #isEven(done: ReadonlySet<string>): boolean {
     const members = this.#members();
-    if (members.length === 0 || !members.every((name) => done.has(name))) return false;
-    const applied = new Set(members.map((name) => this.#node(name).host?.replicaStatus().appliedSlot));
-    const hashes = new Set(members.map((name) => stateHash(this.#node(name).host!.staleState())));
-    return applied.size === 1 && hashes.size === 1;
+    const hosts = this.#hosts().filter((host) => members.includes(host.identity.node));
+    if (members.length === 0 || hosts.length < members.length || !members.every((name) => done.has(name))) return false;
+    return new Set(hosts.map((host) => stateHash(host.staleState()))).size === 1;
   }
 
   #describe(done: ReadonlySet<string>): string {

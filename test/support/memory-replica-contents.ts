@@ -6,7 +6,7 @@ import {
   type StagedCheckpoint,
 } from '#src/adapters/store-sqlite/replica/checkpoint-stream.js';
 import { follows, isWhole, rowOf, type StoredRow } from '#src/adapters/store-sqlite/format.js';
-import { assertInvariant, SnapcommitError } from '#src/errors.js';
+import { assertInvariant, InvariantError, SnapcommitError } from '#src/errors.js';
 import { slot, type Slot } from '#src/paxos/contiguous-log.js';
 import type { Write } from '#src/paxos/effects.js';
 import type { StoreHead, StoreIdentity } from '#src/ports/log-store.js';
@@ -110,8 +110,8 @@ function checkpointed(now: Contents, bytes: Uint8Array, keep: number): Contents 
 }
 
 function installed(now: Contents, staged: StagedCheckpoint | null, at: Slot, keepsRows: boolean): Contents {
-  assertInvariant(staged?.header.slot === at, 'P7', `no checkpoint of slot ${String(at)} was checked`);
-  assertInvariant(staged !== null, 'P7', 'no checkpoint was checked');
+  if (staged?.header.slot !== at)
+    throw new InvariantError('P7', `no checkpoint of slot ${String(at)} was checked`);
   const { header, state } = staged;
   const chain = Buffer.from(header.chain, 'hex');
   const { head, identity } = now;

@@ -107,7 +107,7 @@ async function memberOf(
 }
 
 export function isSame(found: Listed | null | undefined, member: ManifestVolume): boolean {
-  return found !== null && found !== undefined && found.id === member.id;
+  return found?.id === member.id;
 }
 
 function unusable(directory: string, what: string, advice: string, cause?: unknown): SnapcommitError {

@@ -69,7 +69,7 @@ export interface StagedCheckpoint {
   readonly header: CheckpointHeader;
   readonly state: Buffer;
   /** Read anew at each call. */
-  archive(): Iterable<ArchivePart>;
+  readonly archive: () => Iterable<ArchivePart>;
 }
 
 /** @throws RangeError, TypeError, SyntaxError when it is no such stream; the caller has compared the digest. */

@@ -37,7 +37,7 @@ export class Sending {
 
   next(): Uint8Array | null {
     const { value, done } = this.#chunks.next();
-    return done === true ? null : (value ?? null);
+    return done === true ? null : value;
   }
 
   close(): void {

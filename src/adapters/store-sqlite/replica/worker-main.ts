@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { assertInvariant } from '../../../errors.js';
 import { ReplicaEngine, type EngineOptions } from './engine.js';
-import { failureOf, type Failure, type Request, type Response } from './protocol.js';
+import { failureOf, type Failure, type Operation, type Request, type Response } from './protocol.js';
 
 const port = parentPort;
 assertInvariant(port !== null, 'types', 'this file is a worker, not a program');
@@ -41,8 +41,8 @@ function perform(on: ReplicaEngine, { id, operation, args, refusalsKnown }: Requ
     return { id, ok: false, failure: lastRefusal, refusals };
   try {
     // The compiler cannot see that an operation and its arguments belong together; protocol.ts pairs them.
-    const method = on[operation] as (...given: readonly unknown[]) => unknown;
-    return { id, ok: true, value: method.apply(on, args) };
+    const operations = on as unknown as Readonly<Record<Operation, (...given: readonly unknown[]) => unknown>>;
+    return { id, ok: true, value: operations[operation](...args) };
   } catch (error) {
     const failure = failureOf(error);
     // After a failed sync the store itself answers whatever follows.

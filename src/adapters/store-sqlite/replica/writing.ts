@@ -1,5 +1,5 @@
 /** Writing for a replica, inside one SQLite transaction: a whole batch, a repair, a peer's checkpoint. */
-import { assertInvariant, SnapcommitError, unreachable } from '../../../errors.js';
+import { assertInvariant, InvariantError, SnapcommitError, unreachable } from '../../../errors.js';
 import { slot, type LogEntry, type Slot } from '../../../paxos/contiguous-log.js';
 import type { Write } from '../../../paxos/effects.js';
 import type {
@@ -96,9 +96,8 @@ export class ReplicaTransaction extends SqliteTransaction {
   }
 
   #staged(staged: StagedCheckpoint | null, at: Slot | null): StagedCheckpoint {
-    assertInvariant(staged?.header.slot === at, 'P7', `no checkpoint of slot ${String(at)} was checked`);
-    assertInvariant(staged !== null, 'P7', 'no checkpoint was checked');
-    return staged;
+    if (staged !== null && staged.header.slot === at) return staged;
+    throw new InvariantError('P7', `no checkpoint of slot ${String(at)} was checked`);
   }
 
   /** P7: index, state, archive, configuration and incarnation change together, or the caller rolls all of it back. */
