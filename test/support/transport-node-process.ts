@@ -44,7 +44,7 @@ const transport = await listenTls({
 });
 transport.setPeers(members);
 for await (const line of { [Symbol.asyncIterator]: () => lines }) {
-  const [, to = '', text = ''] = String(line).split(' ');
+  const [, to = '', text = ''] = line.split(' ');
   transport.send(to, Buffer.from(text));
 }
 await transport.close();

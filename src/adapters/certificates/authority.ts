@@ -94,7 +94,11 @@ export async function issue(
   return pem(certificate) + authority.certificate;
 }
 
-async function requestedKey(request: Uint8Array): Promise<webcrypto.CryptoKey> {
+/**
+ * The key that a request is for.
+ * @throws SnapcommitError CERTIFICATE_INVALID when the request is none, or not signed by its own key.
+ */
+export async function requestedKey(request: Uint8Array): Promise<webcrypto.CryptoKey> {
   try {
     const parsed = new Pkcs10CertificateRequest(Uint8Array.from(request));
     const key = await webcrypto.subtle.importKey('spki', parsed.publicKey.rawData, KEY_ALGORITHM, true, ['verify']);

@@ -8,7 +8,7 @@ import type { Clock } from '../../ports/clock.js';
 import type { Timers } from '../../ports/timers.js';
 import type { TokenLedger } from '../../ports/token-ledger.js';
 import { isPeerName, peerNameIn } from '../../wire/peer-uri.js';
-import { issue, type Authority } from './authority.js';
+import { issue, requestedKey, type Authority } from './authority.js';
 import { endWith, readFrame } from './exchange.js';
 import {
   decodeRequest,
@@ -41,6 +41,7 @@ export interface IssuerOptions {
 export function joinService(options: IssuerOptions): (socket: TLSSocket) => void {
   return serve(options, async (request) => {
     const { hash, members } = await checkToken(options, request);
+    await requestedKey(request.request);
     const { node, about } = request;
     if (!(await options.ledger.consume(hash, { node, about }))) throw used();
     return grant(options, request, members, (await options.welcome?.(node)) ?? NOTHING);
