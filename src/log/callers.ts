@@ -156,7 +156,7 @@ export class Callers {
   answered(effect: Extract<OuterEffect, { readonly kind: 'readable' | 'readRefused' | 'reconfigureRefused' }>): void {
     if (effect.kind !== 'reconfigureRefused') return this.#readIndex.answered(effect);
     for (const { from, id } of this.#askers.splice(0)) {
-      if (from === null) this.#members.refused(id, effect.reason);
+      if (from === null) this.#members.refused(id, effect.reason, this.#replica.configuration);
       else this.#replica.send(from, { type: 'reconfigureRefused', id, reason: effect.reason });
     }
   }
@@ -179,7 +179,7 @@ export class Callers {
         this.#toCore(from, message.id, message.voters, message.learners);
         return;
       case 'reconfigureRefused':
-        this.#members.refused(message.id, message.reason);
+        this.#members.refused(message.id, message.reason, this.#replica.configuration);
         return;
       case 'transfer':
         if (this.#replica.leads) this.#replica.input({ kind: 'transfer' });
