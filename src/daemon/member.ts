@@ -147,7 +147,7 @@ export async function openMember(options: MemberOptions): Promise<Member> {
   }
   return {
     log,
-    admin: new MemberAdmin(log, ledger, certificates, status),
+    admin: new MemberAdmin(log, ledger, certificates, { status, isProven: (node) => link.progress.of(node).isProven }),
     certificates,
     metrics,
     listens: transport.address,
