@@ -67,7 +67,8 @@ export async function openMember(options: MemberOptions): Promise<Member> {
   const opened: { log: ReplicaHost | null; transport: TlsTransport | null } = { log: null, transport: null };
   const metrics = new Metrics({
     replica: () => opened.log?.replicaStatus() ?? null,
-    lagSlots: () => Object.fromEntries(status().members.flatMap((one) => (one.isSelf ? [] : [[one.node, one.lagSlots]]))),
+    lagSlots: () =>
+      Object.fromEntries(status().members.flatMap((one) => (one.isSelf ? [] : [[one.node, one.lagSlots]]))),
     peers: () => opened.transport?.counters() ?? new Map(),
   });
   const link = new PeerLink({ identity, contacts, metrics, logger, clock: systemClock });
@@ -88,7 +89,11 @@ export async function openMember(options: MemberOptions): Promise<Member> {
         if (entry !== null && MOVES_PEERS.has(entry.operation.type)) queueMicrotask(() => link.refreshPeers());
       },
     },
-    { tickMs: settings.heartbeatMs },
+    {
+      tickMs: settings.heartbeatMs,
+      checkpointSlots: settings.checkpointSlots,
+      keepSlots: settings.keepSlots,
+    },
   ).catch(async (error: unknown) => {
     await store.close();
     throw error;
@@ -110,7 +115,10 @@ export async function openMember(options: MemberOptions): Promise<Member> {
     ledger,
     timers: systemTimers,
     members: async () =>
-      Object.entries((await log.read()).members).map(([node, member]) => ({ node, address: addressOf(member.address) })),
+      Object.entries((await log.read()).members).map(([node, member]) => ({
+        node,
+        address: addressOf(member.address),
+      })),
     welcome: async () =>
       Promise.resolve(
         encodeWelcome({
