@@ -100,7 +100,8 @@ function libraryDirectories() {
   return [...plain, ...multiarch];
 }
 
-function ensurePackages(wanted, required) {
+/** Installs those of `wanted` that are missing; where that cannot be, throws if they are `required`. */
+export function ensurePackages(wanted, required) {
   const missing = wanted.filter((thing) => !isThere(thing));
   if (missing.length === 0) return;
   const names = missing.map((thing) => thing.name);

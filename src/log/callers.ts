@@ -4,7 +4,7 @@
  */
 import { SnapcommitError, unreachable } from '../errors.js';
 import { APPENDS_KEPT_PER_CLIENT } from '../machine/appends.js';
-import type { Operation } from '../machine/entry.js';
+import type { AppendKey, Operation } from '../machine/entry.js';
 import type { Ballot, NodeId } from '../paxos/ballot.js';
 import type { Configuration } from '../paxos/configuration.js';
 import { slot, type Slot } from '../paxos/contiguous-log.js';
@@ -83,11 +83,11 @@ export class Callers {
     });
   }
 
-  append(operation: Operation, request: RequestKey | null): Promise<AppendResult> {
+  append(operation: Operation, request: RequestKey | null, key: AppendKey | null): Promise<AppendResult> {
     const full = this.#replica.full();
     if (full !== null && (this.#replica.leads() || this.#replica.leader() === null))
       return Promise.resolve({ status: 'notDone', reason: full });
-    const answer = this.#appends.submit(operation, request, this.#replica.applied());
+    const answer = this.#appends.submit(operation, request, this.#replica.applied(), key);
     this.#replica.soon();
     return answer;
   }
@@ -157,7 +157,7 @@ export class Callers {
   answered(effect: Extract<OuterEffect, { readonly kind: 'readable' | 'readRefused' | 'reconfigureRefused' }>): void {
     if (effect.kind !== 'reconfigureRefused') return this.#readIndex.answered(effect);
     for (const { from, id } of this.#askers.splice(0)) {
-      if (from === null) this.#members.refused(id, effect.reason);
+      if (from === null) this.#members.refused(id, effect.reason, this.#replica.configuration());
       else this.#replica.send(from, { type: 'reconfigureRefused', id, reason: effect.reason });
     }
   }
@@ -180,7 +180,7 @@ export class Callers {
         this.#toCore(from, message.id, message.voters, message.learners);
         return;
       case 'reconfigureRefused':
-        this.#members.refused(message.id, message.reason);
+        this.#members.refused(message.id, message.reason, this.#replica.configuration());
         return;
       case 'transfer':
         if (this.#replica.leads()) this.#replica.input({ kind: 'transfer' });

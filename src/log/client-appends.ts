@@ -5,7 +5,7 @@
  * The answer comes from the state machine: whoever leads, this node applies the entry as well, and knows its own names.
  * `notDone` is told only when no attempt can be chosen any more: none was made, or each was refused by whom it was made to.
  */
-import type { Entry, Operation, Outcome, Slot } from '../machine/entry.js';
+import type { AppendKey, Entry, Operation, Outcome, Slot } from '../machine/entry.js';
 import type { AppendResult, RequestKey } from '../ports/log.js';
 import type { Clock } from '../ports/clock.js';
 import type { Timers } from '../ports/timers.js';
@@ -16,6 +16,8 @@ export interface ClientAppend {
   readonly key: LaneKey;
   readonly bytes: Uint8Array;
   readonly resolve: (result: AppendResult) => void;
+  /** Whoever asked for the same one while it was under way. */
+  readonly also: ((result: AppendResult) => void)[];
   readonly stopWaiting: () => void;
   /** Attempts of which it is not known that they come to nothing. */
   open: number;
@@ -64,14 +66,24 @@ export class ClientAppends {
     return this.#waiting.size > 0;
   }
 
-  /** `since`: the newest slot that this node has applied. */
-  submit(operation: Operation, request: RequestKey | null, since: Slot): Promise<AppendResult> {
+  /**
+   * `since`: the newest slot that this node has applied. `given`: the name by which a command repeats its append, also
+   * through another start of this node; null: it gets one of ours.
+   */
+  submit(
+    operation: Operation,
+    request: RequestKey | null,
+    since: Slot,
+    given: AppendKey | null = null,
+  ): Promise<AppendResult> {
+    const running = given === null ? undefined : this.#byName.get(nameOf(given));
+    if (running !== undefined) return new Promise((resolve) => running.also.push(resolve));
     if (this.#byName.size >= this.#limits.pendingMax || this.#bytes >= this.#limits.pendingBytesMax)
       return Promise.resolve({ status: 'notDone', reason: busyReason(this.#byName.size) });
-    const key = this.#lanes.open();
+    const key = given ?? this.#lanes.open();
     let bytes: Uint8Array;
     try {
-      const entry: Entry = { at: Math.floor(this.#clock.now()), request, append: { ...key, since }, operation };
+      const entry: Entry = { at: Math.floor(this.#clock.now()), request, append: given ?? { ...key, since }, operation };
       bytes = encodeEntry(entry);
     } catch (error) {
       this.#lanes.close(key, 'known');
@@ -81,7 +93,7 @@ export class ClientAppends {
       const stopWaiting = this.#timers.after(this.#limits.timeoutMs, () => {
         this.#expire(append);
       });
-      const append: ClientAppend = { key, bytes, resolve, stopWaiting, open: 0, attempt: null, refusal: null };
+      const append: ClientAppend = { key, bytes, resolve, stopWaiting, open: 0, attempt: null, refusal: null, also: [] };
       this.#byName.set(nameOf(key), append);
       this.#waiting.add(append);
       this.#bytes += bytes.length;
@@ -160,7 +172,7 @@ export class ClientAppends {
     this.#waiting.delete(append);
     this.#bytes -= append.bytes.length;
     this.#lanes.close(append.key, outcome);
-    append.resolve(result);
+    for (const answer of [append.resolve, ...append.also]) answer(result);
   }
 }
 

@@ -1,6 +1,6 @@
 /** A replica of the log in the daemon, as coordinator, participant and the cluster's commands see it. */
 import { SnapcommitError } from '../errors.js';
-import type { Operation } from '../machine/entry.js';
+import type { AppendKey, Operation } from '../machine/entry.js';
 import { countRuns, hasNumber } from '../machine/runs.js';
 import type { GenerationRecord, GroupState, State } from '../machine/state.js';
 import type { Configuration } from '../paxos/configuration.js';
@@ -37,9 +37,14 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
     this.#replica.receive(from, bytes);
   }
 
-  async append(operation: Operation, request: RequestKey | null = null): Promise<AppendResult> {
+  /** `key`: the name under which the same append may be asked for again. */
+  async append(
+    operation: Operation,
+    request: RequestKey | null = null,
+    key: AppendKey | null = null,
+  ): Promise<AppendResult> {
     this.#assertServing();
-    return this.#replica.callers.append(operation, request);
+    return this.#replica.callers.append(operation, request, key);
   }
 
   async read(): Promise<State> {

@@ -11,12 +11,11 @@ export type OutsideOfTheCore = Pick<ReplicaStatus, 'leader' | 'appliedSlot' | 'c
 
 export function describeReplica(replica: Replica, outside: OutsideOfTheCore): ReplicaStatus {
   const { self, role, promised, configuration, log, decided } = replica;
-  const { isProven, ...rest } = outside;
   return {
-    ...rest,
+    ...outside,
     node: self,
     role: role.kind === 'leading' ? 'leader' : role.kind === 'preparing' ? 'candidate' : 'follower',
-    standing: standingOf(replica, isProven),
+    standing: standingOf(replica, outside.isProven),
     ballot: { round: promised.round, node: promised.node },
     configuration,
     lastSlot: lastSlot(log),

@@ -9,6 +9,13 @@ export interface TokenRecord {
   readonly node: string | null;
 }
 
+/** Who uses a token. */
+export interface Joiner {
+  readonly node: string;
+  /** What it says of itself besides its name; opaque to whoever hands it on. */
+  readonly about: Uint8Array;
+}
+
 export interface TokenLedger {
   /** Resolves when it is durable. */
   add(token: TokenRecord): Promise<void>;
@@ -18,5 +25,5 @@ export interface TokenLedger {
    * True exactly once for each token that was added, whoever asks, and only after that is durable: this one place decides
    * that a token is used once, also across a crash.
    */
-  consume(hash: string): Promise<boolean>;
+  consume(hash: string, joiner: Joiner): Promise<boolean>;
 }

@@ -17,6 +17,7 @@ import {
   JOIN_PROTOCOL,
   KIND,
   RENEW_PROTOCOL,
+  type CertificateRequest,
   type Grant,
 } from './join-protocol.js';
 import { makeKeyAndRequest } from './keys.js';
@@ -29,6 +30,8 @@ export interface Membership extends Grant {
   readonly key: string;
 }
 
+const NOTHING = new Uint8Array();
+
 interface Trust {
   readonly authorities: readonly string[];
   readonly certificate?: string;
@@ -37,11 +40,17 @@ interface Trust {
 
 /**
  * Goes to the addresses of the token one after the other. Nothing secret is said before TLS has shown that the other
- * side holds a certificate of the authority whose fingerprint the token names.
+ * side holds a certificate of the authority whose fingerprint the token names. `about`: for whoever lets this node in.
  * @throws SnapcommitError TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_USED, DENIED, EXISTS, CERTIFICATE_INVALID; UNAVAILABLE when
  *   none answers; OUTCOME_UNKNOWN when the token may have been spent without an answer.
  */
-export async function join(tokenText: string, node: string, clock: Clock, timers: Timers): Promise<Membership> {
+export async function join(
+  tokenText: string,
+  node: string,
+  clock: Clock,
+  timers: Timers,
+  about: Uint8Array = NOTHING,
+): Promise<Membership> {
   const token = parseToken(tokenText);
   if (clock.now() > token.expiresAt)
     throw new SnapcommitError(
@@ -51,7 +60,7 @@ export async function join(tokenText: string, node: string, clock: Clock, timers
   const { cluster, secret } = token;
   return atOneOf(token.addresses, async (address) => {
     const authority = await authorityAt(address, token.fingerprint, timers);
-    return ask(address, JOIN_PROTOCOL, { authorities: [authority] }, { cluster, node }, secret, timers);
+    return ask(address, JOIN_PROTOCOL, { authorities: [authority] }, { cluster, node }, { about, secret }, timers);
   });
 }
 
@@ -64,7 +73,7 @@ export async function renew(
   addresses: readonly PeerAddress[],
   timers: Timers,
 ): Promise<Membership> {
-  return atOneOf(addresses, async (address) => ask(address, RENEW_PROTOCOL, current, current.name, null, timers));
+  return atOneOf(addresses, async (address) => ask(address, RENEW_PROTOCOL, current, current.name, { about: NOTHING, secret: null }, timers));
 }
 
 async function atOneOf(
@@ -101,7 +110,7 @@ async function ask(
   protocol: string,
   trust: Trust,
   name: PeerName,
-  secret: Uint8Array | null,
+  said: Pick<CertificateRequest, 'about' | 'secret'>,
   timers: Timers,
 ): Promise<Membership> {
   const { key, request } = await makeKeyAndRequest(name);
@@ -113,8 +122,8 @@ async function ask(
     timers,
   );
   const answer = readFrame(socket, timers);
-  socket.write(encodeFrame(KIND.request, encodeRequest({ ...name, request, secret })));
-  const grant = await readAnswer(answer, secret !== null);
+  socket.write(encodeFrame(KIND.request, encodeRequest({ ...name, request, ...said })));
+  const grant = await readAnswer(answer, said.secret !== null);
   socket.destroy();
   return { ...grant, name, key };
 }

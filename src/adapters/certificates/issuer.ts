@@ -31,6 +31,8 @@ export interface IssuerOptions {
   /** PEM; more than one while the authority is changed. */
   trustedAuthorities(): readonly string[];
   members(): Promise<readonly Member[]>;
+  /** What a new node is told besides, once it is let in. */
+  welcome?(node: string): Promise<Uint8Array>;
   /** One line for the log: who got what, or why not. Holds no secret. */
   onDecision(line: { readonly address: string; readonly node: string | null; readonly refusal: string | null }): void;
 }
@@ -40,8 +42,9 @@ export function joinService(options: IssuerOptions): (socket: TLSSocket) => void
   return serve(options, async (request) => {
     const { hash, members } = await checkToken(options, request);
     await requestedKey(request.request);
-    if (!(await options.ledger.consume(hash))) throw used();
-    return grant(options, request, members);
+    const { node, about } = request;
+    if (!(await options.ledger.consume(hash, { node, about }))) throw used();
+    return grant(options, request, members, (await options.welcome?.(node)) ?? NOTHING);
   });
 }
 
@@ -56,9 +59,11 @@ export function renewService(options: IssuerOptions): (socket: TLSSocket) => voi
     const members = await options.members();
     if (!members.some(({ node }) => node === name.node))
       throw denied(`${name.node} is not a member of ${options.cluster}`);
-    return grant(options, request, members);
+    return grant(options, request, members, NOTHING);
   });
 }
+
+const NOTHING = new Uint8Array();
 
 function serve(
   options: IssuerOptions,
@@ -117,7 +122,8 @@ async function checkToken(
     );
   if (token.node !== null && token.node !== node) throw denied(`the token is for node ${token.node}, not for ${node}`);
   const present = await options.members();
-  if (present.some((member) => member.node === node))
+  // Whoever made the token for this very name has said that this node may have it.
+  if (token.node !== node && present.some((member) => member.node === node))
     throw new SnapcommitError(
       'EXISTS',
       `the cluster has a member called ${node}; choose another name, or remove that one first`,
@@ -129,11 +135,12 @@ async function grant(
   options: IssuerOptions,
   { node, request }: CertificateRequest,
   members: readonly Member[],
+  welcome: Uint8Array,
 ): Promise<Grant> {
   const { cluster, authority, clock, validDays } = options;
   const wish = { name: { cluster, node }, request, now: clock.now() };
   const certificate = await issue(authority, validDays === undefined ? wish : { ...wish, validDays });
-  return { certificate, authorities: options.trustedAuthorities(), members };
+  return { certificate, authorities: options.trustedAuthorities(), members, welcome };
 }
 
 function used(): SnapcommitError {

@@ -17,6 +17,8 @@ export interface CertificateRequest {
   readonly node: string;
   /** PKCS#10, DER. */
   readonly request: Uint8Array;
+  /** What a new node says of itself, for whoever lets it in; opaque here. */
+  readonly about: Uint8Array;
   /** The token's secret; null where a certificate that is still valid speaks for the asker. */
   readonly secret: Uint8Array | null;
 }
@@ -32,11 +34,19 @@ export interface Grant {
   /** PEM: whose certificates to believe. */
   readonly authorities: readonly string[];
   readonly members: readonly Member[];
+  /** What whoever let it in tells a new node; opaque here. */
+  readonly welcome: Uint8Array;
 }
 
-const requestShape = object<CertificateRequest>({ cluster: text, node: text, request: bytes, secret: nullable(bytes) });
+const requestShape = object<CertificateRequest>({
+  cluster: text,
+  node: text,
+  request: bytes,
+  about: bytes,
+  secret: nullable(bytes),
+});
 const member = object<Member>({ node: text, address: object<PeerAddress>({ host: text, port: natural }) });
-const grantShape = object<Grant>({ certificate: text, authorities: list(text), members: list(member) });
+const grantShape = object<Grant>({ certificate: text, authorities: list(text), members: list(member), welcome: bytes });
 const refusalShape = object<{ code: ErrorCode; message: string }>({ code: oneOf(ERROR_CODES), message: text });
 
 export function encodeRequest(request: CertificateRequest): Uint8Array {
