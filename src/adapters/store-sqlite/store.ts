@@ -17,16 +17,14 @@ import { SqliteTransaction } from './transaction.js';
 import { SqliteView } from './view.js';
 
 const SYNCHRONOUS_FULL = 2;
-/** Folding takes three syncs, so not every checkpoint is followed by one; closing folds in any case. */
-const FOLD_AFTER_COMMITS = 64;
+/** Folding takes three syncs, so it is done when a checkpoint crosses a multiple of this, whoever wrote what is before it. */
+const FOLD_EVERY_SLOTS = 64;
 
 export class SqliteStore implements LogStore {
   readonly file: string;
   readonly #database: Database.Database;
   readonly #tables: Tables;
   #failure: unknown = null;
-  /** Commits of this process since it last folded the WAL. */
-  #unfolded = 0;
 
   constructor(file: string, database: Database.Database) {
     this.file = file;
@@ -98,8 +96,7 @@ export class SqliteStore implements LogStore {
       throw error;
     }
     crashPoint(onlyCheckpoint ? 'log.after-checkpoint' : 'log.after-sync');
-    this.#unfolded += 1;
-    if (transaction.checkpointed && this.#unfolded >= FOLD_AFTER_COMMITS) this.#foldWal();
+    if (transaction.hasCrossed(FOLD_EVERY_SLOTS)) this.#foldWal();
   }
 
   /**
@@ -107,7 +104,6 @@ export class SqliteStore implements LogStore {
    * only puts it off, and a failed sync latches the store for whatever comes next.
    */
   #foldWal(): void {
-    this.#unfolded = 0;
     try {
       this.#database.pragma('wal_checkpoint(PASSIVE)');
     } catch (error) {
