@@ -1,7 +1,18 @@
 // Joins the built command line into one file, dist/bundle/main.cjs, and keeps V8's compiled code beside it: Node loads
 // that much faster than two hundred modules, and a command should answer at once. dist/ itself stays what the library, the
 // tests and the two small programs that we start (the guard, the launcher) are loaded from. See bin/load.js.
-import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +26,9 @@ const require = createRequire(import.meta.url);
 const outdir = join(root, 'dist', 'bundle');
 const bundle = join(outdir, 'main.cjs');
 
+mkdirSync(outdir, { recursive: true });
 for (const kind of ['change', 'read']) rmSync(cacheFile(kind), { force: true });
+syncDirectory(outdir);
 const common = {
   bundle: true,
   format: 'cjs',
@@ -37,7 +50,7 @@ await build({
   minifySyntax: true,
   minifyWhitespace: true,
   // Loaded rarely, or with native parts that they find beside themselves.
-  external: ['@koromix/*', 'better-sqlite3/build/*', 'pino', 'zod', 'cbor-extract'],
+  external: ['@koromix/*', '@peculiar/x509', 'better-sqlite3/build/*', 'cbor-extract', 'pino', 'prom-client', 'zod'],
   plugins: [
     {
       name: 'execa',
@@ -75,7 +88,7 @@ await build({
         }));
         own.onResolve({ filter: /^@koromix\/[^/]+$/ }, ({ path }) => ({ path, namespace: 'koffi-part' }));
         own.onLoad({ filter: /./, namespace: 'koffi-part' }, ({ path }) => ({
-          contents: `module.exports = require(${JSON.stringify(koffiPart(path))});`,
+          contents: koffiPart(path),
         }));
       },
     },
@@ -91,16 +104,24 @@ await build({
 });
 await writeCaches();
 
-/** What loading koffi's package for a platform comes down to here; the package itself where it is not installed. */
+/**
+ * What loading koffi's package for this platform comes down to here; elsewhere, or when it lies elsewhere by then, the
+ * package itself. Looked for from koffi, whose dependency it is.
+ */
 function koffiPart(name) {
+  const fromKoffi =
+    "require('node:module').createRequire(require('node:module').createRequire(__filename).resolve('koffi'))";
   const before = new Set(Object.keys(require.cache));
+  let native;
   try {
-    require(name);
+    createRequire(require.resolve('koffi'))(name);
+    native = Object.keys(require.cache).find((file) => !before.has(file) && file.endsWith('.node'));
   } catch {
-    return name;
+    // Of another platform: never asked for here.
   }
-  const native = Object.keys(require.cache).find((file) => !before.has(file) && file.endsWith('.node'));
-  return native === undefined ? name : native.slice(native.lastIndexOf(`${name}/`));
+  const direct = native === undefined ? name : native.slice(native.lastIndexOf(`${name}/`));
+  return `const from = ${fromKoffi};
+try { module.exports = from(${JSON.stringify(direct)}); } catch { module.exports = from(${JSON.stringify(name)}); }`;
 }
 
 function withoutPrograms(path) {
@@ -144,8 +165,8 @@ async function writeCaches() {
     await writeCache('read', state, [['status'], ['open', 'app']]);
     await writeCache('change', state, [['commit', 'app'], ...(frozen === null ? [] : [['commit', 'frozen']])]);
   } finally {
-    if (frozen !== null) rmdirSync(frozen);
     rmSync(directory, { recursive: true, force: true });
+    if (frozen !== null) rmdirSync(frozen);
   }
 }
 
@@ -163,7 +184,26 @@ function makeCgroup() {
 async function writeCache(kind, state, commands) {
   const { exports, script } = runBundle(undefined);
   for (const command of commands) await runQuietly(exports, state, command);
-  writeFileSync(cacheFile(kind), script.createCachedData());
+  writeDurably(cacheFile(kind), script.createCachedData());
+}
+
+/** Node believes a cache whose length is right, so half of one must never stand under its name. */
+function writeDurably(file, bytes) {
+  const descriptor = openSync(`${file}.new`, 'w');
+  try {
+    writeFileSync(descriptor, bytes);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  renameSync(`${file}.new`, file);
+}
+
+/** A cache that comes back after a power loss must not meet another bundle. */
+function syncDirectory(directory) {
+  const descriptor = openSync(directory, 'r');
+  fsyncSync(descriptor);
+  closeSync(descriptor);
 }
 
 async function runQuietly({ main, libraryOpeners: openers }, state, command) {

@@ -26,6 +26,7 @@ export const CRASH_POINTS = {
   'stamp.after': 'cut',
   'freeze.before-intent': 'cut',
   'freeze.after-intent': 'cut',
+  'freeze.before-first-cgroup': 'cut',
   'freeze.after-first-cgroup': 'cut',
   'freeze.frozen': 'cut',
   'stage.before': 'cut',

@@ -92,12 +92,14 @@ async function publishVolume(
       crashPoint('publish.fence-checked');
       const place = placeOf(state, volume.volume);
       const driver = await context.driver(volume.driver);
+      // Nothing is written into a directory before it has shown that it is this volume's.
+      const found = await findSnapshot(driver, place, record, volume);
       const { cluster, incarnation } = context.log.identity;
       const definition = lookup(state.groups, record.group)?.record ?? null;
       const link = join(viewDirectory(context.stateDirectory, record.group), 'current', volume.volume);
       // In no order but that within publishTree: one sync makes all of it durable, and only then does the view turn.
       await allDone([
-        publishTree(driver, place, volume, { cluster, place, definition, record }),
+        publishTree(driver, found, volume, { cluster, place, definition, record }),
         replaceLink(place.publishDirectory, currentName(record.group), link),
         raiseStamp(place.publishDirectory, { cluster, incarnation, slot: record.slot }),
       ]);
@@ -125,30 +127,40 @@ async function lockSwap(context: Context, record: GenerationRecord, volume: Mani
 /** The manifest first: whatever this volume shows of the generation, a rebuild can tell that it was committed. */
 async function publishTree(
   driver: VolumeDriver,
-  place: VolumeRecord,
+  found: 'published' | 'staged',
   volume: ManifestVolume,
   manifest: Parameters<typeof writeManifest>[0],
 ): Promise<void> {
+  const { place, record } = manifest;
   await writeManifest(manifest);
-  if (volume.swap !== null) await swapLive(driver, place, manifest.record, volume.swap);
-  await publishSnapshot(driver, place, manifest.record, volume);
+  if (volume.swap !== null) await swapLive(driver, place, record, volume.swap);
+  if (found === 'staged') await publishSnapshot(driver, place, record, volume);
 }
 
-/** Renames the staged snapshot to its published name, after checking that it is the one that the manifest names. */
+/** Where the snapshot that the manifest names stands. @throws VOLUME_UNAVAILABLE when it is neither here nor there. */
+async function findSnapshot(
+  driver: VolumeDriver,
+  place: VolumeRecord,
+  record: GenerationRecord,
+  volume: ManifestVolume,
+): Promise<'published' | 'staged'> {
+  const name = publishedName(record.group, record.generation);
+  const published = await driver.lookup(place, name);
+  if (published?.id === volume.id) return 'published';
+  if (published !== null) throw foreignSnapshot(place, name, volume.id, published.id);
+  const staged = await driver.lookup(place, volume.staged);
+  if (staged?.id === volume.id) return 'staged';
+  throw foreignSnapshot(place, volume.staged, volume.id, staged?.id ?? null);
+}
+
 async function publishSnapshot(
   driver: VolumeDriver,
   place: VolumeRecord,
   record: GenerationRecord,
   volume: ManifestVolume,
 ): Promise<void> {
-  const name = publishedName(record.group, record.generation);
-  const published = await driver.lookup(place, name);
-  if (published?.id === volume.id) return;
-  if (published !== null) throw foreignSnapshot(place, name, volume.id, published.id);
-  const staged = await driver.lookup(place, volume.staged);
-  if (staged?.id !== volume.id) throw foreignSnapshot(place, volume.staged, volume.id, staged?.id ?? null);
   crashPoint('publish.before-rename');
-  await driver.rename(place, volume.staged, name);
+  await driver.rename(place, volume.staged, publishedName(record.group, record.generation));
   crashPoint('publish.after-rename');
 }
 

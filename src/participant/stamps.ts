@@ -36,6 +36,8 @@ export async function readStamp(publishDirectory: string): Promise<Stamp | null>
 /** Raises the stamp to `stamp`; never lowers it. Not durable until the directory is synced or a snapshot is made there. */
 export async function raiseStamp(publishDirectory: string, stamp: Stamp): Promise<void> {
   const before = await readStamp(publishDirectory);
+  if (before !== null && before.cluster !== stamp.cluster)
+    throw foreign(publishDirectory, before.cluster, stamp.cluster);
   if (before !== null && !isBehind(before, stamp)) return;
   const temporary = join(publishDirectory, `${STAMP_NAME}.new`);
   await unlink(temporary).catch(ignoreMissing);
@@ -48,6 +50,14 @@ export async function withdrawStamp(publishDirectory: string, cluster: string): 
   if ((await readStamp(publishDirectory))?.cluster !== cluster) return;
   await unlink(join(publishDirectory, STAMP_NAME)).catch(ignoreMissing);
   await syncDirectory(publishDirectory);
+}
+
+function foreign(publishDirectory: string, cluster: string, ours: string): SnapcommitError {
+  return new SnapcommitError(
+    'LOG_FOREIGN',
+    `${publishDirectory} belongs to another log (cluster ${cluster}); ours is ${ours}. Nothing was written there.`,
+    { publishDirectory, cluster },
+  );
 }
 
 function isBehind(a: Stamp, b: Stamp): boolean {

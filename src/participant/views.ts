@@ -42,7 +42,7 @@ export async function prepareView(
   crashPoint('view.before');
   await makeDurableDirectory(stateDirectory, ['views', group]);
   // Its name stands in the same directory as `current`, and becomes durable with the flip.
-  await makeDirectory(join(directory, name));
+  if (!(await makeDirectory(join(directory, name)))) await dropOtherLinks(join(directory, name), links);
   await allDone(links.map(async (link) => replaceLink(join(directory, name), link.volume, link.target)));
   await syncDirectory(join(directory, name));
   crashPoint('view.directory-made');
@@ -95,6 +95,13 @@ export async function replaceLink(directory: string, name: string, target: strin
   await unlink(temporary).catch(() => undefined);
   await symlink(target, temporary);
   await rename(temporary, join(directory, name));
+}
+
+/** A directory that an earlier try made may name a volume that has been forfeited since. */
+async function dropOtherLinks(directory: string, links: readonly ViewLink[]): Promise<void> {
+  const wanted = new Set(links.map((link) => link.volume));
+  const others = (await readdir(directory)).filter((name) => !wanted.has(name));
+  await allDone(others.map(async (name) => unlink(join(directory, name))));
 }
 
 async function makeDurableDirectory(root: string, components: readonly string[]): Promise<void> {

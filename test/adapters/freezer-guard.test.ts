@@ -1,10 +1,10 @@
 /** Nothing stays frozen: whoever is stopped or killed, and whenever. */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { createCommandRunner } from '#src/adapters/command-runner/index.js';
 import { createCgroupWriters } from '#src/adapters/freezer-cgroup/index.js';
-import { readProcessStat } from '#src/native/proc.js';
+import { readCommand, readProcessStat } from '#src/native/proc.js';
 import { makeCgroup, type TestCgroup } from '../support/cgroups.js';
 import { startFreezer } from '../support/freezer-process.js';
 import { requireCgroups } from '../support/requirements.js';
@@ -20,6 +20,21 @@ async function makeWriter(t: Test): Promise<TestCgroup> {
   const cgroup = makeCgroup(t);
   await cgroup.start('/usr/bin/sleep', '1000');
   return cgroup;
+}
+
+/** Waits until the guard's limit is over: it thaws a cgroup that was frozen by hand when it gives up. */
+async function pastTheLimit(t: Test, cgroup: TestCgroup | undefined): Promise<void> {
+  t.ok(cgroup);
+  cgroup?.freezeByHand();
+  await until('the guard gives up', () => cgroup?.requested() === false);
+}
+
+/** The guard that this process has started. */
+function guardOf(pid: number): number {
+  const children = readdirSync(`/proc/${String(pid)}/task`).flatMap((task) =>
+    readFileSync(`/proc/${String(pid)}/task/${task}/children`, 'utf8').split(' '),
+  );
+  return Number(children.find((child) => readCommand(Number(child)).includes('guard-main')) ?? 0);
 }
 
 function intentFiles(stateDirectory: string): readonly string[] {
@@ -65,6 +80,51 @@ void t.test('T10 a freeze that lapsed does not thaw what somebody else froze sin
   cgroup.freezeByHand();
   t.match(await freeze.release(), { unbroken: false });
   t.ok(cgroup.requested());
+});
+
+for (const point of ['freeze.before-first-cgroup', 'freeze.after-first-cgroup'] as const) {
+  void t.test(`G1 who slept at ${point} until the guard had given up leaves nothing frozen`, async (t) => {
+    const state = temporaryDirectory(t);
+    const cgroups = [await makeWriter(t), await makeWriter(t)];
+    const freezer = await startFreezer(t, state, SHORT_MS, cgroups, { SNAPCOMMIT_STOP_AT: point });
+    await until('it is stopped', () => readProcessStat(freezer.child.pid ?? 0)?.state === 'T');
+    await pastTheLimit(t, cgroups[0]);
+    freezer.signal('SIGCONT');
+    await freezer.ended();
+    t.notOk(
+      cgroups.some((cgroup) => cgroup.requested()),
+      'what it froze too late is thawed',
+    );
+    t.same(intentFiles(state), []);
+  });
+}
+
+void t.test('G4 who slept until the guard had given up, froze and was killed leaves nothing frozen', async (t) => {
+  const state = temporaryDirectory(t);
+  const cgroups = [await makeWriter(t), await makeWriter(t)];
+  const points = { SNAPCOMMIT_STOP_AT: 'freeze.before-first-cgroup', SNAPCOMMIT_CRASH_AT: 'freeze.after-first-cgroup' };
+  const freezer = await startFreezer(t, state, SHORT_MS, cgroups, points);
+  await until('it is stopped', () => readProcessStat(freezer.child.pid ?? 0)?.state === 'T');
+  await pastTheLimit(t, cgroups[0]);
+  freezer.signal('SIGCONT');
+  await freezer.ended();
+  await until('everything is thawed', () => !cgroups.some((cgroup) => cgroup.requested()));
+  await until('the intent is removed', () => intentFiles(state).length === 0);
+  t.pass('thawed');
+});
+
+void t.test('G4 a guard that is known to be dead is no guard: nothing is frozen', async (t) => {
+  const state = temporaryDirectory(t);
+  const cgroup = await makeWriter(t);
+  const writers = writersOver(state);
+  const armed = await writers.arm('tx', await writers.resolve([cgroup.cgroup], []), LONG_MS);
+  const guard = guardOf(process.pid);
+  process.kill(guard, 'SIGKILL');
+  await until('its end is known', () => readProcessStat(guard) === null);
+  await new Promise((resolve) => setImmediate(resolve));
+  await t.rejects(armed.freeze(), { code: 'FREEZE_FAILED', message: /nothing was frozen/ });
+  t.notOk(cgroup.requested());
+  t.same(intentFiles(state), []);
 });
 
 for (const point of ['freeze.after-first-cgroup', 'freeze.frozen'] as const) {

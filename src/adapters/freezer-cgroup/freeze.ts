@@ -3,8 +3,9 @@
  * this process alone looks and acts, and at the end both say whether they did so all along: we that nobody wrote to a
  * freezer, the guard that it did not.
  *
- * Whoever ends a freeze does it exactly once. When the guard has lapsed it has thawed already, and thawing again could
- * undo a freeze that somebody else has begun since (T10); when it is dead or silent, we thaw.
+ * When the guard has lapsed it has thawed already, and thawing again could undo a freeze that somebody else has begun
+ * since (T10); when it is dead or silent, we thaw. What is left of T10 is a process that is stopped between the look and
+ * the thaw, of one step, for longer than the limit.
  */
 import { randomBytes } from 'node:crypto';
 import { unlinkSync } from 'node:fs';
@@ -29,6 +30,8 @@ const GUARD_GRACE_MS = 500;
 /** The first looks are close together, since writers stand still meanwhile; then the timers take over. */
 const CLOSE_LOOKS = 40;
 const POLL_MS = 1;
+/** A timer may fire so much early, by our clock. */
+const TIMER_SLACK_MS = 5;
 
 interface Armed {
   readonly targets: readonly CgroupTarget[];
@@ -51,7 +54,7 @@ export async function armFreeze(
   const freezers = openFreezers(targets);
   const id = `${transaction}-${randomBytes(4).toString('hex')}`;
   const file = intentFile(stateDirectory, id);
-  const guard = startGuard(targets, limitMs, file);
+  const guard = guardOver(freezers, () => startGuard(targets, limitMs, file));
   const persist = async (): Promise<void> => {
     crashPoint('freeze.before-intent');
     await writeIntent(stateDirectory, newIntent(id, transaction, limitMs, targets));
@@ -76,6 +79,21 @@ export async function armFreeze(
     'nothing was frozen: the guard that would thaw in our place did not start',
     {},
   );
+}
+
+/** What was opened is closed again when there is no guard for it. */
+function guardOver(freezers: OpenFreezers, start: () => Guard): Guard {
+  try {
+    return start();
+  } catch (cause) {
+    freezers.close();
+    throw new SnapcommitError(
+      'FREEZE_FAILED',
+      `nothing was frozen: the guard did not start: ${reasonOf(cause)}`,
+      {},
+      cause,
+    );
+  }
 }
 
 function openFreezers(targets: readonly CgroupTarget[]): OpenFreezers {
@@ -124,14 +142,21 @@ function goFirst(): () => void {
 }
 
 /**
- * The guard is told first and not waited for: the word is in its pipe before anything is frozen, so it reads it before
- * it could read our death.
+ * The guard, which has not been heard to fail, is told first and not waited for: the word is in its pipe before anything
+ * is frozen, so it reads it before it could read our death.
  */
 async function freeze(armed: Armed): Promise<Freeze> {
   await refuseFrozen(armed);
+  const lost = armed.guard.lost();
+  if (lost !== null) {
+    await disarm(armed);
+    const reason = 'reason' in lost ? lost.reason : lost.kind;
+    throw new SnapcommitError('FREEZE_FAILED', `nothing was frozen: ${reason}`, { reason });
+  }
+  const startedAt = performance.now();
   armed.guard.tell('freezing');
   const calmDown = goFirst();
-  const startedAt = performance.now();
+  crashPoint('freeze.before-first-cgroup');
   const refusal = await bringToStandstill(armed, startedAt);
   if (refusal !== null) {
     calmDown();
@@ -151,7 +176,12 @@ async function bringToStandstill(armed: Armed, startedAt: number): Promise<strin
     }
   } catch (error) {
     return reasonOf(error);
+  } finally {
+    armed.guard.tell('written');
   }
+  // Slept before or between the writes: the guard may have thawed before them, and will have to again.
+  if (performance.now() - startedAt > armed.limitMs - TIMER_SLACK_MS)
+    return 'the limit passed before all was asked for';
   freezers.beginWitness();
   if (freezers.standStill(CLOSE_LOOKS)) return null;
   const giveUpAt = startedAt + armed.limitMs + GUARD_GRACE_MS;
@@ -192,7 +222,8 @@ function whyNotFree({ cgroup, directory }: CgroupTarget): string | null {
 /** G3: a request that failed may still take effect, so every target is thawed, not only those that stood still. */
 async function fail(armed: Armed, reason: string): Promise<never> {
   const end = await armed.guard.ask(`void ${reason}`, GUARD_ANSWER_MS);
-  const stillFrozen = end.kind === 'lapsed' ? null : thawInGuardsPlace(armed, end);
+  // Also when the guard has thawed: some of our requests may have come after that.
+  const stillFrozen = thawInGuardsPlace(armed, end);
   if (stillFrozen === null) await disarm(armed);
   else letGoOf(armed);
   const outcome =
@@ -225,7 +256,9 @@ function thawOurselves(armed: Armed): string | null {
 
 function hold(armed: Armed, startedAt: number, calmDown: () => void): Freeze {
   let overdue: string | null = null;
+  let released: Promise<Release> | null = null;
   const actForGuard = (): void => {
+    if (released !== null) return;
     // What the guard said while we were stopped is read before this runs.
     if (armed.guard.lost()?.kind === 'lapsed') return;
     thawOurselves(armed);
@@ -233,7 +266,6 @@ function hold(armed: Armed, startedAt: number, calmDown: () => void): Freeze {
     overdue = `the limit of ${String(armed.limitMs)} ms passed, and the guard did not act`;
   };
   const timer = setTimeout(() => setImmediate(actForGuard), armed.limitMs + GUARD_GRACE_MS).unref();
-  let released: Promise<Release> | null = null;
   return {
     frozen: armed.targets.map((target) => target.cgroup),
     release: () => {

@@ -17,7 +17,7 @@ export interface Guard {
   /** Waits for the next answer; `silent` after waitMs. A guard that lapsed or died answers so at once. */
   ask(word: 'thawed' | `void ${string}` | null, waitMs: number): Promise<GuardAnswer>;
   /** Says what is not answered. */
-  tell(word: 'freezing'): void;
+  tell(word: 'freezing' | 'written'): void;
   /** The guard's last word on a void round, also unasked; null while it holds. */
   lost(): GuardAnswer | null;
   /** Closes its stdin: it ends, thawing first whatever it has not. */

@@ -8,6 +8,7 @@
  * One word a line comes in, in this order, and is answered by a line on stdout:
  *   (start)      -> armed
  *   freezing                    the limit runs from here; somebody is about to freeze
+ *   written                     every freeze request is written; none will follow
  *   thawed       -> unbroken    the owner thawed by itself, and nothing of what follows had been said
  *   void REASON  -> lapsed      instead: the round is void, and thawing is left to us
  * Instead of any answer, or unasked:
@@ -33,6 +34,8 @@ let phase: 'armed' | 'timing' | 'over' = 'armed';
 let lapse: string | null = null;
 let stuck = false;
 let ownerGone = false;
+/** Until then what we thawed may be frozen after all: an owner that slept writes when it wakes. */
+let written = false;
 
 function say(line: string): void {
   try {
@@ -88,15 +91,21 @@ function settle(reason: string | null): void {
   }
 }
 
+function onWritten(): void {
+  written = true;
+  if (lapse !== null) thawTargets(RETRIES);
+}
+
 function obey(line: string): void {
   if (line === 'freezing') startTiming();
+  else if (line === 'written') onWritten();
   else if (line === 'thawed') settle(null);
   else if (line.startsWith('void ')) settle(line.slice('void '.length));
 }
 
 function onOwnerGone(): void {
   ownerGone = true;
-  if (phase === 'timing') lapseNow('the process that froze it ended');
+  if (phase === 'timing' || (lapse !== null && !written)) lapseNow('the process that froze it ended');
   else if (stuck) thawTargets(RETRIES);
   else finish();
 }

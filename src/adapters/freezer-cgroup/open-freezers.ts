@@ -30,13 +30,16 @@ export class OpenFreezers {
   /** Opens and watches the freezers. @throws Error when one cannot be. */
   static open(targets: readonly CgroupTarget[]): OpenFreezers {
     const cgroups: OpenCgroup[] = [];
+    let changes: FileChanges | null = null;
     try {
       for (const target of targets) cgroups.push(openCgroup(target));
-      const freezers = new OpenFreezers(cgroups, new FileChanges(targets.map(freezerFile)));
+      changes = new FileChanges(targets.map(freezerFile));
+      const freezers = new OpenFreezers(cgroups, changes);
       freezers.#rehearse();
       return freezers;
     } catch (error) {
       cgroups.forEach(closeCgroup);
+      changes?.close();
       throw error;
     }
   }
@@ -117,6 +120,8 @@ function freezerFile({ directory }: CgroupTarget): string {
 function openCgroup(target: CgroupTarget): OpenCgroup {
   const freezer = openSync(freezerFile(target), 'r+');
   try {
+    // Where it still is the one, what was opened just before is its freezer.
+    if (cgroupInode(target.directory) !== target.inode) throw new Error(`${target.cgroup} was removed and made again`);
     return { target, freezer, events: openSync(`${target.directory}/cgroup.events`, 'r') };
   } catch (error) {
     closeSync(freezer);

@@ -17,8 +17,8 @@ import { SqliteTransaction } from './transaction.js';
 import { SqliteView } from './view.js';
 
 const SYNCHRONOUS_FULL = 2;
-/** Folding takes three syncs, so not every checkpoint is followed by one; closing folds in any case. */
-const FOLD_AFTER_COMMITS = 64;
+/** Folding takes three syncs, so it is done when a checkpoint crosses a multiple of this, whoever wrote what is before it. */
+const FOLD_EVERY_SLOTS = 64;
 
 export class SqliteStore implements LogStore {
   readonly file: string;
@@ -26,8 +26,6 @@ export class SqliteStore implements LogStore {
   readonly #tables: Tables;
   readonly #foldsItself: boolean;
   #failure: unknown = null;
-  /** Commits of this process since it last folded the WAL. */
-  #unfolded = 0;
 
   /** With `foldsItself: false` the owner calls `foldWal`, when it holds up nobody. */
   constructor(file: string, database: Database.Database, foldsItself = true) {
@@ -113,8 +111,7 @@ export class SqliteStore implements LogStore {
       throw error;
     }
     crashPoint(onlyCheckpoint ? 'log.after-checkpoint' : 'log.after-sync');
-    this.#unfolded += 1;
-    if (transaction.checkpointed && this.#foldsItself && this.#unfolded >= FOLD_AFTER_COMMITS) this.foldWal();
+    if (this.#foldsItself && transaction.hasCrossed(FOLD_EVERY_SLOTS)) this.foldWal();
   }
 
   /**
@@ -123,7 +120,6 @@ export class SqliteStore implements LogStore {
    */
   foldWal(): void {
     if (this.#failure !== null) return;
-    this.#unfolded = 0;
     try {
       this.#database.pragma('wal_checkpoint(PASSIVE)');
     } catch (error) {

@@ -12,7 +12,8 @@ export type Written = 'nothing' | 'checkpoint' | 'entries';
 
 export class SqliteTransaction extends SqliteView implements StoreTransaction {
   written: Written = 'nothing';
-  checkpointed = false;
+  /** The checkpoint's slot before this transaction; null while it has written none. */
+  #checkpointBefore: number | null = null;
   /** Whether it is a batch: only a daemon's start is none. */
   protected counts = true;
 
@@ -64,7 +65,7 @@ export class SqliteTransaction extends SqliteView implements StoreTransaction {
   }
 
   writeCheckpoint(bytes: Uint8Array, keep: number): void {
-    const { applied: at, base } = this.meta.head;
+    const { applied: at, base, checkpoint: before } = this.meta.head;
     const chain = this.chainAt(at);
     this.tables.run(
       'INSERT OR REPLACE INTO checkpoint (id, slot, chain, bytes, crc) VALUES (1, ?, ?, ?, ?)',
@@ -77,8 +78,14 @@ export class SqliteTransaction extends SqliteView implements StoreTransaction {
     const baseChain = this.chainAt(newBase).toString('hex');
     this.tables.run('DELETE FROM log WHERE slot <= ?', newBase);
     this.change({ checkpoint: at, base: newBase }, { baseChain, checkpointChain: chain.toString('hex') });
-    this.checkpointed = true;
+    this.#checkpointBefore ??= before;
     if (this.written === 'nothing') this.written = 'checkpoint';
+  }
+
+  /** Whether its checkpoint is the first that reaches some multiple of so many slots. */
+  hasCrossed(slots: number): boolean {
+    const before = this.#checkpointBefore;
+    return before !== null && Math.floor(before / slots) < Math.floor(this.meta.head.checkpoint / slots);
   }
 
   /** Writes the meta row, with this batch counted; the last thing before the commit. */

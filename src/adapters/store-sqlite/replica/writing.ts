@@ -118,7 +118,6 @@ export class ReplicaTransaction extends SqliteTransaction {
       },
     );
     if (!keepsRows) this.change({ last: at }, { lastChain: chain });
-    this.checkpointed = true;
   }
 
   #putCheckpoint(at: Slot, chain: Buffer, state: Uint8Array): void {
