@@ -11,7 +11,7 @@ const bundle = join(dist, 'bundle', 'main.cjs');
 
 /** Hands the exports of dist/cli/main to `use`. */
 function load(use) {
-  if (isFresh()) use(runBundle(readCache(kindOf(process.argv))).exports);
+  if (isFresh() && !isForMembers(process.argv)) use(runBundle(readCache(kindOf(process.argv))).exports);
   else void import('../dist/cli/main.js').then(use);
 }
 
@@ -21,6 +21,11 @@ function runBundle(cachedData) {
   const module = { exports: {} };
   script.runInThisContext()(module.exports, createRequire(bundle), module, bundle, dirname(bundle));
   return { exports: module.exports, script };
+}
+
+/** What a member of a cluster runs is not in the bundle. A group of that name is only served more slowly. */
+function isForMembers(words) {
+  return words.includes('daemon') || words.includes('cluster');
 }
 
 function isFresh() {

@@ -57,6 +57,18 @@ await build({
       setup: (own) => own.onResolve({ filter: /^execa$/ }, () => ({ path: './execa.cjs', external: true })),
     },
     {
+      // What only members of a cluster load: bin/load.js leaves the bundle out for their commands.
+      name: 'members',
+      setup(own) {
+        own.onResolve({ filter: /^\.\// }, ({ path, importer }) =>
+          importer.endsWith('/dist/daemon/doors.js') ? { path, namespace: 'members' } : undefined,
+        );
+        own.onLoad({ filter: /./, namespace: 'members' }, ({ path }) => ({
+          contents: `throw new Error(${JSON.stringify(`${path} is not in the bundle: see bin/load.js`)});`,
+        }));
+      },
+    },
+    {
       // better-sqlite3 asks this package where its native part is, which looks in a dozen places; it is always the same one.
       name: 'bindings',
       setup(own) {
