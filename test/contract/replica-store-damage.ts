@@ -1,6 +1,7 @@
 /** The contract's second half: damage, and checkpoints that travel. */
 import type { Test } from 'tap';
 import { ballot, nodeId } from '#src/paxos/ballot.js';
+import type { Configuration } from '#src/paxos/configuration.js';
 import { slot } from '#src/paxos/contiguous-log.js';
 import { withDamage } from '#src/paxos/state.js';
 import { logFrom } from '#src/paxos/contiguous-log.js';
@@ -161,6 +162,7 @@ export function replicaStoreDamageContract(t: Test, make: MakeDisk): void {
 
     const disk = await make(t, replicaIdentity);
     const store = await tenRows(disk);
+    await store.persist({ archive: [{ kind: 'put', group: 'app', generation: 2, bytes: bytesOf('retired since') }] });
     const checked = await stage(store, chunks);
     t.same(
       { ...checked, state: null, chain: null },
@@ -185,7 +187,7 @@ export function replicaStoreDamageContract(t: Test, make: MakeDisk): void {
       [30, 30, 30, 30, 30],
     );
     t.ok(again.checkpoint.kind === 'whole' && Buffer.from(state).equals(again.checkpoint.bytes));
-    t.equal(await reopened.archived('app', 2), undefined);
+    t.equal(await reopened.archived('app', 2), undefined, 'of our archive nothing stays');
     t.equal(textOf(await reopened.archived('app', 1)), 'generation 1', "the archive is the peer's");
     t.same(
       (await reopened.archivedOf('web')).map((row) => row.generation),
@@ -194,6 +196,29 @@ export function replicaStoreDamageContract(t: Test, make: MakeDisk): void {
     await reopened.persist({ writes: [{ ...write(31, 30, entry('31')), configuration: next }] });
     await peer.persist({ writes: [{ ...write(31, 30, entry('31')), configuration: next }], applied: slot(30) });
     t.same(texts((await (await disk.open()).load()).entries), ['31'], 'and the log goes on from it');
+  });
+
+  t.test('P7 an adopted checkpoint brings its members, unless ours are newer', async (t) => {
+    const next = { ...replicaIdentity.configuration, id: 2, after: slot(4) };
+    const nineRows = async (disk: DiskUnderTest, configuration: Configuration): Promise<ReplicaStore> => {
+      const store = await disk.open();
+      await store.persist({ writes: [{ ...write(1, 9, ...numbered(1, 9)), configuration }], applied: slot(9) });
+      await store.persist({ checkpoint: { bytes: bytesOf('nine'), keep: 0 } });
+      return store;
+    };
+    for (const [ours, theirs] of [
+      [replicaIdentity.configuration, next],
+      [next, replicaIdentity.configuration],
+    ] as const) {
+      const peer = await nineRows(await make(t, replicaIdentity), theirs);
+      const disk = await make(t, replicaIdentity);
+      const store = await nineRows(disk, ours);
+      disk.damageCheckpoint();
+      await stage(store, await chunksOf(peer));
+      await store.persist({ adopt: slot(9) });
+      const { checkpoint, identity } = await (await disk.open()).load();
+      t.same([checkpoint.kind, identity.configuration], ['whole', next]);
+    }
   });
 
   t.test('P7 rows after a checkpoint stay where the core says that they do', async (t) => {
