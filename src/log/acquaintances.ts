@@ -66,7 +66,7 @@ export class Acquaintances {
   #remember(peer: string, seen: StoreSeen): void {
     const known = this.#remembered.get(peer);
     const further = known === undefined ? seen : furtherSeen(known, seen);
-    if (known === undefined || further.nonce !== known.nonce || further.batches !== known.batches) this.#replace(peer, further);
+    if (further.nonce !== known?.nonce || further.batches !== known.batches) this.#replace(peer, further);
   }
 
   #replace(peer: string, { id, starts, nonce, batches }: StoreSeen): void {

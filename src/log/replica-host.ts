@@ -74,7 +74,9 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
     const live = groupOf(this.staleState(), group)?.live ?? [];
     const found = [...records].filter(([generation]) => hasNumber(live, generation)).sort(([a], [b]) => a - b);
     if (found.length !== countRuns(live))
-      throw this.#lost(`${group} has ${String(countRuns(live))} generations and ${String(found.length)} records of them`);
+      throw this.#lost(
+        `${group} has ${String(countRuns(live))} generations and ${String(found.length)} records of them`,
+      );
     return found.map(([, bytes]) => decodeGeneration(bytes));
   }
 
@@ -137,7 +139,10 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
 
   #lost(what: string): SnapcommitError {
     const { file } = this.#ports.store;
-    return new SnapcommitError('LOG_CORRUPT', `the log is damaged: ${file}: ${what}. Nothing was changed`, { file, what });
+    return new SnapcommitError('LOG_CORRUPT', `the log is damaged: ${file}: ${what}. Nothing was changed`, {
+      file,
+      what,
+    });
   }
 }
 
