@@ -98,8 +98,8 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
   }
 
   replicaStatus(): ReplicaStatus {
-    const { leader, isProven, isFull, isFetching } = this.#replica;
-    const { loop } = this.#replica.core;
+    const { isProven, isFull, isFetching } = this.#replica;
+    const { loop, leader } = this.#replica.core;
     return describeReplica(loop.replica, {
       leader: leader?.node ?? null,
       appliedSlot: slot(loop.machine.state.applied),

@@ -97,10 +97,6 @@ export class ReplicaNode {
     return this.#fetch.isFetching;
   }
 
-  get leader(): Ballot | null {
-    return this.core.leader;
-  }
-
   /** Bytes from a member. What cannot be read is dropped and counted. */
   receive(from: string, bytes: Uint8Array): void {
     if (this.core.stopped !== null) return;
@@ -186,7 +182,7 @@ export class ReplicaNode {
     this.callers.tick(now);
     if (now % SETTLE_TICKS === 0) core.loop.settle();
     if (this.#greetings.isProven) core.loop.input({ kind: 'tick' });
-    this.#measure();
+    this.#measure(this.#ports);
     this.#pumpSoon();
   }
 
@@ -284,8 +280,7 @@ export class ReplicaNode {
     this.#pumpSoon();
   }
 
-  #measure(): void {
-    const { metrics } = this.#ports;
+  #measure({ metrics }: ReplicaHostPorts): void {
     if (metrics === undefined) return;
     const { appends, forwarded, reads } = this.callers.depths();
     metrics.queue('appends', appends);

@@ -35,6 +35,8 @@ const SETTINGS: Partial<HostSettings> = {
 };
 const HASH_EVERY_SLOTS = 10;
 const LIVENESS_MS = 30_000;
+/** Many times what any world needs: something feeds itself. */
+const EVENTS_MAX = 60_000;
 
 export interface WorldResult {
   readonly violation: { readonly law: string; readonly message: string } | null;
@@ -80,7 +82,7 @@ class World {
       this.#scheduler.after(item.at, () => {
         this.#do(() => this.#act(item));
       });
-    await this.#scheduler.run(this.#plan.lastsMs, () => this.#violation !== null);
+    await this.#scheduler.run(this.#plan.lastsMs, () => this.#isOver());
     if (this.#violation === null) await this.#liveness();
     if (this.#violation === null)
       this.#judge(() => {
@@ -154,6 +156,11 @@ class World {
         this.#fail('error', String(error));
       },
     });
+  }
+
+  #isOver(): boolean {
+    if (this.#scheduler.events > EVENTS_MAX) this.#fail('bounds', `more than ${String(EVENTS_MAX)} events in one world`);
+    return this.#violation !== null;
   }
 
   #newDisk(name: string, generation: number): MemoryDisk {
@@ -445,7 +452,7 @@ class World {
     while (this.#scheduler.now < until) {
       const members = this.#members();
       for (const name of members) if (!done.has(name)) this.#do(() => this.#tryOut(name, done));
-      await this.#scheduler.run(this.#scheduler.now + 500, () => this.#violation !== null);
+      await this.#scheduler.run(this.#scheduler.now + 500, () => this.#isOver());
       if (this.#violation !== null || this.#isEven(done)) return;
     }
     this.#fail('liveness', `after ${String(LIVENESS_MS)} ms without a fault: ${this.#describe(done)}`);
