@@ -63,7 +63,9 @@ async function many() {
     told = Date.now();
     const left = Math.round((((told - began) / worlds) * (seeds - worlds)) / 1000);
     const hours = (simulatedMs / 3_600_000).toFixed(1);
-    say(`${String(worlds)} of ${String(seeds)}, ${hours} h simulated, ${String(failures.length)} failed, ${String(left)} s left`);
+    say(
+      `${String(worlds)} of ${String(seeds)}, ${hours} h simulated, ${String(failures.length)} failed, ${String(left)} s left`,
+    );
   };
   const report = await runFleet({ start, count: seeds, processes: jobs, failuresMax: FAILURES_SHOWN, onProgress });
   say(...describeFleet(report), `${((Date.now() - began) / 1000).toFixed(0)} s`);

@@ -14,6 +14,7 @@ import type { AppendResult, RequestKey } from '../ports/log.js';
 import { AppendLanes } from './append-lanes.js';
 import { AppendRouting } from './append-routing.js';
 import { ClientAppends } from './client-appends.js';
+import type { CoreLives } from './core-lives.js';
 import type { OuterEffect, Refusals } from './core-loop.js';
 import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
 import { LinearReads } from './linear-reads.js';
@@ -43,6 +44,25 @@ export interface ReplicaAccess {
   soon(): void;
 }
 
+/** The core's side of what the callers need, over all of its lives. */
+export function accessTo(
+  core: CoreLives,
+  own: Pick<ReplicaAccess, 'node' | 'nonce' | 'firstNumber' | 'send' | 'full' | 'soon'>,
+): ReplicaAccess {
+  return {
+    ...own,
+    leads: () => core.isServing && core.loop.leads,
+    leader: () => core.leader,
+    applied: () => slot(core.hasLoop ? core.loop.machine.state.applied : 0),
+    configuration: () => core.configuration,
+    isSyncing: () => core.loop.commit.isSyncing,
+    input: (input) => {
+      core.loop.input(input);
+    },
+    propose: (entries) => core.loop.propose(entries),
+  };
+}
+
 export class Callers {
   readonly #replica: ReplicaAccess;
   readonly #appends: ClientAppends;
@@ -54,7 +74,11 @@ export class Callers {
   #askers: { readonly from: string | null; readonly id: number }[] = [];
   #ticks = 0;
 
-  constructor(replica: ReplicaAccess, { timers, clock }: Pick<ReplicaHostPorts, 'timers' | 'clock'>, settings: HostSettings) {
+  constructor(
+    replica: ReplicaAccess,
+    { timers, clock }: Pick<ReplicaHostPorts, 'timers' | 'clock'>,
+    settings: HostSettings,
+  ) {
     this.#replica = replica;
     const { firstNumber } = replica;
     const lanes = new AppendLanes(`${replica.node}.${replica.nonce}`, APPENDS_KEPT_PER_CLIENT);
@@ -69,11 +93,11 @@ export class Callers {
       timers,
     );
     this.#routing = new AppendRouting(replica, this.#appends, firstNumber);
-    this.#reads = new LinearReads(
-      { ask: (id) => this.#readIndex.ask(id), applied: () => replica.applied() },
-      timers,
-      { timeoutMs: settings.readTimeoutMs, pendingMax: settings.pendingReadsMax, firstId: firstNumber },
-    );
+    this.#reads = new LinearReads({ ask: (id) => this.#readIndex.ask(id), applied: () => replica.applied() }, timers, {
+      timeoutMs: settings.readTimeoutMs,
+      pendingMax: settings.pendingReadsMax,
+      firstId: firstNumber,
+    });
     this.#readIndex = new ReadIndex(replica, (id, at) => {
       this.#reads.answered(id, at);
       replica.soon();
@@ -140,7 +164,8 @@ export class Callers {
   }
 
   applied({ entry, outcome, from }: AppliedSlot): void {
-    if (entry?.append != null && outcome !== null) this.#appends.applied(entry.append, from, outcome);
+    const append = entry?.append ?? null;
+    if (append !== null && outcome !== null) this.#appends.applied(append, from, outcome);
   }
 
   moved(): void {

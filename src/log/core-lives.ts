@@ -4,6 +4,7 @@
  * good when a sync fails or a law is broken (D6).
  */
 import { SnapcommitError } from '../errors.js';
+import type { Ballot } from '../paxos/ballot.js';
 import type { Configuration } from '../paxos/configuration.js';
 import { entriesAfter, slot } from '../paxos/contiguous-log.js';
 import type { CheckedCheckpoint, Loaded, ScrubReport, StoreLife } from '../ports/replica-store.js';
@@ -53,6 +54,10 @@ export class CoreLives {
 
   get isServing(): boolean {
     return this.#loop !== null && this.#restarting === null && this.#stopped === null;
+  }
+
+  get leader(): Ballot | null {
+    return this.isServing ? this.loop.leader : null;
   }
 
   get stopped(): Error | null {

@@ -11,6 +11,8 @@ import type { WireMessage } from './wire.js';
 
 const ASK_TICKS = 4;
 const TELL_TICKS = 20;
+/** For so long every voter is waited for: the more are asked, the less a set-back store can hide. Then a majority is enough. */
+const PATIENCE_TICKS = 8;
 
 export interface GreetingsUser {
   send(to: string, message: WireMessage): void;
@@ -27,6 +29,7 @@ export class Greetings {
   readonly #known: Acquaintances;
   readonly #user: GreetingsUser;
   #wasProven = false;
+  #hasPatience = true;
 
   constructor(self: NodeId, known: Acquaintances, user: GreetingsUser) {
     this.#self = self;
@@ -36,10 +39,12 @@ export class Greetings {
 
   /** Once proven, a process stays so: what it has promised since it started, it knows. */
   get isProven(): boolean {
-    return this.#wasProven || this.#known.isProven(this.#user.configuration());
+    return this.#wasProven || this.#known.isProven(this.#user.configuration(), this.#hasPatience);
   }
 
   tick(now: number): void {
+    this.#hasPatience = now < PATIENCE_TICKS;
+    this.#noteProven();
     const asks = !this.isProven;
     if (asks && now % ASK_TICKS === 0) this.greetAll();
     if (!asks && now % TELL_TICKS === 0) this.#tellAll();

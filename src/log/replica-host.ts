@@ -79,7 +79,9 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
     const live = groupOf(this.staleState(), group)?.live ?? [];
     const found = [...records].filter(([generation]) => hasNumber(live, generation)).sort(([a], [b]) => a - b);
     if (found.length !== countRuns(live))
-      throw this.#lost(`${group} has ${String(countRuns(live))} generations and ${String(found.length)} records of them`);
+      throw this.#lost(
+        `${group} has ${String(countRuns(live))} generations and ${String(found.length)} records of them`,
+      );
     return found.map(([, bytes]) => decodeGeneration(bytes));
   }
 
@@ -101,8 +103,8 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
   }
 
   replicaStatus(): ReplicaStatus {
-    const { leader, isProven, isFull, isFetching } = this.#replica;
-    const { loop } = this.#replica.core;
+    const { isProven, isFull, isFetching } = this.#replica;
+    const { loop, leader } = this.#replica.core;
     return describeReplica(loop.replica, {
       leader: leader?.node ?? null,
       appliedSlot: slot(loop.machine.state.applied),
@@ -142,7 +144,10 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
 
   #lost(what: string): SnapcommitError {
     const { file } = this.#ports.store;
-    return new SnapcommitError('LOG_CORRUPT', `the log is damaged: ${file}: ${what}. Nothing was changed`, { file, what });
+    return new SnapcommitError('LOG_CORRUPT', `the log is damaged: ${file}: ${what}. Nothing was changed`, {
+      file,
+      what,
+    });
   }
 }
 

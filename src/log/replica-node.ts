@@ -4,17 +4,17 @@
  */
 import { SnapcommitError, unreachable } from '../errors.js';
 import { nodeId, sameBallot, type Ballot, type NodeId } from '../paxos/ballot.js';
-import { slot } from '../paxos/contiguous-log.js';
 import type { Message } from '../paxos/messages.js';
 import type { Loaded, StoreBatch } from '../ports/replica-store.js';
 import { Acquaintances } from './acquaintances.js';
-import { Callers, type ReplicaAccess } from './callers.js';
+import { accessTo, Callers } from './callers.js';
 import { CheckpointFetch } from './checkpoint-fetch.js';
 import { CheckpointSource } from './checkpoint-source.js';
 import { CoreLives, type CoreLivesUser } from './core-lives.js';
 import type { OuterEffect } from './core-loop.js';
 import { Greetings } from './greetings.js';
 import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
+import { bearsEntries, onlyTeaches } from './message-gate.js';
 import { forgetfulReason, stoppedServing } from './replica-errors.js';
 import { decodeWire, encodeWire, type WireMessage } from './wire.js';
 
@@ -51,7 +51,20 @@ export class ReplicaNode {
     this.core = new CoreLives(loaded, ports, settings, this.#coreUser());
     const { core } = this;
     const firstNumber = loaded.life.starts * NUMBERS_OF_A_START;
-    this.callers = new Callers(this.#access(loaded.life.nonce, firstNumber), ports, settings);
+    this.callers = new Callers(
+      accessTo(core, {
+        node: this.self,
+        nonce: loaded.life.nonce,
+        firstNumber,
+        send: this.#send,
+        full: () => (this.isFull ? `the disk of ${ports.store.file} is full; make room on it` : null),
+        soon: () => {
+          this.#pumpSoon();
+        },
+      }),
+      ports,
+      settings,
+    );
     this.#greetings = new Greetings(this.self, this.#known, {
       send: this.#send,
       configuration: () => core.configuration,
@@ -82,10 +95,6 @@ export class ReplicaNode {
 
   get isFetching(): boolean {
     return this.#fetch.isFetching;
-  }
-
-  get leader(): Ballot | null {
-    return this.core.isServing ? this.core.loop.leader : null;
   }
 
   /** Bytes from a member. What cannot be read is dropped and counted. */
@@ -131,27 +140,23 @@ export class ReplicaNode {
         return void this.#fetch.chunk(from, message);
       case 'gone':
         return this.#fetch.gone(from, message.transfer);
-      default:
+      case 'forward':
+      case 'refused':
+      case 'readIndex':
+      case 'readAt':
+      case 'reconfigure':
+      case 'reconfigureRefused':
+      case 'transfer':
         return this.callers.handle(from, message);
+      default:
+        unreachable(message);
     }
   }
 
   #receiveCore(from: NodeId, configuration: number, message: Message): void {
-    if (!this.#mayHear(configuration, message) || this.#hasNoRoomFor(message)) return;
+    const heard = this.isProven || configuration > this.core.configuration.id || onlyTeaches(message);
+    if (!heard || (this.isFull && bearsEntries(message))) return;
     this.core.loop.input({ kind: 'receive', from, configuration, message });
-  }
-
-  /** Before its peers know it, a voter only learns: nothing that it would say could be believed (D8, D9). */
-  #mayHear(configuration: number, message: Message): boolean {
-    if (this.#greetings.isProven || configuration > this.core.configuration.id) return true;
-    return message.type === 'learn' || message.type === 'compacted';
-  }
-
-  /** On a full disk nothing is accepted; the leader says it again. */
-  #hasNoRoomFor(message: Message): boolean {
-    if (this.#fullUntilTick === null) return false;
-    const bears = message.type === 'accept' || message.type === 'learn' || message.type === 'acceptSync';
-    return bears && (message.type === 'acceptSync' || message.entries.length > 0);
   }
 
   #nextTick(): void {
@@ -177,7 +182,7 @@ export class ReplicaNode {
     this.callers.tick(now);
     if (now % SETTLE_TICKS === 0) core.loop.settle();
     if (this.#greetings.isProven) core.loop.input({ kind: 'tick' });
-    this.#measure();
+    this.#measure(this.#ports);
     this.#pumpSoon();
   }
 
@@ -275,8 +280,7 @@ export class ReplicaNode {
     this.#pumpSoon();
   }
 
-  #measure(): void {
-    const { metrics } = this.#ports;
+  #measure({ metrics }: ReplicaHostPorts): void {
     if (metrics === undefined) return;
     const { appends, forwarded, reads } = this.callers.depths();
     metrics.queue('appends', appends);
@@ -294,29 +298,6 @@ export class ReplicaNode {
       this.#pumps = false;
       if (this.core.isServing) this.callers.pump();
     });
-  }
-
-  #access(nonce: string, firstNumber: number): ReplicaAccess {
-    const { core } = this;
-    return {
-      node: this.self,
-      nonce,
-      firstNumber,
-      leads: () => core.isServing && core.loop.leads,
-      leader: () => this.leader,
-      applied: () => slot(core.hasLoop ? core.loop.machine.state.applied : 0),
-      configuration: () => core.configuration,
-      full: () => (this.isFull ? `the disk of ${this.#ports.store.file} is full; make room on it` : null),
-      isSyncing: () => core.loop.commit.isSyncing,
-      send: this.#send,
-      input: (input) => {
-        core.loop.input(input);
-      },
-      propose: (entries) => core.loop.propose(entries),
-      soon: () => {
-        this.#pumpSoon();
-      },
-    };
   }
 }
 

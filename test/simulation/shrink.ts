@@ -20,7 +20,7 @@ export async function shrink(plan: Plan, law: string, runsMax = 400): Promise<Sh
     return (await runWorld(candidate)).violation?.law === law;
   };
   for (let size = Math.ceil(best.items.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-    for (let at = 0; at < best.items.length; ) {
+    for (let at = 0; at < best.items.length;) {
       const items: readonly PlanItem[] = [...best.items.slice(0, at), ...best.items.slice(at + size)];
       const candidate = { ...best, items };
       if (await fails(candidate)) best = candidate;
@@ -39,7 +39,9 @@ export async function shrink(plan: Plan, law: string, runsMax = 400): Promise<Sh
 
 /** A short story of a failure: the plan that is left, and what happened before the end. */
 export function describeFailure({ plan, result }: Shrunk, linesMax = 120): readonly string[] {
-  const interesting = result.trace.filter((line) => !/"type":"(heartbeat|heartbeatReply|greeting|lives|verdict)"/.test(line));
+  const interesting = result.trace.filter(
+    (line) => !/"type":"(heartbeat|heartbeatReply|greeting|lives|verdict)"/.test(line),
+  );
   return [
     `seed ${String(plan.seed)}: ${result.violation?.message ?? 'does not fail any more'}`,
     `voters ${plan.voters.join(', ')}; spares ${plan.spares.join(', ')}; safety phase ${String(plan.lastsMs)} ms`,

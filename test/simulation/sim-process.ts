@@ -29,7 +29,15 @@ async function runSeeds({ start, count }: SeedRun): Promise<RunReport> {
   const numbers = new Tally();
   const tally = new Tally();
   for (let seed = start; seed < start + count; seed += 1) {
-    const { violation, simulatedMs, events, slots, acknowledged, reads, tally: counted } = await runWorld(planFor(seed));
+    const {
+      violation,
+      simulatedMs,
+      events,
+      slots,
+      acknowledged,
+      reads,
+      tally: counted,
+    } = await runWorld(planFor(seed));
     numbers.add({ simulatedMs, events, slots, acknowledged, reads });
     tally.add(counted);
     if (violation !== null) failures.push({ seed, ...violation });

@@ -6,7 +6,7 @@ import { describeFailure, shrink } from './shrink.js';
 import { runWorld } from './world.js';
 
 const start = Number(process.env['SEED'] ?? 1);
-const count = Number(process.env['WORLDS'] ?? 300);
+const count = Number(process.env['WORLDS'] ?? 200);
 
 t.test('no law is broken in any of these worlds', async (t) => {
   t.comment(`SEED=${String(start)} WORLDS=${String(count)}`);
@@ -14,7 +14,9 @@ t.test('no law is broken in any of these worlds', async (t) => {
     const { violation } = await runWorld(planFor(seed));
     if (violation === null) continue;
     const story = describeFailure(await shrink(planFor(seed), violation.law, 40), 40);
-    t.fail(`world ${String(seed - start + 1)} (SEED=${String(seed)}): ${violation.message.split('\n')[0] ?? ''}`, { story });
+    t.fail(`world ${String(seed - start + 1)} (SEED=${String(seed)}): ${violation.message.split('\n')[0] ?? ''}`, {
+      story,
+    });
     return;
   }
   t.pass(`${String(count)} worlds`);
