@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { CredentialFiles, type IssuerOptions } from '../adapters/certificates/index.js';
+import { CredentialFiles, type Authority } from '../adapters/certificates/index.js';
 import { systemClock } from '../adapters/clock-system.js';
 import { openReplicaStore } from '../adapters/store-sqlite/replica/index.js';
 import { systemTimers } from '../adapters/timers-system.js';
@@ -14,6 +14,7 @@ import { openReplica, type ReplicaHost } from '../log/replica-host.js';
 import type { Operation } from '../machine/entry.js';
 import type { ReplicaEvent } from '../ports/cluster-log.js';
 import type { LogIdentity } from '../ports/log.js';
+import type { TokenLedger } from '../ports/token-ledger.js';
 import type { PeerAddress } from '../ports/transport.js';
 import { addressOf } from './cluster/address.js';
 import type { ClusterStatus } from './cluster/admin.js';
@@ -72,32 +73,7 @@ export async function openMember(options: MemberOptions): Promise<Member> {
     peers: () => opened.transport?.counters() ?? new Map(),
   });
   const link = new PeerLink({ identity, contacts, metrics, logger, clock: systemClock });
-  const store = await openReplicaStore(join(logDirectory(stateDirectory), LOG_FILE));
-  const log = await openReplica(
-    {
-      store,
-      send: (to, message) => {
-        link.send(to, message);
-      },
-      timers: systemTimers,
-      clock: systemClock,
-      metrics,
-      onEvent: (event) => {
-        heard(event, options, link);
-      },
-      onApplied: ({ entry }) => {
-        if (entry !== null && MOVES_PEERS.has(entry.operation.type)) queueMicrotask(() => link.refreshPeers());
-      },
-    },
-    {
-      tickMs: settings.heartbeatMs,
-      checkpointSlots: settings.checkpointSlots,
-      keepSlots: settings.keepSlots,
-    },
-  ).catch(async (error: unknown) => {
-    await store.close();
-    throw error;
-  });
+  const log = await openLogOf(options, metrics, link);
   opened.log = log;
   link.attach(log);
   const ledger = logLedger(log);
@@ -111,27 +87,6 @@ export async function openMember(options: MemberOptions): Promise<Member> {
       opened.transport?.setCredentials(renewed);
     },
   });
-  const issuer: Omit<IssuerOptions, 'cluster' | 'authority' | 'clock' | 'trustedAuthorities'> = {
-    ledger,
-    timers: systemTimers,
-    members: async () =>
-      Object.entries((await log.read()).members).map(([node, member]) => ({
-        node,
-        address: addressOf(member.address),
-      })),
-    welcome: async () =>
-      Promise.resolve(
-        encodeWelcome({
-          incarnation: identity.incarnation,
-          configuration: log.replicaStatus().configuration,
-          authority,
-        }),
-      ),
-    onDecision: ({ address: from, node, refusal }) => {
-      if (refusal === null) logger.info({ from, node }, 'gave a certificate');
-      else logger.warn({ from, node, refusal }, 'refused a certificate');
-    },
-  };
   const transport = await listenTls({
     self: { cluster: identity.cluster, node: identity.node },
     listen: listenAddress(settings.listen, address),
@@ -140,7 +95,7 @@ export async function openMember(options: MemberOptions): Promise<Member> {
     clock: systemClock,
     timers: systemTimers,
     random: { bytes: (count) => randomBytes(count) },
-    services: certificates.services(issuer),
+    services: certificates.services(issuerOver(log, ledger, authority, logger)),
   }).catch(async (error: unknown) => {
     await log.end();
     throw error;
@@ -165,6 +120,66 @@ export async function openMember(options: MemberOptions): Promise<Member> {
       link.end();
       await log.end();
       await transport.close();
+    },
+  };
+}
+
+async function openLogOf(options: MemberOptions, metrics: Metrics, link: PeerLink): Promise<ReplicaHost> {
+  const { stateDirectory, settings } = options;
+  const store = await openReplicaStore(join(logDirectory(stateDirectory), LOG_FILE));
+  return openReplica(
+    {
+      store,
+      send: (to, message) => {
+        link.send(to, message);
+      },
+      timers: systemTimers,
+      clock: systemClock,
+      metrics,
+      onEvent: (event) => {
+        heard(event, options, link);
+      },
+      onApplied: ({ entry }) => {
+        if (entry !== null && MOVES_PEERS.has(entry.operation.type)) queueMicrotask(() => link.refreshPeers());
+      },
+    },
+    {
+      tickMs: settings.heartbeatMs,
+      checkpointSlots: settings.checkpointSlots,
+      keepSlots: settings.keepSlots,
+    },
+  ).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
+}
+
+/** Whom this member lets in, and what it tells them. */
+function issuerOver(
+  log: ReplicaHost,
+  ledger: TokenLedger,
+  authority: Authority,
+  logger: Logger,
+): Parameters<Certificates['services']>[0] {
+  return {
+    ledger,
+    timers: systemTimers,
+    members: async () =>
+      Object.entries((await log.read()).members).map(([node, member]) => ({
+        node,
+        address: addressOf(member.address),
+      })),
+    welcome: async () =>
+      Promise.resolve(
+        encodeWelcome({
+          incarnation: log.identity.incarnation,
+          configuration: log.replicaStatus().configuration,
+          authority,
+        }),
+      ),
+    onDecision: ({ address: from, node, refusal }) => {
+      if (refusal === null) logger.info({ from, node }, 'gave a certificate');
+      else logger.warn({ from, node, refusal }, 'refused a certificate');
     },
   };
 }

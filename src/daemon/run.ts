@@ -148,7 +148,7 @@ async function serveUntil(
  */
 async function catchUp(member: Member, stateDirectory: string, logger: Logger, signal: AbortSignal): Promise<void> {
   const context = contextOver(member.log, { stateDirectory });
-  while (!signal.aborted) {
+  for (;;) {
     try {
       const state = await member.log.read();
       await tellAddress(member);
