@@ -121,7 +121,7 @@ function figuresOf({ output, seconds }) {
 function verdictOf(output) {
   if (/assertion violated/.test(output)) return 'caught';
   // An end in which something waits for ever is not what the plants are about.
-  if (/invalid end state/.test(output)) return 'stuck';
+  if (/invalid end state \(/.test(output)) return 'stuck';
   const whole = /errors: 0/.test(output) && !/not completed|search depth too small|out of memory/i.test(output);
   return whole ? 'holds' : 'cut short';
 }
