@@ -81,6 +81,12 @@ export default {
       to: { path: '.', dependencyTypesNot: ['type-only'] },
     },
     room(
+      'wire-knows-nothing',
+      'wire/',
+      ['errors\\.ts$'],
+      'Framing, plain CBOR and checks of shape serve the log, the network and the local socket alike: they know none of them.',
+    ),
+    room(
       'native-knows-errors-only',
       'native/',
       ['errors\\.ts$'],
@@ -91,7 +97,7 @@ export default {
     room(
       'adapters-serve-ports',
       'adapters/',
-      ['ports/', 'machine/', 'paxos/', 'native/', SHARED_HELPERS, ...BASE],
+      ['ports/', 'machine/', 'paxos/', 'native/', 'wire/', SHARED_HELPERS, ...BASE],
       'An adapter serves a port; who uses it, and how it is configured, is not its business.',
     ),
     {
@@ -115,7 +121,7 @@ export default {
     room(
       'log-is-a-host',
       'log/',
-      ['paxos/', 'machine/', 'ports/', ...BASE],
+      ['paxos/', 'machine/', 'ports/', 'wire/', ...BASE],
       'The host loop meets storage and peers through ports, so that one contract suite serves every engine.',
     ),
     room(
@@ -174,6 +180,11 @@ export default {
       'better-sqlite3',
       rooms('adapters/store-sqlite(/|\\.ts$)'),
       'Durability is one adapter’s promise: nobody else opens a database.',
+    ),
+    owned(
+      '@peculiar/x509',
+      rooms('adapters/certificates/'),
+      'Who may join is decided where certificates are made and read; nobody else parses one.',
     ),
 
     // ---- everywhere

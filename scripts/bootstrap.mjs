@@ -18,6 +18,7 @@ const RUNTIME_PACKAGES = [
   { name: 'util-linux', command: 'unshare' },
   { name: 'e2fsprogs', command: 'mkfs.ext4' },
   { name: 'strace', command: 'strace' },
+  { name: 'iproute2', command: 'ip' },
 ];
 /** Only where npm has no ready-made binary of better-sqlite3 for this machine. */
 const COMPILER_PACKAGES = [

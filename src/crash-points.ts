@@ -6,7 +6,7 @@
  * The points sit at every effect boundary: before and after each log append, driver call, rename and sync.
  */
 
-export type CrashPhase = 'log' | 'begin' | 'cut' | 'commit' | 'publish' | 'transact' | 'prune' | 'recover';
+export type CrashPhase = 'log' | 'begin' | 'cut' | 'commit' | 'publish' | 'transact' | 'prune' | 'recover' | 'cluster';
 
 /** Every point, with the phase that it belongs to, in the order in which a run meets them. */
 export const CRASH_POINTS = {
@@ -90,6 +90,18 @@ export const CRASH_POINTS = {
   'recover.before-owed': 'recover',
   'recover.after-owed': 'recover',
   'recover.sweeping': 'recover',
+  // an embedded log becomes a cluster's first member
+  'cluster.before-credentials': 'cluster',
+  'cluster.after-credentials': 'cluster',
+  'cluster.before-mark': 'cluster',
+  'cluster.after-mark': 'cluster',
+  // a node joins
+  'cluster.after-grant': 'cluster',
+  'cluster.before-store': 'cluster',
+  'cluster.after-store': 'cluster',
+  // disaster recovery
+  'cluster.before-recovery': 'cluster',
+  'cluster.after-recovery': 'cluster',
 } as const satisfies Record<string, CrashPhase>;
 
 export type CrashPoint = keyof typeof CRASH_POINTS;

@@ -19,6 +19,7 @@ export const ERROR_CODES = [
   'STATE_DIRECTORY_INVALID',
   'CGROUP_INVALID',
   'UNSUPPORTED',
+  'TOKEN_INVALID',
   // not found (3)
   'STATE_NOT_FOUND',
   'VOLUME_NOT_FOUND',
@@ -27,6 +28,7 @@ export const ERROR_CODES = [
   'TRANSACTION_NOT_FOUND',
   'HOLD_NOT_FOUND',
   'PIN_NOT_FOUND',
+  'NODE_NOT_FOUND',
   // conflict (4)
   'BUSY',
   'EXISTS',
@@ -59,8 +61,13 @@ export const ERROR_CODES = [
   'VOLUME_UNAVAILABLE',
   // outcome unknown (7)
   'OUTCOME_UNKNOWN',
+  'APPEND_EXPIRED',
   // denied (8)
   'DENIED',
+  'TOKEN_REFUSED',
+  'CERTIFICATE_INVALID',
+  'TOKEN_EXPIRED',
+  'TOKEN_USED',
   // committed, publishing still pending (9)
   'PUBLISH_PENDING',
   // verification failed (10)

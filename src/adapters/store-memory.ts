@@ -27,6 +27,7 @@ const EMPTY: Contents = {
   head: {
     promised: NO_BALLOT,
     accepted: NO_BALLOT,
+    abstains: null,
     decided: none,
     applied: none,
     base: none,
@@ -43,7 +44,7 @@ export class MemoryStore implements LogStore {
   nextCommit: NextCommit = 'succeeds';
   /** How many commits wrote something: what a sync is on a disk. */
   commits = 0;
-  readonly #identity: StoreIdentity;
+  #identity: StoreIdentity;
   #contents = EMPTY;
   #latched = false;
 
@@ -55,7 +56,7 @@ export class MemoryStore implements LogStore {
     this.#refuseLatched();
     const transaction = new MemoryTransaction(this.#identity, this.#contents);
     const result = work(transaction);
-    if (transaction.contents !== this.#contents) this.#commit(transaction.contents);
+    if (transaction.contents !== this.#contents) this.#commit(transaction);
     return result;
   }
 
@@ -72,7 +73,7 @@ export class MemoryStore implements LogStore {
     // Nothing is held.
   }
 
-  #commit(contents: Contents): void {
+  #commit({ contents, identity }: MemoryTransaction): void {
     const outcome = this.nextCommit;
     this.nextCommit = 'succeeds';
     if (outcome === 'isFull') throw new SnapcommitError('STORE_FULL', 'the memory store was told to be full');
@@ -81,6 +82,7 @@ export class MemoryStore implements LogStore {
       throw new SnapcommitError('OUTCOME_UNKNOWN', 'the memory store was told to fail a sync');
     }
     this.#contents = contents;
+    this.#identity = identity;
     this.commits += 1;
   }
 
@@ -90,7 +92,7 @@ export class MemoryStore implements LogStore {
 }
 
 class MemoryTransaction implements StoreTransaction {
-  readonly identity: StoreIdentity;
+  identity: StoreIdentity;
   contents: Contents;
 
   constructor(identity: StoreIdentity, contents: Contents) {
@@ -103,7 +105,7 @@ class MemoryTransaction implements StoreTransaction {
   }
 
   entries(after: Slot): readonly LogEntry[] {
-    assertInvariant(after >= this.head.base, 'L5', 'rows below the base were asked for');
+    assertInvariant(after >= this.head.base, 'I5', 'rows below the base were asked for');
     return this.contents.rows.slice(after - this.head.base);
   }
 
@@ -124,13 +126,14 @@ class MemoryTransaction implements StoreTransaction {
     const { head, rows } = this.contents;
     assertInvariant(
       write.first > head.base && write.first <= head.last + 1,
-      'L5',
+      'I5',
       `rows from ${String(write.first)} leave a hole`,
     );
-    const { promised, accepted, decided } = write;
+    const { promised, accepted, abstains, decided, configuration } = write;
+    this.identity = { ...this.identity, configuration };
     const last = slot(write.first - 1 + write.entries.length);
     const kept = rows.slice(0, write.first - 1 - head.base);
-    this.#change({ rows: [...kept, ...write.entries] }, { promised, accepted, decided, last });
+    this.#change({ rows: [...kept, ...write.entries] }, { promised, accepted, abstains, decided, last });
   }
 
   putArchived(group: string, generation: number, bytes: Uint8Array): void {
@@ -145,7 +148,7 @@ class MemoryTransaction implements StoreTransaction {
   }
 
   setApplied(applied: Slot): void {
-    assertInvariant(applied <= this.head.decided, 'L3', `slot ${String(applied)} is applied and not decided`);
+    assertInvariant(applied <= this.head.decided, 'I3', `slot ${String(applied)} is applied and not decided`);
     this.#change({}, { applied });
   }
 

@@ -2,30 +2,9 @@
  * Every command: its place in the program's help, what its help says besides its options, and the module that is
  * loaded when it is asked for. Nothing of a command is loaded to print this table.
  */
-import type { CommandModule } from './command.js';
+import { CLUSTER_COMMANDS } from './cluster-table.js';
+import { CHANGE, type CommandEntry, type Operand } from './command-entry.js';
 import type { ExitStatus } from './exit-status.js';
-
-export interface Operand {
-  /** As commander writes it: `<GROUP>` is needed, `[GROUP@GEN]` is not. */
-  readonly name: string;
-  readonly description: string;
-}
-
-export interface CommandEntry {
-  /** One line, without a full stop. */
-  readonly summary: string;
-  readonly operands: readonly Operand[];
-  /** Whether a command of the user's follows after `--`; its status is passed on. */
-  readonly takesCommand?: true;
-  /**
-   * Whether an interruption goes into the command, which then ends by itself (abort, thaw, or wait for the outcome).
-   * The others are left where they stand: whatever they do is whole or finished by recovery.
-   */
-  readonly endsItself?: true;
-  readonly statuses: readonly ExitStatus[];
-  readonly examples: readonly string[];
-  readonly load: () => Promise<CommandModule>;
-}
 
 const GROUP: Operand = { name: '<GROUP>', description: 'a consistency group' };
 const GENERATION: Operand = { name: '<GROUP@GEN>', description: 'a generation, such as app@12' };
@@ -38,7 +17,6 @@ const GROUP_NAME: Operand = { name: '<NAME>', description: 'the group' };
 const TRANSACTION: Operand = { name: '<ID>', description: 'a transaction, as `transaction list` shows it' };
 
 const READ: readonly ExitStatus[] = [0, 1, 2, 3, 4, 5, 6, 8, 130, 143];
-const CHANGE: readonly ExitStatus[] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 130, 143];
 const VERIFY: readonly ExitStatus[] = [0, 1, 2, 3, 4, 5, 6, 8, 10, 130, 143];
 const LOCAL: readonly ExitStatus[] = [0, 1, 2];
 const COMMIT: readonly ExitStatus[] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130, 143];
@@ -46,10 +24,15 @@ const COMMIT: readonly ExitStatus[] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130, 143];
 /** In the order of the program's help. */
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   init: {
-    summary: 'make a state directory with a new log',
+    summary: 'make a state directory with a new log, or build a lost log anew',
     operands: [],
     statuses: CHANGE,
-    examples: ['snapcommit init', 'snapcommit init --state-dir ~/.local/state/snapcommit --node laptop'],
+    examples: [
+      'snapcommit init',
+      'snapcommit init --state-dir ~/.local/state/snapcommit --node laptop',
+      'snapcommit init --from-volumes /srv/.snapcommit/db /srv/.snapcommit/wal',
+      'snapcommit init --from-volumes /srv/.snapcommit/db /srv/.snapcommit/wal --accept-loss',
+    ],
     load: async () => (await import('./commands/init.js')).init,
   },
   'volume add': {
@@ -278,6 +261,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     examples: ['snapcommit log export > snapcommit-log.json'],
     load: async () => (await import('./commands/log-export.js')).logExport,
   },
+  ...CLUSTER_COMMANDS,
   'debug crash-points': {
     summary: 'list the points for SNAPCOMMIT_CRASH_AT',
     operands: [],

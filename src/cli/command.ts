@@ -1,6 +1,7 @@
 /** What a command is: the options that it adds, and how it turns its input into an answer. Types only. */
 import type { Command } from 'commander';
-import type { SnapcommitNode } from '../index.js';
+import type { FileSettings } from '../config/schema.js';
+import type { ClusterClient, SnapcommitNode } from '../index.js';
 import type { Globals } from './global-options.js';
 import type { Io } from './io.js';
 import type { Openers } from './openers.js';
@@ -28,6 +29,10 @@ export interface Invocation {
   readonly openers: Openers;
   /** Opens the node; it is closed when the command has ended. Judge the input before. */
   readonly openNode: () => Promise<SnapcommitNode>;
+  /** Opens the cluster's administration through this machine's daemon; closed like the node. */
+  readonly openCluster: () => Promise<ClusterClient>;
+  /** What config.json says. */
+  readonly settings: () => Promise<FileSettings>;
 }
 
 export interface CommandModule {

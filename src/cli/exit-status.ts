@@ -37,6 +37,7 @@ const STATUS_OF_CODE: Readonly<Record<ErrorCode, ExitStatus>> = {
   STATE_DIRECTORY_INVALID: 2,
   CGROUP_INVALID: 2,
   UNSUPPORTED: 2,
+  TOKEN_INVALID: 2,
   STATE_NOT_FOUND: 3,
   VOLUME_NOT_FOUND: 3,
   GROUP_NOT_FOUND: 3,
@@ -44,6 +45,7 @@ const STATUS_OF_CODE: Readonly<Record<ErrorCode, ExitStatus>> = {
   TRANSACTION_NOT_FOUND: 3,
   HOLD_NOT_FOUND: 3,
   PIN_NOT_FOUND: 3,
+  NODE_NOT_FOUND: 3,
   BUSY: 4,
   EXISTS: 4,
   EXPECTATION_FAILED: 4,
@@ -72,7 +74,12 @@ const STATUS_OF_CODE: Readonly<Record<ErrorCode, ExitStatus>> = {
   DEPENDENCY_MISSING: 6,
   VOLUME_UNAVAILABLE: 6,
   OUTCOME_UNKNOWN: 7,
+  APPEND_EXPIRED: 7,
   DENIED: 8,
+  TOKEN_REFUSED: 8,
+  CERTIFICATE_INVALID: 8,
+  TOKEN_EXPIRED: 8,
+  TOKEN_USED: 8,
   PUBLISH_PENDING: 9,
   VERIFY_FAILED: 10,
 };
@@ -81,8 +88,9 @@ const STATUS_OF_CODE: Readonly<Record<ErrorCode, ExitStatus>> = {
 export function exitStatusOf(error: SnapcommitError): ExitStatus {
   const status = STATUS_OF_CODE[error.code];
   if (error.code === 'INTERRUPTED') return error.details['signal'] === 'SIGTERM' ? 143 : status;
-  // These two say how things stand, although a transaction was begun.
-  if (error.code === 'OUTCOME_UNKNOWN' || error.code === 'PUBLISH_PENDING') return status;
+  // These say how things stand, although a transaction was begun.
+  if (error.code === 'OUTCOME_UNKNOWN' || error.code === 'APPEND_EXPIRED' || error.code === 'PUBLISH_PENDING')
+    return status;
   return error.details['begun'] === true ? 5 : status;
 }
 

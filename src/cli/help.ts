@@ -1,6 +1,7 @@
 /** The help pages: the program's from the command table, a command's from commander, with statuses and examples. */
 import type { Command } from 'commander';
-import { COMMANDS, type CommandEntry } from './command-table.js';
+import type { CommandEntry } from './command-entry.js';
+import { COMMANDS } from './command-table.js';
 import { EXIT_STATUSES, type ExitStatus, OWN_FAILURE_OFFSET } from './exit-status.js';
 import { membersOf } from './find-command.js';
 

@@ -1,7 +1,7 @@
 /** Judging what was typed: names, generations, counts, durations, labels, paths. USAGE or NAME_INVALID, saying the law. */
 import { resolve } from 'node:path';
 import { GRADES, isName, isToken, NAME_LAW } from '../config/names.js';
-import { DURATION_LAW, parseCount, parseDuration } from '../config/quantities.js';
+import { ADDRESS_LAW, DURATION_LAW, parseAddress, parseCount, parseDuration } from '../config/quantities.js';
 import { SnapcommitError } from '../errors.js';
 import type { Grade } from '../index.js';
 import { usage } from './failure.js';
@@ -52,6 +52,17 @@ export function durationOf(option: string, text: string): number {
   const ms = parseDuration(text);
   if (ms !== null) return ms;
   throw usage(`${option} ${JSON.stringify(text)} is no duration; write ${DURATION_LAW}.`, { option, value: text });
+}
+
+export function addressOf(option: string, text: string): string {
+  if (parseAddress(text) !== null) return text;
+  throw usage(`${option} ${JSON.stringify(text)} is no address; write ${ADDRESS_LAW}.`, { option, value: text });
+}
+
+/** For options that have no default. `value`: as the help writes it. */
+export function required(option: string, given: string | null, value: string): string {
+  if (given !== null) return given;
+  throw usage(`${option} is missing; give it as ${option} ${value}.`, { option });
 }
 
 export function gradeOf(option: string, text: string): Grade {

@@ -1,5 +1,6 @@
 /** What the command line has of the world around it, so that tests can stand in for it. */
 import { fstatSync, writeSync } from 'node:fs';
+import { readUpTo } from './read-up-to.js';
 
 export type StopSignal = 'SIGINT' | 'SIGTERM';
 
@@ -16,6 +17,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Absolute. */
   readonly cwd: string;
+  /** All of stdin as text; null when it is more than `most` bytes. */
+  readStdin(most: number): string | null;
   /** Calls `listener` for every SIGINT and SIGTERM until the returned function is called. */
   onStop(listener: (signal: StopSignal) => void): () => void;
 }
@@ -27,6 +30,7 @@ export function processIo(): Io {
     stderr: output(2, () => process.stderr),
     env: process.env,
     cwd: process.cwd(),
+    readStdin: (most) => readUpTo(0, most),
     onStop(listener) {
       const interrupted = (): void => {
         listener('SIGINT');

@@ -4,7 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Answer } from './command.js';
-import { COMMANDS, type CommandEntry } from './command-table.js';
+import type { CommandEntry } from './command-entry.js';
+import { COMMANDS } from './command-table.js';
 import { usage } from './failure.js';
 import { findCommand } from './find-command.js';
 import { readGlobals } from './global-options.js';

@@ -1,6 +1,6 @@
 /** The one way out for failures: a document for --json, a line for people, and the exit status. */
 import { SnapcommitError } from '../errors.js';
-import type { CommandEntry } from './command-table.js';
+import type { CommandEntry } from './command-entry.js';
 import { exitStatusOf, INTERNAL_ERROR, ownFailure, passingExitStatusOf } from './exit-status.js';
 import { asExpected, explain, failureDocument, messageOf } from './failure.js';
 import type { Io } from './io.js';

@@ -1,7 +1,7 @@
 /** Commander for one command: its options and operands, parsed; usage errors as SnapcommitErrors. */
 import { Command, CommanderError } from 'commander';
 import type { CommandModule } from './command.js';
-import type { CommandEntry } from './command-table.js';
+import type { CommandEntry } from './command-entry.js';
 import { usage } from './failure.js';
 import { defineGlobalOptions } from './global-options.js';
 import { optionsOf, type Options } from './options.js';

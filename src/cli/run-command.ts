@@ -1,8 +1,8 @@
 /** One run of one command: settings, progress, interruption, and a node that is closed whatever happens. */
 import { loadSettings } from '../config/load.js';
-import type { SnapcommitNode } from '../index.js';
+import type { FileSettings } from '../config/schema.js';
 import type { Answer, CommandModule, Invocation } from './command.js';
-import type { CommandEntry } from './command-table.js';
+import type { CommandEntry } from './command-entry.js';
 import { watchForInterruption } from './interruption.js';
 import { progressReporter } from './progress.js';
 
@@ -10,26 +10,30 @@ import { progressReporter } from './progress.js';
 export async function runCommand(
   entry: CommandEntry,
   module: CommandModule,
-  input: Omit<Invocation, 'signal' | 'openNode'>,
+  input: Omit<Invocation, 'signal' | 'openNode' | 'openCluster' | 'settings'>,
 ): Promise<Answer> {
   const { io, globals, openers } = input;
   const progress = await progressReporter(io, globals);
   const interruption = watchForInterruption(io, globals.timeoutMs, () => progress.current());
-  const opened: SnapcommitNode[] = [];
-  const openNode = async (): Promise<SnapcommitNode> => {
-    const { stateDirectory } = globals;
-    const settings = await loadSettings(stateDirectory);
+  const opened: { close(): void }[] = [];
+  const { stateDirectory, timeoutMs } = globals;
+  const settings = async (): Promise<FileSettings> => loadSettings(stateDirectory);
+  const keep = async <T extends { close(): void }>(opening: Promise<T>): Promise<T> => {
     // Nothing is begun while the log is opened, so that may be left at once by every command.
-    const node = await interruption.race(openers.openNode({ stateDirectory, settings, report: progress.report }));
-    opened.push(node);
-    return node;
+    const one = await interruption.race(opening);
+    opened.push(one);
+    return one;
   };
+  const openNode: Invocation['openNode'] = async () =>
+    keep(openers.openNode({ stateDirectory, settings: await settings(), report: progress.report, timeoutMs }));
+  const openCluster: Invocation['openCluster'] = async () =>
+    keep(openers.openCluster({ stateDirectory, settings: await settings(), timeoutMs }));
   try {
-    const running = module.run({ ...input, signal: interruption.signal, openNode });
+    const running = module.run({ ...input, signal: interruption.signal, openNode, openCluster, settings });
     return await (entry.endsItself === true ? running : interruption.race(running));
   } finally {
     progress.clear();
     interruption.end();
-    for (const node of opened) node.close();
+    for (const one of opened) one.close();
   }
 }

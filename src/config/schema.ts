@@ -4,15 +4,30 @@
  */
 import { z } from 'zod';
 import { SnapcommitError } from '../errors.js';
-import { DURATION_LAW, DURATION_MAX_MS, parseCount, parseDuration, parseSize, SIZE_LAW } from './quantities.js';
+import {
+  ADDRESS_LAW,
+  DURATION_LAW,
+  DURATION_MAX_MS,
+  parseAddress,
+  parseCount,
+  parseDuration,
+  parseSize,
+  SIZE_LAW,
+} from './quantities.js';
 
-/** A subset of the node's settings; see participant/context.ts for what each means. */
+/** A subset of the node's settings; see participant/context.ts and daemon/settings.ts for what each means. */
 export interface FileSettings {
   readonly freeFloorBytes?: number;
   readonly hookTimeoutMs?: number;
   readonly lockWaitMs?: number;
   readonly takeOverGraceMs?: number;
   readonly roundsMax?: number;
+  readonly logTimeoutMs?: number;
+  readonly heartbeatMs?: number;
+  /** `HOST:PORT` each. */
+  readonly listen?: string;
+  readonly advertise?: string;
+  readonly metricsListen?: string;
 }
 
 /** A number between the bounds, or text that `parse` makes one; anything else breaks the law. */
@@ -27,12 +42,31 @@ const quantity = (law: string, parse: (text: string) => number | null, least: nu
 const bytes = quantity(SIZE_LAW, parseSize, 0, Number.MAX_SAFE_INTEGER);
 const ms = quantity(`a whole number of ms, or ${DURATION_LAW}`, parseDuration, 1, DURATION_MAX_MS);
 
+const address = z
+  .string({ error: `must be ${ADDRESS_LAW}` })
+  .refine((text) => parseAddress(text) !== null, { error: `must be ${ADDRESS_LAW}` });
+
+/** A port alone is one of this machine's own loopback. */
+const loopbackAddress = z
+  .union([z.string(), z.number()], { error: `must be a port, or ${ADDRESS_LAW}` })
+  .transform((given, context): string => {
+    const text = /^[0-9]+$/.test(String(given)) ? `127.0.0.1:${String(given)}` : String(given);
+    if (parseAddress(text) !== null) return text;
+    context.addIssue({ code: 'custom', message: `must be a port, or ${ADDRESS_LAW}` });
+    return z.NEVER;
+  });
+
 const SETTINGS = z.strictObject({
   freeFloorBytes: bytes.optional(),
   hookTimeoutMs: ms.optional(),
   lockWaitMs: ms.optional(),
   takeOverGraceMs: ms.optional(),
   roundsMax: quantity('a whole number from 1 to 100', parseCount, 1, 100).optional(),
+  logTimeoutMs: ms.optional(),
+  heartbeatMs: quantity('a time from 10ms to 10s', parseDuration, 10, 10_000).optional(),
+  listen: address.optional(),
+  advertise: address.optional(),
+  metricsListen: loopbackAddress.optional(),
 });
 
 /** USAGE, naming the file and the key, where `text` is not valid. */

@@ -46,7 +46,7 @@ export async function addVolume(context: Context, request: AddVolumeRequest): Pr
   return record;
 }
 
-async function detectDriver(source: string): Promise<DriverName> {
+export async function detectDriver(source: string): Promise<DriverName> {
   if (!source.startsWith('/')) {
     throw new SnapcommitError('SOURCE_INVALID', `the source ${source} is no absolute path; name the whole path.`, {
       source,
@@ -71,7 +71,7 @@ async function refuseOwnState(stateDirectory: string, source: string, driver: Dr
 }
 
 /** A link whose text is the source that is published here, so that another log sees whose tree it is. */
-const SOURCE_NAME = '.source';
+export const SOURCE_NAME = '.source';
 
 /** T11: another log may manage the same tree under another name, beside ours or at the default place. */
 async function refuseManagedElsewhere(context: Context, source: string, publishDirectory: string): Promise<void> {

@@ -10,30 +10,47 @@ import { nameProblem, isName } from '../machine/names.js';
 import type { Context, Progress, Settings } from '../participant/context.js';
 import { currentProcess } from '../participant/process-identity.js';
 import { DEFAULT_SETTINGS } from '../participant/settings.js';
+import type { ReplicatedLog } from '../ports/log.js';
 import type { VolumeDriver } from '../ports/volume-driver.js';
 import type { Thawed, Writers } from '../ports/writers.js';
 import { EmbeddedNode } from './embedded-node.js';
 import type { SnapcommitNode } from './node.js';
+import { DEFAULT_MEMBER_SETTINGS, type MemberSettings } from './settings.js';
+import type { RebuildRequest } from './rebuild/index.js';
+import type { RebuildReport } from './reports.js';
 import { assertOurs, lockDirectory, logDirectory, makeStateDirectory } from './state-directory.js';
 
 export interface NodeOptions {
   /** Absolute path. */
   readonly stateDirectory: string;
-  readonly settings?: Partial<Settings>;
+  readonly settings?: Partial<Settings & MemberSettings>;
   /** Hears of phases and warnings. */
   readonly report?: (progress: Progress) => void;
+  /** For the whole command, from now on. Work that may not be left half done takes a little longer. null: no limit. */
+  readonly timeoutMs?: number | null;
 }
 
-/** Opens this machine's node with its embedded log. Call `close` when done. */
+/** Opens this machine's node: with its embedded log, or through the daemon of a cluster's member. Call `close` when done. */
 export async function openNode(options: NodeOptions): Promise<SnapcommitNode> {
   return new EmbeddedNode(await openContext(options));
 }
 
 async function openContext(options: NodeOptions): Promise<Context> {
-  const { stateDirectory } = options;
+  const { stateDirectory, settings, timeoutMs } = options;
   await assertOurs(stateDirectory);
-  const { openEmbeddedLog } = await import('./embedded-log.js');
-  const log = await openEmbeddedLog(logDirectory(stateDirectory), { clock: systemClock });
+  const { openLog } = await import('./open-log.js');
+  const log = await openLog({
+    stateDirectory,
+    clock: systemClock,
+    logTimeoutMs: settings?.logTimeoutMs ?? DEFAULT_MEMBER_SETTINGS.logTimeoutMs,
+    commandTimeoutMs: timeoutMs ?? null,
+  });
+  return contextOver(log, options);
+}
+
+/** What coordinator and participant work with, over a log that is open. */
+export function contextOver(log: ReplicatedLog, options: NodeOptions): Context {
+  const { stateDirectory } = options;
   const runner = once(async () => (await import('../adapters/command-runner/index.js')).createCommandRunner());
   return {
     stateDirectory,
@@ -95,6 +112,12 @@ export async function initNode(options: {
   const cluster = randomUUID();
   await initEmbeddedLog(logDirectory(stateDirectory), { cluster, node, incarnation: 1 });
   return { cluster, node, stateDirectory };
+}
+
+/** Builds a lost log anew from publish directories or an export; without `acceptLoss` it only tells what it would do. */
+export async function rebuildNode(request: RebuildRequest): Promise<RebuildReport> {
+  const { rebuild } = await import('./rebuild/index.js');
+  return rebuild(request, openDriver);
 }
 
 /** Thaws everything that a freeze intent names, also of living commits. Needs no log. */

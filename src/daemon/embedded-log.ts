@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import type { EmbeddedDependencies } from '../log/embedded.js';
+import type { GenerationRecord, State } from '../machine/state.js';
 import type { LogIdentity, ReplicatedLog } from '../ports/log.js';
 
 export const LOG_FILE = 'log.sqlite';
@@ -12,7 +13,27 @@ export const LOG_FILE = 'log.sqlite';
 export async function initEmbeddedLog(directory: string, identity: LogIdentity): Promise<void> {
   const { createStore } = await import('../adapters/store-sqlite/index.js');
   const { soleVoter } = await import('../log/embedded.js');
-  createStore(join(directory, LOG_FILE), { ...identity, configuration: soleVoter(identity.node) });
+  createStore(join(directory, LOG_FILE), { ...identity, configuration: soleVoter(identity.node), mode: 'embedded' });
+}
+
+/** Makes a log that begins with a rebuilt state, durably and whole or not at all. @throws as `initEmbeddedLog`. */
+export async function seedEmbeddedLog(
+  directory: string,
+  identity: LogIdentity,
+  state: State,
+  generations: readonly GenerationRecord[],
+): Promise<void> {
+  const [{ createStore }, { soleVoter }, { encodeGeneration, encodeState }] = await Promise.all([
+    import('../adapters/store-sqlite/index.js'),
+    import('../log/embedded.js'),
+    import('../log/codec.js'),
+  ]);
+  const archive = generations.map((record) => {
+    const { group, generation } = record;
+    return { group, generation, bytes: encodeGeneration(record) };
+  });
+  const seed = { slot: state.applied, checkpoint: encodeState(state), archive };
+  createStore(join(directory, LOG_FILE), { ...identity, configuration: soleVoter(identity.node), mode: 'embedded' }, seed);
 }
 
 /**

@@ -275,12 +275,8 @@ export class EmbeddedNode implements SnapcommitNode {
         .sort()
         .map(async (group) => this.#context.log.generations(group)),
     );
-    return {
-      format: 'snapcommit-log-export-1',
-      identity: this.#context.log.identity,
-      state,
-      generations: generations.flat(),
-    };
+    const { exportDocument } = await import('./rebuild/export.js');
+    return exportDocument({ identity: this.#context.log.identity, state, generations: generations.flat() });
   }
 
   close(): void {

@@ -123,3 +123,37 @@ export interface DryRunReport {
     readonly liveId: string;
   }[];
 }
+
+/** What `init --from-volumes` or `--from-export` found, and what came of it. */
+export interface RebuildReport {
+  readonly stateDirectory: string;
+  readonly cluster: string;
+  readonly node: string;
+  readonly incarnation: number;
+  readonly slot: number;
+  /** false: nothing was changed. */
+  readonly done: boolean;
+  readonly volumes: readonly {
+    readonly volume: string;
+    readonly driver: string;
+    readonly source: string;
+    readonly publishDirectory: string;
+  }[];
+  readonly groups: readonly {
+    readonly group: string;
+    /** The next generation has a number above this one. */
+    readonly newest: number;
+    /** Where hooks, freezing and the rest come from; `unknown`: there are none until `group update` sets them. */
+    readonly settings: 'manifest' | 'export' | 'unknown';
+    readonly generations: readonly {
+      readonly generation: number;
+      /** `pending`: committed, and `recover` publishes the rest. */
+      readonly state: 'complete' | 'pending' | 'incomplete';
+      readonly taken: boolean;
+      /** Why it is incomplete. */
+      readonly reasons: readonly string[];
+    }[];
+  }[];
+  /** Sentences. */
+  readonly losses: readonly string[];
+}

@@ -4,6 +4,8 @@ import { dirname, join } from 'node:path';
 import { SnapcommitError } from '../errors.js';
 import { syncDirectory } from '../native/sync.js';
 
+/** What else may stand there: of the user, of the filesystem, of a cluster's member. */
+const OTHERS = ['config.json', 'lost+found', 'cluster', 'daemon.sock'];
 const ROOMS = ['locks', 'views', 'freeze', 'owed', 'courtesy'];
 
 export const logDirectory = (stateDirectory: string): string => join(stateDirectory, 'log');
@@ -22,8 +24,9 @@ export async function makeStateDirectory(stateDirectory: string): Promise<void> 
     }
   } else {
     await assertOurs(stateDirectory);
-    const names = (await readdir(stateDirectory)).filter((name) => name !== 'lost+found' && name !== 'config.json');
-    const strange = names.filter((name) => !ROOMS.includes(name) && !name.startsWith('log'));
+    const strange = (await readdir(stateDirectory)).filter(
+      (name) => !ROOMS.includes(name) && !OTHERS.includes(name) && !name.startsWith('log'),
+    );
     if (strange.length > 0) {
       throw new SnapcommitError(
         'STATE_DIRECTORY_INVALID',

@@ -9,13 +9,17 @@ import { SnapcommitError } from '../errors.js';
 import type { Entry } from '../machine/entry.js';
 import type { GenerationRecord, State } from '../machine/state.js';
 import { entryShape, generationShape, slotShape } from './entry-shape.js';
-import { list, natural, plain, text } from './shape.js';
+import { list, natural, plain, text } from '../wire/shape.js';
 
 const cbor = new Encoder({ useRecords: false, mapsAsObjects: true, variableMapSize: true, tagUint8Array: false });
 
-/** @throws TypeError when the entry is not what its type says (a fraction, a missing field). */
+/**
+ * An entry without an append's name has no such field, so it costs nothing.
+ * @throws TypeError when the entry is not what its type says (a fraction, a missing field).
+ */
 export function encodeEntry(entry: Entry): Uint8Array {
-  return encode(entryShape(entry, 'entry'));
+  const { append, ...rest } = entryShape(entry, 'entry');
+  return encode(append === null ? rest : { ...rest, append });
 }
 
 /** @throws TypeError when the bytes are no entry. */
@@ -36,14 +40,27 @@ export function encodeState(state: State): Uint8Array {
   return encode(state);
 }
 
-const STATE_RECORDS = ['volumes', 'groups', 'open', 'pending', 'holds', 'pins', 'sessions'] as const;
+const STATE_RECORDS = [
+  'volumes',
+  'groups',
+  'open',
+  'pending',
+  'holds',
+  'pins',
+  'sessions',
+  'members',
+  'tokens',
+] as const;
+
+/** What a checkpoint from before there were clusters leaves out. */
+const LATER_FIELDS = { appends: { forgotten: 0, clients: {} }, members: {}, tokens: {} };
 
 /**
  * Checks the state's outline; its inside is our own writing under a checksum.
  * @throws TypeError when the bytes are no state.
  */
 export function decodeState(bytes: Uint8Array): State {
-  const state = plain(cbor.decode(bytes), 'state');
+  const state: Readonly<Record<string, unknown>> = { ...LATER_FIELDS, ...plain(cbor.decode(bytes), 'state') };
   if (state['format'] !== 1) throw new TypeError('state.format is not 1');
   slotShape(state['applied'], 'state.applied');
   natural(state['incarnation'], 'state.incarnation');
@@ -51,6 +68,9 @@ export function decodeState(bytes: Uint8Array): State {
   text(state['archiveDigest'], 'state.archiveDigest');
   list(plain)(state['finished'], 'state.finished');
   for (const field of STATE_RECORDS) plain(state[field], `state.${field}`);
+  const appends = plain(state['appends'], 'state.appends');
+  slotShape(appends['forgotten'], 'state.appends.forgotten');
+  plain(appends['clients'], 'state.appends.clients');
   return state as unknown as State;
 }
 

@@ -43,7 +43,7 @@ export function commitBatch(transaction: StoreTransaction, memory: Memory, entri
   }
   transaction.setApplied(slot(state.applied));
   const ours = chosen.filter((one) => firstProposed !== null && one.slot >= firstProposed);
-  assertInvariant(ours.length === entries.length, 'L9', 'a single voter did not choose what it proposed');
+  assertInvariant(ours.length === entries.length, 'I9', 'a single voter did not choose what it proposed');
   if (state.applied - transaction.head.checkpoint >= CHECKPOINT_INTERVAL_SLOTS) writeCheckpoint(transaction, state);
   return { memory: { state, replica: forgetDecided(replica) }, chosen: ours };
 }
@@ -90,5 +90,5 @@ function forgetDecided(replica: Replica): Replica {
 }
 
 function refuseEffect(effect: Exclude<Effect, { readonly kind: 'persist' | 'proposed' | 'chosen' }>): never {
-  throw new InvariantError('L9', `a single voter has nobody to ${effect.kind} to`);
+  throw new InvariantError('I9', `a single voter has nobody to ${effect.kind} to`);
 }

@@ -2,6 +2,7 @@
 import { SnapcommitError } from '../errors.js';
 import { nodeId } from '../paxos/ballot.js';
 import type { Configuration } from '../paxos/configuration.js';
+import { slot } from '../paxos/slot.js';
 import type { Clock } from '../ports/clock.js';
 import type { LogStore, StoreIdentity } from '../ports/log-store.js';
 import type { ReplicatedLog } from '../ports/log.js';
@@ -15,7 +16,7 @@ export interface EmbeddedDependencies {
 
 /** The configuration of a log with one voter. */
 export function soleVoter(node: string): Configuration {
-  return { id: 1, voters: [nodeId(node)] };
+  return { id: 1, voters: [nodeId(node)], learners: [], after: slot(0) };
 }
 
 /**
@@ -35,7 +36,7 @@ export function openLogOn(store: LogStore, dependencies: EmbeddedDependencies): 
 }
 
 function assertOurs(identity: StoreIdentity, { expected }: EmbeddedDependencies, file: string): void {
-  const { cluster, node, configuration } = identity;
+  const { cluster, node, configuration, mode } = identity;
   const foreign = (expected?.cluster ?? cluster) !== cluster || (expected?.node ?? node) !== node;
   if (foreign)
     throw new SnapcommitError(
@@ -43,10 +44,11 @@ function assertOurs(identity: StoreIdentity, { expected }: EmbeddedDependencies,
       `the log ${file} belongs to node ${node} of cluster ${cluster}, not to this one. Name this node's own state directory`,
       { file, cluster, node },
     );
-  if (configuration.voters.length === 1 && configuration.voters[0] === nodeId(node)) return;
+  const isSole = configuration.voters.length === 1 && configuration.voters[0] === nodeId(node);
+  if (isSole && mode === 'embedded') return;
   throw new SnapcommitError(
     'UNAVAILABLE',
-    `the log ${file} has ${String(configuration.voters.length)} voters, so only the daemon may open it. Start it with: snapcommit daemon`,
+    `the log ${file} belongs to a cluster (${String(configuration.voters.length)} voting), so only the daemon may open it. Start it with: snapcommit daemon`,
     { file },
   );
 }

@@ -2,6 +2,7 @@
 import { ERROR_CODES } from '../errors.js';
 import {
   GRADES,
+  type AppendKey,
   type Consistency,
   type DriverName,
   type Entry,
@@ -18,7 +19,19 @@ import {
   type VolumeRecord,
 } from '../machine/entry.js';
 import type { GenerationRecord } from '../machine/state.js';
-import { list, literal, natural, nullable, object, oneOf, record, text, variants, type Check } from './shape.js';
+import {
+  list,
+  literal,
+  natural,
+  nullable,
+  object,
+  oneOf,
+  optional,
+  record,
+  text,
+  variants,
+  type Check,
+} from '../wire/shape.js';
 
 export const slotShape: Check<Slot> = (value, where) => natural(value, where) as Slot;
 const transactionId: Check<TransactionId> = (value, where) => text(value, where) as TransactionId;
@@ -29,7 +42,7 @@ const texts = list(text);
 
 const epoch = object<Epoch>({ incarnation: natural, slot: slotShape });
 const holder = object<ProcessIdentity>({ node: text, bootId: text, pid: natural, startTime: natural });
-const volume = object<VolumeRecord>({
+export const volumeShape = object<VolumeRecord>({
   name: text,
   node: text,
   driver,
@@ -37,7 +50,7 @@ const volume = object<VolumeRecord>({
   publishDirectory: text,
   filesystem: text,
 });
-const group = object<GroupRecord>({
+export const groupShape = object<GroupRecord>({
   name: text,
   volumes: texts,
   freezeCgroups: texts,
@@ -61,11 +74,11 @@ const consistency = object<Consistency>({ grade, stallMs: natural, skewMs: natur
 const manifest = object<Manifest>({ consistency, volumes: list(manifestVolume) });
 
 const operation = variants<Operation>({
-  addVolume: object({ type: literal('addVolume'), volume }),
+  addVolume: object({ type: literal('addVolume'), volume: volumeShape }),
   removeVolume: object({ type: literal('removeVolume'), volume: text }),
   forfeitVolume: object({ type: literal('forfeitVolume'), volume: text }),
-  createGroup: object({ type: literal('createGroup'), group }),
-  updateGroup: object({ type: literal('updateGroup'), group }),
+  createGroup: object({ type: literal('createGroup'), group: groupShape }),
+  updateGroup: object({ type: literal('updateGroup'), group: groupShape }),
   removeGroup: object({ type: literal('removeGroup'), group: text, generations: list(natural) }),
   begin: object({
     type: literal('begin'),
@@ -90,11 +103,16 @@ const operation = variants<Operation>({
   releaseHold: object({ type: literal('releaseHold'), group: text, generation: natural, tag: text }),
   addPin: object({ type: literal('addPin'), pin: text, group: text, generation: natural, holder }),
   releasePin: object({ type: literal('releasePin'), pin: text }),
+  addToken: object({ type: literal('addToken'), hash: text, expires: natural, node: nullable(text) }),
+  useToken: object({ type: literal('useToken'), hash: text, node: text, address: text }),
+  putMember: object({ type: literal('putMember'), node: text, address: text }),
+  removeMember: object({ type: literal('removeMember'), node: text }),
 });
 
 export const entryShape: Check<Entry> = object<Entry>({
   at: natural,
   request: nullable(object<NonNullable<Entry['request']>>({ id: text, digest: text })),
+  append: optional(object<AppendKey>({ client: text, sequence: natural, since: slotShape })),
   operation,
 });
 

@@ -45,7 +45,7 @@ export class EmbeddedLog implements ReplicatedLog {
 
   append(operation: Operation, request: RequestKey | null = null): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
-      const entry: Entry = { at: Math.floor(this.#clock.now()), request, operation };
+      const entry: Entry = { at: Math.floor(this.#clock.now()), request, append: null, operation };
       this.#queue.push({ bytes: encodeEntry(entry), resolve, reject });
       // Appends of one turn of the event loop share a sync.
       if (this.#queue.length === 1)
@@ -126,7 +126,7 @@ export class EmbeddedLog implements ReplicatedLog {
       const { chosen } = this.#serving(() => this.#commit(batch.map((waiting) => waiting.bytes)));
       for (const [index, waiting] of batch.entries()) {
         const one = chosen[index];
-        assertInvariant(one !== undefined, 'L9', 'an entry of a batch got no slot');
+        assertInvariant(one !== undefined, 'I9', 'an entry of a batch got no slot');
         waiting.resolve({ status: 'chosen', ...one });
       }
     } catch (error) {

@@ -6,7 +6,7 @@ import { assertInvariant, InvariantError, SnapcommitError } from '../errors.js';
 import { apply } from '../machine/apply.js';
 import { emptyState, type State } from '../machine/state.js';
 import { nodeId, sameBallot } from '../paxos/ballot.js';
-import { slot, type LogEntry, type Slot } from '../paxos/contiguous-log.js';
+import { logFrom, slot, type LogEntry, type Slot } from '../paxos/contiguous-log.js';
 import { restore, type Replica } from '../paxos/state.js';
 import type { StoreView } from '../ports/log-store.js';
 import { decodeEntry, decodeState } from './codec.js';
@@ -19,8 +19,9 @@ export interface Memory {
 
 /** @throws LOG_CORRUPT when a row or the checkpoint cannot be read. */
 export function catchUp(view: StoreView, memory: Memory | null, file: string): Memory {
+  assertStillEmbedded(view, file);
   const { head } = view;
-  assertInvariant(head.applied === head.decided, 'L9', `slot ${String(head.decided)} is decided and not applied`);
+  assertInvariant(head.applied === head.decided, 'I9', `slot ${String(head.decided)} is decided and not applied`);
   // A checkpoint may have taken the rows that we would go on from.
   const start = memory !== null && memory.state.applied >= head.base ? memory.state : startingState(view, file);
   if (start.applied > head.decided) throw setBack(file, start.applied, head.decided);
@@ -28,9 +29,19 @@ export function catchUp(view: StoreView, memory: Memory | null, file: string): M
   const decided = rows.slice(0, head.decided - start.applied);
   const state = decided.reduce((before, row) => replay(before, row, file), start);
   if (memory !== null && isCurrent(memory.replica, view)) return { state, replica: memory.replica };
-  const log = { base: head.decided, entries: rows.slice(decided.length) };
-  const durable = { promised: head.promised, accepted: head.accepted, decided: head.decided, log };
+  const log = logFrom(head.decided, rows.slice(decided.length));
+  const durable = { promised: head.promised, accepted: head.accepted, decided: head.decided, log, abstains: null };
   return { state, replica: restore(nodeId(view.identity.node), view.identity.configuration, durable) };
+}
+
+/** Another process may have made the store a cluster's since we opened it: then only the daemon votes with it (T2). */
+function assertStillEmbedded({ identity }: StoreView, file: string): void {
+  if (identity.mode === 'embedded') return;
+  throw new SnapcommitError(
+    'UNAVAILABLE',
+    `the log ${file} belongs to a cluster now, so only the daemon may use it. Run the command again, with: snapcommit daemon`,
+    { file },
+  );
 }
 
 function startingState(view: StoreView, file: string): State {
@@ -40,7 +51,7 @@ function startingState(view: StoreView, file: string): State {
   const state = readable(() => decodeState(bytes), at, file);
   assertInvariant(
     state.applied === at,
-    'L9',
+    'I9',
     `the checkpoint of slot ${String(at)} holds slot ${String(state.applied)}`,
   );
   return state;

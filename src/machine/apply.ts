@@ -5,26 +5,32 @@
  * Invariants: M1 entries are applied in slot order without gaps. M2 a group's numbers only rise; none is used twice.
  * M3 runs are ascending and neither touch nor overlap; `incomplete` and `contents` lie within `live`. M4 an open
  * transaction's group and volumes exist, and no two open ones share a volume or a freeze target. M5 a decision never
- * changes. M6 `clock` rises with every commit. M7 what is held, pinned, pending or being restored is live.
+ * changes. M6 `clock` rises with every commit. M7 what is held, pinned, pending or being restored is live. M8 an append
+ * is carried out once (appends.ts).
  */
 import { assertInvariant, unreachable } from '../errors.js';
+import { answerAppend, rememberAppend, sweepAppends } from './appends.js';
 import { begin } from './begin.js';
 import { chainArchive } from './digest.js';
 import type { Entry, Operation, Outcome, Slot } from './entry.js';
 import { createGroup, removeGroup, updateGroup } from './groups.js';
 import { addHold, releaseHold } from './holds.js';
+import { putMember, removeMember } from './nodes.js';
 import { addPin, releasePin } from './pins.js';
 import { published } from './publishing.js';
 import { retire } from './retire.js';
 import { answerRepeat, rememberRequest, sweepSessions } from './sessions.js';
 import type { ArchiveChange, State } from './state.js';
 import type { Step, StepContext } from './step.js';
+import { addToken, sweepTokens, useToken } from './tokens.js';
 import { abort, commit, takeOver } from './transactions.js';
 import { addVolume, forfeitVolume, removeVolume } from './volumes.js';
 
 export interface Applied {
   readonly state: State;
   readonly outcome: Outcome;
+  /** The slot that `outcome` comes from: this entry's, or, where it is a copy, that of the one that was carried out. */
+  readonly slot: Slot;
   /** To be written together with the state, in this order. */
   readonly archive: readonly ArchiveChange[];
 }
@@ -33,16 +39,27 @@ export interface Applied {
 export function apply(state: State, slot: Slot, entry: Entry): Applied {
   const next = state.applied + 1;
   assertInvariant(slot === next, 'M1', `slot ${String(slot)} came where slot ${String(next)} was due`);
-  const { state: stepped, outcome, archive } = carryOut(state, slot, entry);
-  const swept = sweepSessions(stepped, slot);
+  const repeated = answerAppend(state, slot, entry);
+  const {
+    state: stepped,
+    outcome,
+    archive,
+  } = repeated === null ? carryOut(state, slot, entry) : { state, outcome: repeated.outcome, archive: [] };
+  const remembered = repeated === null ? rememberAppend(stepped, slot, entry, outcome) : stepped;
+  const swept = sweepTokens(sweepAppends(sweepSessions(remembered, slot), slot), contextOf(slot, entry));
   const archiveDigest = archive.reduce(chainArchive, state.archiveDigest);
-  return { state: { ...swept, applied: slot, archiveDigest }, outcome, archive };
+  const answered = repeated?.slot ?? slot;
+  return { state: { ...swept, applied: slot, archiveDigest }, outcome, slot: answered, archive };
+}
+
+function contextOf(slot: Slot, { at, request }: Entry): StepContext {
+  return { slot, at, request: request?.id ?? null };
 }
 
 function carryOut(state: State, slot: Slot, entry: Entry): Step {
   const repeated = answerRepeat(state, slot, entry);
   if (repeated !== null) return { state, outcome: repeated, archive: [] };
-  const step = reduce(state, entry.operation, { slot, at: entry.at, request: entry.request?.id ?? null });
+  const step = reduce(state, entry.operation, contextOf(slot, entry));
   return { ...step, state: rememberRequest(step.state, slot, entry, step.outcome) };
 }
 
@@ -80,6 +97,14 @@ function reduce(state: State, operation: Operation, context: StepContext): Step 
       return addPin(state, operation);
     case 'releasePin':
       return releasePin(state, operation);
+    case 'addToken':
+      return addToken(state, operation, context);
+    case 'useToken':
+      return useToken(state, operation, context);
+    case 'putMember':
+      return putMember(state, operation);
+    case 'removeMember':
+      return removeMember(state, operation);
     default:
       return unreachable(operation);
   }

@@ -202,6 +202,34 @@ export interface ReleasePin {
   readonly pin: string;
 }
 
+/** A join token may be used until `expires`. */
+export interface AddToken {
+  readonly type: 'addToken';
+  /** SHA-256 (hex) of the token. */
+  readonly hash: string;
+  /** ms since the epoch, judged by the clock of whoever appends the use. */
+  readonly expires: number;
+  /** The only node that may use it, also where that name is in use: who makes it says so. null: any new name. */
+  readonly node: string | null;
+}
+/** Uses a token up, and makes the node a member. */
+export interface UseToken {
+  readonly type: 'useToken';
+  readonly hash: string;
+  readonly node: string;
+  /** `HOST:PORT`. */
+  readonly address: string;
+}
+export interface PutMember {
+  readonly type: 'putMember';
+  readonly node: string;
+  readonly address: string;
+}
+export interface RemoveMember {
+  readonly type: 'removeMember';
+  readonly node: string;
+}
+
 export type Operation =
   | AddVolume
   | RemoveVolume
@@ -218,7 +246,21 @@ export type Operation =
   | AddHold
   | ReleaseHold
   | AddPin
-  | ReleasePin;
+  | ReleasePin
+  | AddToken
+  | UseToken
+  | PutMember
+  | RemoveMember;
+
+/** Names one append, so that a copy of it is not carried out again (appends.ts). A retry carries the same three. */
+export interface AppendKey {
+  /** A token, new in each process that appends: random, and never used by anybody else. */
+  readonly client: string;
+  /** Counted from 1, one for each append of that client. */
+  readonly sequence: number;
+  /** A slot that the client knew of when it sent this append first; the newest one that it knows serves longest. */
+  readonly since: Slot;
+}
 
 /** What a slot holds: an operation, the proposer's clock, and the client's request where it has one. */
 export interface Entry {
@@ -226,6 +268,8 @@ export interface Entry {
   readonly at: number;
   /** `--request-id`: the id and a SHA-256 (hex) over the arguments. */
   readonly request: { readonly id: string; readonly digest: string } | null;
+  /** null where nothing stands between the append and its slot: the embedded form, whose call either returns or dies. */
+  readonly append: AppendKey | null;
   readonly operation: Operation;
 }
 

@@ -8,30 +8,14 @@
 import { assertInvariant } from '../errors.js';
 import type { Entry, Operation, Outcome, Slot } from './entry.js';
 import { isToken } from './names.js';
-import { lookup, mapRecord, withKey } from './record.js';
+import { filterBuckets, inBuckets, withBucketed } from './buckets.js';
+import { lookup } from './record.js';
 import { abortedAlready } from './refusals.js';
-import { SESSION_BUCKETS, SESSION_KEPT_SLOTS, SESSION_SWEEP_SLOTS } from './state.js';
+import { SESSION_KEPT_SLOTS, SESSION_SWEEP_SLOTS } from './state.js';
 import type { Decision, Session, State } from './state.js';
 import { refusal } from './step.js';
 
 type Sessions = State['sessions'];
-
-/** The session of a request id, forgotten or not. */
-function sessionOf(sessions: Sessions, request: string): Session | undefined {
-  return lookup(lookup(sessions, bucketOf(request)) ?? {}, request);
-}
-
-function withSession(sessions: Sessions, request: string, session: Session): Sessions {
-  const bucket = bucketOf(request);
-  return withKey(sessions, bucket, withKey(lookup(sessions, bucket) ?? {}, request, session));
-}
-
-/** A plain polynomial hash: it has to spread, not to resist anybody. The modulus is the largest 16-bit prime. */
-function bucketOf(request: string): string {
-  let hash = 0;
-  for (let i = 0; i < request.length; i += 1) hash = (hash * 31 + request.charCodeAt(i)) % 65_521;
-  return String(hash % SESSION_BUCKETS);
-}
 
 /** What to answer instead of carrying the entry out; null when it has to be carried out. */
 export function answerRepeat(state: State, slot: Slot, { request, operation }: Entry): Outcome | null {
@@ -40,7 +24,7 @@ export function answerRepeat(state: State, slot: Slot, { request, operation }: E
     const message = `${JSON.stringify(request.id)} is no valid request id: use 1 to 128 printable ASCII characters without spaces.`;
     return refusal('USAGE', message, { request: request.id });
   }
-  const session = sessionOf(state.sessions, request.id);
+  const session = inBuckets(state.sessions, request.id);
   if (session === undefined || isForgotten(state, session, slot)) return null;
   if (session.digest === request.digest) return firstAnswer(request.id, session);
   const message = `Request id ${request.id} was used at slot ${String(session.slot)} with other arguments: choose a new id, or repeat the first arguments.`;
@@ -55,23 +39,19 @@ export function rememberRequest(state: State, slot: Slot, { request, operation }
     operation.type === 'begin'
       ? { digest, slot, transaction: operation.transaction, decision: null, outcome: null }
       : { digest, slot, transaction: null, decision: null, outcome };
-  return { ...state, sessions: withSession(state.sessions, request.id, session) };
+  return { ...state, sessions: withBucketed(state.sessions, request.id, session) };
 }
 
 /** Fills in the decision of the transaction that this request began; its time counts anew from here. */
 export function decideSession(sessions: Sessions, request: string, decision: Decision, slot: Slot): Sessions {
-  const session = sessionOf(sessions, request);
-  return session === undefined ? sessions : withSession(sessions, request, { ...session, decision, slot });
+  const session = inBuckets(sessions, request);
+  return session === undefined ? sessions : withBucketed(sessions, request, { ...session, decision, slot });
 }
 
 /** Drops what is forgotten, now and then: until then it only counts as forgotten, so this changes no answer. */
 export function sweepSessions(state: State, slot: Slot): State {
   if (slot % SESSION_SWEEP_SLOTS !== 0) return state;
-  const sessions = mapRecord(state.sessions, (bucket) => {
-    const kept = mapRecord(bucket, (session) => (isForgotten(state, session, slot) ? undefined : session));
-    return Object.keys(kept).length === 0 ? undefined : kept;
-  });
-  return { ...state, sessions };
+  return { ...state, sessions: filterBuckets(state.sessions, (session) => !isForgotten(state, session, slot)) };
 }
 
 function isJudged({ type }: Operation): boolean {

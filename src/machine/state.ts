@@ -108,6 +108,40 @@ export interface Session {
   readonly outcome: Outcome | null;
 }
 
+/** What one append was answered. */
+export interface AppendAnswer {
+  readonly sequence: number;
+  readonly slot: Slot;
+  readonly outcome: Outcome;
+}
+
+export interface AppendClient {
+  /** The newest slot of this client's whose answer is forgotten, or may be. */
+  readonly forgotten: Slot;
+  /** The newest ones, in the order of their slots. */
+  readonly answers: readonly AppendAnswer[];
+}
+
+/** The appends whose copies are answered instead of carried out (appends.ts). */
+export interface Appends {
+  /** The newest slot of any client that is forgotten as a whole. */
+  readonly forgotten: Slot;
+  /** By bucket, then by client. */
+  readonly clients: Readonly<Record<string, Readonly<Record<string, AppendClient>>>>;
+}
+
+/** A join token, by its hash. It stays when it is used, so that a second use is told so, until it expires. */
+export interface TokenState {
+  readonly expires: number;
+  readonly node: string | null;
+  readonly usedBy: string | null;
+}
+
+export interface MemberState {
+  /** `HOST:PORT`. */
+  readonly address: string;
+}
+
 export interface Pin {
   readonly group: string;
   readonly generation: number;
@@ -134,8 +168,13 @@ export interface State {
   /** Tags, sorted, by `group@generation`. */
   readonly holds: Readonly<Record<string, readonly string[]>>;
   readonly pins: Readonly<Record<string, Pin>>;
-  /** By bucket, then by request id (sessions.ts): remembering one request must not copy all the others. */
+  /** By bucket, then by request id (buckets.ts). */
   readonly sessions: Readonly<Record<string, Readonly<Record<string, Session>>>>;
+  readonly appends: Appends;
+  /** The cluster's nodes by name; empty for a log that never became a cluster. */
+  readonly members: Readonly<Record<string, MemberState>>;
+  /** By SHA-256 (hex) of the token. */
+  readonly tokens: Readonly<Record<string, TokenState>>;
   /** SHA-256 (hex) chained over every archive change. */
   readonly archiveDigest: string;
 }
@@ -149,8 +188,6 @@ export type ArchiveChange =
 export const FINISHED_KEPT = 64;
 /** A request id is remembered for this many slots after its entry, and after its transaction's decision (T18). */
 export const SESSION_KEPT_SLOTS = 10_000;
-/** How many buckets the sessions are spread over; part of the state's form. */
-export const SESSION_BUCKETS = 64;
 /** Forgotten sessions leave the state at slots that this divides; in between they only count as forgotten. */
 export const SESSION_SWEEP_SLOTS = 256;
 
@@ -169,6 +206,9 @@ export function emptyState(incarnation: number): State {
     holds: {},
     pins: {},
     sessions: {},
+    appends: { forgotten: 0 as Slot, clients: {} },
+    members: {},
+    tokens: {},
     archiveDigest: '',
   };
 }

@@ -3,7 +3,6 @@
  * acted on under its lock, after a read of the log that follows taking the lock. Any process may do it.
  */
 import { lookup } from '../machine/record.js';
-import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crashPoint } from '../crash-points.js';
 import { SnapcommitError } from '../errors.js';
@@ -14,7 +13,8 @@ import type { HeldLock } from '../ports/locks.js';
 import type { VolumeDriver } from '../ports/volume-driver.js';
 import type { Context } from './context.js';
 import { swapLock, viewLock, volumeLock, withFence } from './fence.js';
-import { currentName, manifestName, publishedName, replacedName } from './names.js';
+import { writeManifest } from './manifest-file.js';
+import { currentName, publishedName, replacedName } from './names.js';
 import { raiseStamp } from './stamps.js';
 import { replaceLink, turnView, viewDirectory } from './views.js';
 
@@ -83,9 +83,11 @@ async function publishVolume(
       crashPoint('publish.fence-checked');
       const place = placeOf(state, volume.volume);
       const driver = await context.driver(volume.driver);
+      // First, so that whatever this volume shows of the generation, a rebuild can tell that it was committed.
+      const definition = lookup(state.groups, record.group)?.record ?? null;
+      await writeManifest({ cluster: context.log.identity.cluster, place, definition, record });
       if (volume.swap !== null) await swapLive(driver, place, record, volume.swap);
       await publishSnapshot(driver, place, record, volume);
-      await writeManifest(place, record, context.log.identity.cluster);
       await replaceLink(
         place.publishDirectory,
         currentName(record.group),
@@ -144,19 +146,6 @@ async function swapLive(
   await driver.exchange(place, swap.cloneName, swap);
   crashPoint('publish.before-replaced');
   await driver.rename(place, swap.cloneName, replaced);
-}
-
-/** The manifest beside its snapshot, so that a lost log can be rebuilt. Its name is durable with the next sync. */
-async function writeManifest(place: VolumeRecord, record: GenerationRecord, cluster: string): Promise<void> {
-  const path = join(place.publishDirectory, manifestName(record.group, record.generation));
-  const file = await open(`${path}.new`, 'w', 0o644);
-  try {
-    await file.writeFile(`${JSON.stringify({ cluster, ...record }, null, 2)}\n`);
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.new`, path);
 }
 
 export function placeOf(state: State, volume: string): VolumeRecord {

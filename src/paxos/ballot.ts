@@ -1,7 +1,7 @@
 /**
  * Ballots: who may propose, and in which order of precedence. PURE.
  *
- * A ballot belongs to one node for ever (the node is part of it) and is used by one proposer once (L6): a new one goes
+ * A ballot belongs to one node for ever (the node is part of it) and is used by one proposer once (I6): a new one goes
  * past every ballot that this replica has promised, accepted or heard of.
  */
 

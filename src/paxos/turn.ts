@@ -2,12 +2,14 @@
  * One step in the making. PURE: a turn is local to one call of `step`; the roles' functions change it, and what comes
  * out is a new state and one ordered list of effects.
  *
- * Messages to ourselves never leave: they wait in `inbox` and are handled in the same step, so a single replica goes
- * from prepare to chosen in one step with one write.
+ * What a replica says to itself is handled in the same step (`inbox`), so a single replica goes from prepare to chosen
+ * in one step with one write. One message is the exception where there are others to hear of it: a leader's own
+ * `accepted` goes through the host, behind the write that it vouches for (D1).
  */
 import type { NodeId } from './ballot.js';
+import type { Configuration } from './configuration.js';
 import { entriesAfter, lastSlot, replaceAfter, slot, type LogEntry, type Slot } from './contiguous-log.js';
-import type { Effect } from './effects.js';
+import type { Effect, Write } from './effects.js';
 import type { Message } from './messages.js';
 import type { Replica } from './state.js';
 
@@ -15,13 +17,19 @@ export interface Turn {
   state: Replica;
   /** The lowest slot whose row was replaced in this turn; null: none. */
   replacedFrom: Slot | null;
+  /** The slot of the checkpoint that this turn installed. */
+  install: Slot | null;
+  /** The configuration that a decided stop-sign ended in this turn, and whether we led it. */
+  ended: { readonly configuration: Configuration; readonly led: boolean } | null;
+  /** What may leave before the write: it depends on nothing in it. */
+  readonly early: Effect[];
   /** Everything that happens after the write, in order. */
   readonly after: Effect[];
   readonly inbox: Message[];
 }
 
 export function beginTurn(state: Replica): Turn {
-  return { state, replacedFrom: null, after: [], inbox: [] };
+  return { state, replacedFrom: null, install: null, ended: null, early: [], after: [], inbox: [] };
 }
 
 export function change(turn: Turn, fields: Partial<Replica>): void {
@@ -29,9 +37,23 @@ export function change(turn: Turn, fields: Partial<Replica>): void {
 }
 
 export function send(turn: Turn, to: NodeId, message: Message): void {
+  if (to === turn.state.self) turn.inbox.push(message);
+  else turn.after.push(envelope(turn, to, message));
+}
+
+/** For what depends on nothing that this turn writes: it leaves while the disk is busy. */
+export function sendEarly(turn: Turn, to: NodeId, message: Message): void {
+  turn.early.push(envelope(turn, to, message));
+}
+
+/** To ourselves, but only when this turn's write is durable. */
+export function sendBack(turn: Turn, message: Message): void {
+  turn.after.push(envelope(turn, turn.state.self, message));
+}
+
+function envelope(turn: Turn, to: NodeId, message: Message): Effect {
   const { self, configuration } = turn.state;
-  if (to === self) turn.inbox.push(message);
-  else turn.after.push({ kind: 'send', envelope: { from: self, to, configuration: configuration.id, message } });
+  return { kind: 'send', envelope: { from: self, to, configuration: configuration.id, message } };
 }
 
 /** Puts `entries` into the slots after `after`, in place of whatever stood there. */
@@ -43,22 +65,19 @@ export function writeAfter(turn: Turn, after: Slot, entries: readonly LogEntry[]
   turn.replacedFrom = turn.replacedFrom === null || first < turn.replacedFrom ? first : turn.replacedFrom;
 }
 
-/** Raises the decided slot (never lowers it, never past the log) and says what is newly chosen. */
-export function decideThrough(turn: Turn, through: Slot): void {
-  const { decided, log } = turn.state;
-  const reached = through < lastSlot(log) ? through : lastSlot(log);
-  if (reached <= decided) return;
-  const entries = entriesAfter(log, decided).slice(0, reached - decided);
-  change(turn, { decided: reached });
-  turn.after.push({ kind: 'chosen', first: slot(decided + 1), entries });
+/** The step's effects: what may leave at once, one write of everything durable that changed, then the rest. */
+export function effectsOf(turn: Turn, before: Replica): readonly Effect[] {
+  const write = writeOf(turn, before);
+  return write === null ? [...turn.early, ...turn.after] : [...turn.early, { kind: 'persist', write }, ...turn.after];
 }
 
-/** The step's effects: one write of everything durable that changed, then the rest. */
-export function effectsOf(turn: Turn, before: Replica): readonly Effect[] {
-  const { promised, accepted, decided, log } = turn.state;
-  const same = promised === before.promised && accepted === before.accepted && decided === before.decided;
-  if (same && turn.replacedFrom === null) return turn.after;
+function writeOf(turn: Turn, before: Replica): Write | null {
+  const { promised, accepted, decided, log, configuration, abstains } = turn.state;
+  const sameVotes = promised === before.promised && accepted === before.accepted && abstains === before.abstains;
+  const sameRows = turn.replacedFrom === null && turn.install === null;
+  const sync = !sameVotes || !sameRows || configuration !== before.configuration;
+  if (!sync && decided === before.decided) return null;
   const first = turn.replacedFrom ?? slot(lastSlot(log) + 1);
   const entries = entriesAfter(log, slot(first - 1));
-  return [{ kind: 'persist', write: { promised, accepted, decided, first, entries } }, ...turn.after];
+  return { promised, accepted, decided, configuration, abstains, first, entries, install: turn.install, sync };
 }

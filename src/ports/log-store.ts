@@ -17,20 +17,29 @@
 import type { Configuration } from '../paxos/configuration.js';
 import type { LogEntry, Slot } from '../paxos/contiguous-log.js';
 import type { Ballot } from '../paxos/ballot.js';
-import type { Write } from '../paxos/effects.js';
+import type { Abstention, Write } from '../paxos/effects.js';
 
-/** Whose log this is. Written once, by `init`; only the configuration ever changes. */
+/**
+ * Who may open a store for voting: any process (one replica, `embedded`), or the daemon alone (`cluster`). Decided by what
+ * is durable in the store, never by whether a daemon answers (T2).
+ */
+export type StoreMode = 'embedded' | 'cluster';
+
+/** Whose log this is. Written once, by `init`; afterwards only the configuration, the incarnation and the mode change. */
 export interface StoreIdentity {
   readonly cluster: string;
   readonly node: string;
   readonly incarnation: number;
   readonly configuration: Configuration;
+  readonly mode: StoreMode;
 }
 
 /** The durable scalars. Rows stand in the slots after `base` up to `last`, without holes. */
 export interface StoreHead {
   readonly promised: Ballot;
   readonly accepted: Ballot;
+  /** Why this replica does not vote; null: it does. */
+  readonly abstains: Abstention | null;
   readonly decided: Slot;
   /** The archive holds the effects of every slot up to here. */
   readonly applied: Slot;

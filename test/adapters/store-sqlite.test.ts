@@ -64,7 +64,7 @@ const damages: readonly { readonly name: string; readonly sql: string; readonly 
     sql: "UPDATE log SET bytes = CAST('fivf' AS BLOB) WHERE slot = 5",
     slot: 5,
   },
-  { name: 'a ballot was changed', sql: 'UPDATE log SET round = 9 WHERE slot = 4', slot: 4 },
+  { name: 'a ballot was changed', sql: `UPDATE log SET header = '[9,"alpha"]' WHERE slot = 4`, slot: 4 },
   { name: 'a checksum was changed', sql: 'UPDATE log SET crc = crc + 1 WHERE slot = 4', slot: 4 },
   { name: 'a chain was changed', sql: 'UPDATE log SET chain = zeroblob(32) WHERE slot = 3', slot: 3 },
   {
@@ -74,7 +74,7 @@ const damages: readonly { readonly name: string; readonly sql: string; readonly 
   },
   {
     name: 'a row too many',
-    sql: 'INSERT INTO log SELECT 6, round, node, bytes, chain, crc FROM log WHERE slot = 5',
+    sql: 'INSERT INTO log SELECT 6, header, bytes, chain, crc FROM log WHERE slot = 5',
     slot: 6,
   },
   { name: 'the checkpoint is gone', sql: 'DELETE FROM checkpoint', slot: 2 },
@@ -173,7 +173,7 @@ t.test('D10 a damaged page is found, whatever stood on it', async (t) => {
 
 t.test('a store of a newer format and a foreign database are refused and left alone', async (t) => {
   const file = storeOfFive(t);
-  tamper(file, 'PRAGMA user_version = 2');
+  tamper(file, 'PRAGMA user_version = 3');
   const before = readFileSync(file);
   const newer = failure(() => readAll(file));
   t.equal(newer.code, 'LOG_FORMAT_NEWER');

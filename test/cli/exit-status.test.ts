@@ -13,7 +13,7 @@ const EXPECTED: readonly (readonly [status: number, codes: string])[] = [
   [
     3,
     'STATE_NOT_FOUND VOLUME_NOT_FOUND GROUP_NOT_FOUND GENERATION_NOT_FOUND TRANSACTION_NOT_FOUND HOLD_NOT_FOUND ' +
-      'PIN_NOT_FOUND',
+      'PIN_NOT_FOUND NODE_NOT_FOUND',
   ],
   [4, 'BUSY EXISTS EXPECTATION_FAILED REQUEST_CONFLICT IN_USE STALE_EPOCH'],
   [
@@ -26,8 +26,8 @@ const EXPECTED: readonly (readonly [status: number, codes: string])[] = [
     'UNAVAILABLE LOG_CORRUPT LOG_FOREIGN LOG_FORMAT_NEWER LOG_BEHIND_STAMP LOG_LATCHED STORE_READ_ONLY STORE_FULL ' +
       'DEPENDENCY_MISSING VOLUME_UNAVAILABLE',
   ],
-  [7, 'OUTCOME_UNKNOWN'],
-  [8, 'DENIED'],
+  [7, 'OUTCOME_UNKNOWN APPEND_EXPIRED'],
+  [8, 'DENIED TOKEN_REFUSED'],
   [9, 'PUBLISH_PENDING'],
   [10, 'VERIFY_FAILED'],
   [130, 'INTERRUPTED'],
@@ -46,6 +46,7 @@ t.test('every error code has the exit status of the design', async (t) => {
 t.test('a transaction that was begun and aborted is 5 whatever stopped it, except where that says more', async (t) => {
   const kept = new Map<string, number>([
     ['OUTCOME_UNKNOWN', 7],
+    ['APPEND_EXPIRED', 7],
     ['PUBLISH_PENDING', 9],
     ['INTERRUPTED', 130],
   ]);

@@ -2,7 +2,16 @@
 import type { Openers } from '#src/cli/openers.js';
 import { main } from '#src/cli/main.js';
 import type { Io, StopSignal } from '#src/cli/io.js';
-import type { GenerationReport, GroupReport, NodeOptions, SnapcommitNode, VolumeReport } from '#src/index.js';
+import type {
+  ClusterClient,
+  ClusterStatus,
+  GenerationReport,
+  GroupReport,
+  NodeOptions,
+  RebuildReport,
+  SnapcommitNode,
+  VolumeReport,
+} from '#src/index.js';
 
 export interface Call {
   readonly method: string;
@@ -66,6 +75,28 @@ export const GROUP: GroupReport = {
   open: null,
 };
 
+const REBUILD: RebuildReport = {
+  stateDirectory: '/state',
+  cluster: 'c1',
+  node: 'n1',
+  incarnation: 2,
+  slot: 41,
+  done: false,
+  volumes: [{ volume: 'db', driver: 'btrfs', source: '/srv/db', publishDirectory: '/srv/.snapcommit/db' }],
+  groups: [
+    {
+      group: 'app',
+      newest: 12,
+      settings: 'manifest',
+      generations: [
+        { generation: 11, state: 'incomplete', taken: false, reasons: ['the snapshot of volume db is not there'] },
+        { generation: 12, state: 'complete', taken: true, reasons: [] },
+      ],
+    },
+  ],
+  losses: ['every hold'],
+};
+
 const DRY_RUN = {
   group: 'app',
   dryRun: true as const,
@@ -84,6 +115,76 @@ const TRANSACTION = {
   coordinator: null,
   since: null,
 } as const;
+
+export const CLUSTER: ClusterStatus = {
+  cluster: 'c1',
+  node: 'n1',
+  incarnation: 1,
+  configuration: 3,
+  leader: 'n1',
+  ballot: { round: 7, node: 'n1' },
+  hasQuorum: true,
+  decidedSlot: 40,
+  checkpointSlot: 32,
+  members: [
+    {
+      node: 'n1',
+      role: 'voter',
+      address: '10.0.0.1:7420',
+      isLeader: true,
+      isSelf: true,
+      lastSlot: 40,
+      lagSlots: 0,
+      unreachableSince: null,
+    },
+    {
+      node: 'n2',
+      role: 'voter',
+      address: '10.0.0.2:7420',
+      isLeader: false,
+      isSelf: false,
+      lastSlot: 38,
+      lagSlots: 2,
+      unreachableSince: '2026-11-22T10:00:01.123Z',
+    },
+    {
+      node: 'n3',
+      role: 'learner',
+      address: null,
+      isLeader: false,
+      isSelf: false,
+      lastSlot: null,
+      lagSlots: null,
+      unreachableSince: null,
+    },
+  ],
+};
+
+const PREVIEW = { cluster: 'c1', node: 'n1', lastSlot: 41, decidedSlot: 40, discarded: ['n2', 'n3'] };
+
+export const TOKEN = 'snapcommit-join-1.SECRET';
+
+function fakeCluster(calls: Call[], overrides: Partial<ClusterClient>): ClusterClient {
+  const asked =
+    <T>(method: string, answer: T) =>
+    async (...args: readonly unknown[]): Promise<T> => {
+      calls.push({ method, args });
+      return Promise.resolve(answer);
+    };
+  const change = { configuration: 4, voters: ['n1', 'n2', 'n3'], learners: [] };
+  return {
+    status: asked('status', CLUSTER),
+    issueToken: asked('issueToken', { token: TOKEN, expiresAt: '2026-11-22T11:00:01.123Z', node: null }),
+    addVoter: asked('addVoter', change),
+    removeMember: asked('removeMember', change),
+    replaceMember: asked('replaceMember', change),
+    renewCertificate: asked('renewCertificate', { node: 'n1', validUntil: '2027-02-20T10:00:01.123Z' }),
+    close() {
+      calls.push({ method: 'close', args: [] });
+    },
+    ...overrides,
+  };
+}
 
 /** `calls` hears of every call; `close` among them. */
 function fakeNode(calls: Call[], overrides: Partial<SnapcommitNode>): SnapcommitNode {
@@ -155,7 +256,9 @@ function fakeNode(calls: Call[], overrides: Partial<SnapcommitNode>): Snapcommit
 
 export interface World {
   readonly node?: Partial<SnapcommitNode>;
+  readonly cluster?: Partial<ClusterClient>;
   readonly openers?: Partial<Openers>;
+  readonly stdin?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly isTTY?: boolean;
   /** Hears the report function and a way to send signals, before the node is handed out. */
@@ -189,6 +292,7 @@ export async function run(argv: readonly string[], world: World = {}): Promise<R
     stderr: output('stderr'),
     env: world.env ?? { SNAPCOMMIT_STATE_DIR: '/state' },
     cwd: '/work',
+    readStdin: () => world.stdin ?? '',
     onStop(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -210,7 +314,28 @@ export async function run(argv: readonly string[], world: World = {}): Promise<R
       return Promise.resolve(fakeNode(calls, world.node ?? {}));
     },
     initNode: noted('initNode', { cluster: 'c1', node: 'n1', stateDirectory: '/state' }),
+    rebuildNode: noted('rebuildNode', REBUILD),
     doctor: noted('doctor', [{ check: 'node', result: 'ok' as const, message: 'v20', advice: null }]),
+    runDaemon: noted('runDaemon', { node: 'n1', stopped: 'SIGTERM' }),
+    openCluster: async (options) => {
+      calls.push({ method: 'openCluster', args: [options] });
+      return Promise.resolve(fakeCluster(calls, world.cluster ?? {}));
+    },
+    initCluster: noted('initCluster', {
+      stateDirectory: '/state',
+      cluster: 'c1',
+      node: 'n1',
+      address: '10.0.0.1:7420',
+    }),
+    joinCluster: noted('joinCluster', {
+      stateDirectory: '/state',
+      cluster: 'c1',
+      node: 'n2',
+      address: '10.0.0.2:7420',
+      members: ['n1'],
+    }),
+    recoveryPreview: noted('recoveryPreview', PREVIEW),
+    recoverCluster: noted('recoverCluster', { ...PREVIEW, lastSlot: 42, incarnation: 2 }),
     thawAll: noted('thawAll', [{ cgroup: '/app', result: 'thawed' as const, reason: null }]),
     ...world.openers,
   };

@@ -31,11 +31,17 @@ const LINES: Readonly<Record<string, string>> = {
   thaw: 'thaw --all',
   'transaction show': 'transaction show id',
   'transaction abort': 'transaction abort id',
+  'cluster init': 'cluster init --address 10.0.0.1:7420',
+  'cluster join': 'cluster join --token-file - --node n2 --address 10.0.0.2:7420',
+  'cluster add': 'cluster add n2',
+  'cluster remove': 'cluster remove n2',
+  'cluster replace': 'cluster replace n2 n3',
+  'cluster recover': 'cluster recover --unsafe-discard-others',
 };
 
 t.test('with --json every command prints exactly one JSON document', async (t) => {
   for (const name of Object.keys(COMMANDS)) {
-    const ran = await run(['--json', ...(LINES[name] ?? name).split(' ')]);
+    const ran = await run(['--json', ...(LINES[name] ?? name).split(' ')], { stdin: 'a secret' });
     t.equal(ran.status, 0, name);
     t.equal(ran.stderr, '', name);
     t.equal(ran.stdout.split('\n').length, 2, `${name}: one line`);
@@ -46,14 +52,25 @@ t.test('with --json every command prints exactly one JSON document', async (t) =
 t.test('with --json every failure is one JSON document on stdout', async (t) => {
   for (const name of Object.keys(COMMANDS)) {
     const fail = async (): Promise<never> => Promise.reject(new Error('broken'));
-    const openers = { openNode: fail, initNode: fail, doctor: fail, thawAll: fail };
+    const openers = {
+      openNode: fail,
+      initNode: fail,
+      rebuildNode: fail,
+      doctor: fail,
+      thawAll: fail,
+      runDaemon: fail,
+      openCluster: fail,
+      initCluster: fail,
+      joinCluster: fail,
+      recoverCluster: fail,
+    };
     const ran = await run(
       [
         ...(LINES[name] ?? name).split(' ').slice(0, name.split(' ').length),
         '--json',
         ...(LINES[name] ?? name).split(' ').slice(name.split(' ').length),
       ],
-      { openers },
+      { openers, stdin: 'a secret' },
     );
     if (name === 'debug crash-points') continue;
     t.same(JSON.parse(ran.stdout), { error: { code: 'INTERNAL', message: 'broken', details: {} } }, name);

@@ -134,6 +134,24 @@ t.test('the rest', async (t) => {
     return [method, ...(args ?? [])];
   };
   t.same(await call('init', '--node', 'n1'), ['initNode', { stateDirectory: '/state', node: 'n1' }]);
+  const rebuild = {
+    stateDirectory: '/state',
+    node: null,
+    defaultNode: hostname(),
+    directories: ['/work/a', '/b'],
+    exportFile: null,
+    acceptLoss: false,
+  };
+  t.same(await call('init', '--from-volumes', 'a', '/b'), ['rebuildNode', rebuild]);
+  t.same(await call('init', '--from-volumes', 'a', '/b', '--accept-loss', '--dry-run'), ['rebuildNode', rebuild]);
+  t.same(await call('init', '--from-volumes', 'a', '/b', '--accept-loss', '--node', 'n'), [
+    'rebuildNode',
+    { ...rebuild, node: 'n', defaultNode: 'n', acceptLoss: true },
+  ]);
+  t.same(await call('init', '--from-export', 'log.json'), [
+    'rebuildNode',
+    { ...rebuild, directories: [], exportFile: '/work/log.json' },
+  ]);
   t.same(await call('init'), ['initNode', { stateDirectory: '/state', node: hostname() }]);
   t.same(await call('open', 'app', '--stale'), ['open', { group: 'app', generation: null, hold: null }]);
   t.same(await call('open', 'app@3', '--hold', 'x'), ['open', { group: 'app', generation: 3, hold: 'x' }]);

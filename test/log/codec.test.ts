@@ -43,22 +43,29 @@ const operations: readonly Entry['operation'][] = [
     message: '',
     labels: { constructor: 'x', 'a.b': 'y', '10': 'z' },
   },
+  { type: 'addToken', hash: '0f'.repeat(32), expires: 1_700_000_000_000, node: null },
+  { type: 'useToken', hash: '0f'.repeat(32), node: 'beta', address: 'beta:7440' },
+  { type: 'putMember', node: 'alpha', address: '[::1]:7440' },
+  { type: 'removeMember', node: 'alpha' },
 ];
 
 t.test('every entry comes back as it was', async (t) => {
   for (const operation of operations)
     for (const request of [null, { id: 'r', digest: 'd' }]) {
-      const entry: Entry = { at: 1_700_000_000_123, request, operation };
-      t.same(decodeEntry(encodeEntry(entry)), entry);
+      for (const append of [null, { client: 'c1', sequence: 3, since: 9 as Slot }]) {
+        const entry: Entry = { at: 1_700_000_000_123, request, append, operation };
+        t.same(decodeEntry(encodeEntry(entry)), entry);
+      }
     }
 });
 
 t.test('P10 equal values are equal bytes, in whatever order their keys were set', async (t) => {
   const [, , retire] = operations;
   if (retire?.type !== 'retire') throw new Error('the third operation retires');
-  const one: Entry = { at: 1, request: null, operation: retire };
+  const one: Entry = { at: 1, request: null, append: null, operation: retire };
   const other: Entry = {
     operation: { generations: retire.generations, group: 'app', type: 'retire' },
+    append: null,
     request: null,
     at: 1,
   };
@@ -88,8 +95,23 @@ t.test('a state and a generation come back as they were', async (t) => {
   t.same(decodeGeneration(encodeGeneration(record)), record);
 });
 
+t.test('an entry and a checkpoint from before there were clusters are read', async (t) => {
+  const entry: Entry = { at: 1, request: null, append: null, operation: { type: 'releasePin', pin: 'p' } };
+  const { append, ...before } = entry;
+  t.equal(append, null);
+  t.same(encodeEntry(entry), encodeState(before as unknown as State), 'and what names no append is written as it was');
+  t.same(decodeEntry(encodeState(before as unknown as State)), entry);
+  const { appends, members, tokens, ...old } = emptyState(3);
+  t.same(decodeState(encodeState(old as unknown as State)), { ...old, appends, members, tokens });
+});
+
 t.test('bytes that are something else are refused by name', async (t) => {
-  const entry: Entry = { at: 1, request: null, operation: { type: 'removeGroup', group: 'app', generations: [] } };
+  const entry: Entry = {
+    at: 1,
+    request: null,
+    append: null,
+    operation: { type: 'removeGroup', group: 'app', generations: [] },
+  };
   const broken: readonly [RegExp, unknown][] = [
     [/entry\.at/, { ...entry, at: 1.5 }],
     [/entry\.at/, { ...entry, at: -1 }],
@@ -97,6 +119,7 @@ t.test('bytes that are something else are refused by name', async (t) => {
     [/entry\.operation\.type/, { ...entry, operation: { type: 'unheardOf' } }],
     [/entry\.operation\.group/, { ...entry, operation: { type: 'removeGroup', generations: [] } }],
     [/entry\.request/, { ...entry, request: 'r' }],
+    [/entry\.append\.sequence/, { ...entry, append: { client: 'c', sequence: -1, since: 0 } }],
   ];
   for (const [wanted, value] of broken) {
     t.throws(() => encodeEntry(value as Entry), wanted);

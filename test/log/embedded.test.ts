@@ -7,7 +7,7 @@ import { stateHash } from '#src/log/codec.js';
 import { initEmbeddedLog, LOG_FILE, openEmbeddedLog } from '#src/daemon/embedded-log.js';
 import { openLogOn } from '#src/log/embedded.js';
 import { nodeId } from '#src/paxos/ballot.js';
-import type { LogEntry } from '#src/paxos/contiguous-log.js';
+import { slot, type LogEntry } from '#src/paxos/contiguous-log.js';
 import type { LogStore, StoreView } from '#src/ports/log-store.js';
 import { clock, freshDirectory, freshLog, identity, refusedOperation, volumeNamed, withLog } from './support.js';
 
@@ -22,7 +22,11 @@ async function rejection(act: () => Promise<unknown>): Promise<SnapcommitError> 
 }
 
 function memoryStore(): MemoryStore {
-  return new MemoryStore({ ...identity, configuration: { id: 1, voters: [nodeId(identity.node)] } });
+  return new MemoryStore({
+    ...identity,
+    configuration: { id: 1, voters: [nodeId(identity.node)], learners: [], after: slot(0) },
+    mode: 'embedded',
+  });
 }
 
 t.test('appends take the slots in order, survive, and answer with their outcome', async (t) => {
@@ -222,7 +226,14 @@ t.test('D6 after a failed sync the answer is unknown, and everything refuses', a
 t.test('T2 a log with more voters than this node is for the daemon only', async (t) => {
   const voters = ['alpha', 'beta', 'gamma'].map(nodeId);
   const error = await rejection(async () =>
-    openLogOn(new MemoryStore({ ...identity, configuration: { id: 2, voters } }), { clock }),
+    openLogOn(
+      new MemoryStore({
+        ...identity,
+        configuration: { id: 2, voters, learners: [], after: slot(0) },
+        mode: 'embedded',
+      }),
+      { clock },
+    ),
   );
   t.equal(error.code, 'UNAVAILABLE');
   t.match(error.message, /daemon/);

@@ -73,6 +73,7 @@ void t.test('P10 a commit is the same commit again however its keys are ordered'
   const entry = (reversed: boolean): Entry => ({
     at: 1,
     request: null,
+    append: null,
     operation: {
       type: 'commit',
       transaction: 't1' as Extract<Entry['operation'], { type: 'commit' }>['transaction'],
@@ -88,7 +89,7 @@ void t.test('P10 a commit is the same commit again however its keys are ordered'
 });
 
 void t.test('P10 M1 an entry out of its slot stops the node', (t) => {
-  const entry: Entry = { at: 1, request: null, operation: { type: 'releasePin', pin: 'p' } };
+  const entry: Entry = { at: 1, request: null, append: null, operation: { type: 'releasePin', pin: 'p' } };
   for (const slot of [0, 2, 3]) t.throws(() => apply(emptyState(1), slot as Slot, entry), InvariantError);
   t.equal(apply(emptyState(1), 1 as Slot, entry).state.applied, 1);
   t.end();

@@ -28,8 +28,8 @@ function answer(machine: ScriptMachine, line: string): readonly string[] {
   else if (verb === 'pass') machine.pass(Number(count));
   else {
     const before = machine.archive.length;
-    const outcome = machine.run(line);
-    return outcomeLines(machine.state.applied, outcome, machine.archive.slice(before));
+    const { slot, outcome } = machine.step(line);
+    return outcomeLines(slot, outcome, machine.archive.slice(before));
   }
   return [];
 }

@@ -22,6 +22,7 @@ function roles(): Readonly<Record<Replica['role']['kind'], Replica>> {
     last: slot(1),
     after: slot(1),
     suffix: [],
+    standing: 'voting',
   } as const;
   const leading = receive(preparing, b, promise).state;
   const follower = replicaWith({ ...held, promised: ballotOf(2, a), accepted: first });
@@ -31,7 +32,16 @@ function roles(): Readonly<Record<Replica['role']['kind'], Replica>> {
 function messages(under: Ballot): readonly Message[] {
   return [
     { type: 'prepare', ballot: under, accepted: NO_BALLOT, decided: none, last: none },
-    { type: 'promise', ballot: under, accepted: NO_BALLOT, decided: none, last: none, after: none, suffix: [] },
+    {
+      type: 'promise',
+      ballot: under,
+      accepted: NO_BALLOT,
+      decided: none,
+      last: none,
+      after: none,
+      suffix: [],
+      standing: 'voting',
+    },
     { type: 'acceptSync', ballot: under, after: slot(1), entries: [], decided: none },
     { type: 'accept', ballot: under, after: slot(1), entries: [], decided: none },
     { type: 'accepted', ballot: under, last: slot(1) },
@@ -98,4 +108,9 @@ t.test('resending repeats exactly what is not answered', async (t) => {
   t.same(to(follower), []);
   t.same(to(preparing), ['prepare b', 'prepare c']);
   t.same(to(leading), ['acceptSync b', 'prepare c']);
+});
+
+t.test('P8 a leader whose adopted log is not chosen yet refuses to be read', async (t) => {
+  const { leading } = roles();
+  t.same(step(leading, { kind: 'read', id: 3 }).effects, [{ kind: 'readRefused', ids: [3], reason: 'notLeading' }]);
 });

@@ -1,7 +1,7 @@
 /** Failures with a name, each as the shortest run of messages that shows it. */
 import t from 'tap';
 import { NO_BALLOT, sameBallot } from '#src/paxos/ballot.js';
-import { slot } from '#src/paxos/contiguous-log.js';
+import { logFrom, slot } from '#src/paxos/contiguous-log.js';
 import type { PromiseBallot } from '#src/paxos/messages.js';
 import { step } from '#src/paxos/replica.js';
 import {
@@ -19,6 +19,7 @@ import {
   steps,
   textOf,
   texts,
+  three,
 } from './support.js';
 
 function promise(under: ReturnType<typeof ballotOf>, fields: Partial<PromiseBallot> = {}): PromiseBallot {
@@ -31,6 +32,7 @@ function promise(under: ReturnType<typeof ballotOf>, fields: Partial<PromiseBall
     last: none,
     after: none,
     suffix: [],
+    standing: 'voting',
     ...fields,
   };
 }
@@ -73,7 +75,19 @@ t.test('D2 one write holds both ballots and the rows', async (t) => {
     decided: slot(0),
   });
   const writes = effects.flatMap((effect) => (effect.kind === 'persist' ? [effect.write] : []));
-  t.same(writes, [{ promised: ballotOf(1), accepted: ballotOf(1), decided: 0, first: 1, entries: held }]);
+  t.same(writes, [
+    {
+      promised: ballotOf(1),
+      accepted: ballotOf(1),
+      decided: 0,
+      configuration: three,
+      abstains: null,
+      first: 1,
+      entries: held,
+      install: null,
+      sync: true,
+    },
+  ]);
 });
 
 t.test('P1 nobody leads before a majority has promised, and what it held is proposed again first', async (t) => {
@@ -89,8 +103,8 @@ t.test('P1 nobody leads before a majority has promised, and what it held is prop
   t.equal(state.role.kind, 'leading');
   t.same(texts(state), ['old', 'mine']);
   t.same(
-    sent(effects).map((message) =>
-      message.type === 'acceptSync' ? [message.to, message.after, message.entries.map(textOf)] : [],
+    sent(effects).flatMap((message) =>
+      message.type === 'acceptSync' ? [[message.to, message.after, message.entries.map(textOf)]] : [],
     ),
     [[b, 1, ['mine']]],
     'the voter that holds the first entry gets only what it lacks',
@@ -130,7 +144,11 @@ t.test('P4 entries that do not join the log are not accepted', async (t) => {
     decided: slot(4),
   });
   t.same(texts(state), ['x']);
-  t.same(sent(effects), [{ type: 'accepted', ballot: under, last: 1, to: a }], 'it says how far it really is');
+  t.match(
+    sent(effects),
+    [{ type: 'promise', ballot: under, last: 1, suffix: [], to: a }],
+    'it says how far it really is',
+  );
   const empty = receive(replicaWith({ promised: under }, b), a, {
     type: 'accept',
     ballot: under,
@@ -159,9 +177,10 @@ t.test('P5 acceptances under an earlier ballot choose nothing', async (t) => {
     },
   );
   t.equal(leading.role.kind, 'leading');
-  const late = receive(leading, c, { type: 'accepted', ballot: first, last: slot(2) });
+  const own = receive(leading, a, { type: 'accepted', ballot: ballotOf(2), last: slot(2) }).state;
+  const late = receive(own, c, { type: 'accepted', ballot: first, last: slot(2) });
   t.equal(late.state.decided, 0);
-  const fresh = receive(leading, c, { type: 'accepted', ballot: ballotOf(2), last: slot(2) });
+  const fresh = receive(own, c, { type: 'accepted', ballot: ballotOf(2), last: slot(2) });
   t.equal(fresh.state.decided, 2);
 });
 
@@ -176,7 +195,7 @@ t.test('a leader that hears of a higher ballot steps down and goes past it next 
 
 t.test('who lags behind a compacted log is told that it needs a checkpoint', async (t) => {
   const under = ballotOf(1, c);
-  const held = { promised: under, accepted: under, decided: slot(5), log: { base: slot(5), entries: [] } };
+  const held = { promised: under, accepted: under, decided: slot(5), log: logFrom(slot(5), []) };
   const prepare = {
     type: 'prepare',
     ballot: ballotOf(2, b),

@@ -1,193 +1,391 @@
 /**
- * A seeded world for the core: three replicas, a network that loses, repeats and reorders, crashes in the middle of a
- * step's effects and restarts from what was persisted. The checks are independent of the core's own invariants.
+ * A seeded world for the core: a network that loses, repeats, reorders and cuts links one by one and one way; crashes in
+ * the middle of a step's effects and restarts from what was persisted; members that come and go; damaged rows, wiped
+ * stores; compaction and checkpoints. What must hold is judge.ts's business.
  */
 import assert from 'node:assert/strict';
-import type { NodeId } from '#src/paxos/ballot.js';
-import { entryAt, lastSlot, replaceAfter, slot, type LogEntry } from '#src/paxos/contiguous-log.js';
+import { nodeId, type NodeId } from '#src/paxos/ballot.js';
+import type { Configuration } from '#src/paxos/configuration.js';
+import { dropThrough, entryAt, lastSlot, logFrom, replaceAfter, slot, type Slot } from '#src/paxos/contiguous-log.js';
 import type { Effect, Input, Write } from '#src/paxos/effects.js';
+import { leaderOf } from '#src/paxos/election.js';
+import type { Limits } from '#src/paxos/limits.js';
 import type { Envelope } from '#src/paxos/messages.js';
 import { step } from '#src/paxos/replica.js';
-import { NOTHING_DURABLE, restore, type Durable, type Replica } from '#src/paxos/state.js';
-import { bytes, textOf, three } from './support.js';
+import { NOTHING_DURABLE, restore, withDamage, type Durable, type Replica } from '#src/paxos/state.js';
+import { Judge } from './judge.js';
+import { randomFrom } from './random.js';
+import { bytes, textOf } from './support.js';
 
-/** mulberry32. */
-export function randomFrom(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let x = Math.imul(state ^ (state >>> 15), state | 1);
-    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
-    return ((x ^ (x >>> 14)) >>> 0) % below;
-  };
+const LIMITS: Limits = {
+  learnEntries: 4,
+  learnBytes: 90,
+  inFlightEntries: 6,
+  inFlightBytes: 120,
+  reads: 5,
+  roundTicks: 2,
+  stoppingRounds: 4,
+};
+const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map(nodeId);
+
+interface Checkpoint {
+  readonly slot: Slot;
+  readonly configuration: Configuration;
 }
 
-interface Node {
+class Node {
   readonly id: NodeId;
+  durable: Durable = NOTHING_DURABLE;
+  configuration: Configuration;
   replica: Replica;
-  durable: Durable;
+  checkpoint: Checkpoint;
+  /** What came from a peer, and goes into the transaction of the write that installs it. */
+  fetched: Checkpoint;
+  applied = 0;
+  run: string;
+  isGone = false;
+  wiped = false;
+  /** Slots where a proposal of ours stands, with its ballot. */
+  readonly ours = new Map<number, string>();
+
+  constructor(id: NodeId, configuration: Configuration) {
+    this.id = id;
+    this.run = `${id} 0`;
+    this.configuration = configuration;
+    this.checkpoint = { slot: slot(0), configuration };
+    this.fetched = this.checkpoint;
+    this.replica = restore(id, configuration, this.durable, LIMITS);
+  }
+
+  get excused(): boolean {
+    return this.wiped || this.durable.abstains !== null;
+  }
 }
 
 export class World {
   readonly #below: (below: number) => number;
+  readonly #first: Configuration;
   readonly #nodes: readonly Node[];
+  readonly judge: Judge;
   #network: Envelope[] = [];
-  /** What each slot was chosen to hold, by whoever said so first. */
-  readonly chosen = new Map<number, LogEntry>();
-  readonly #proposed = new Set<string>();
-  readonly #ours = new Map<string, string>();
-  /** Texts that a proposer was told are chosen. */
-  readonly acknowledged = new Set<string>();
-  /** Ballots that were ever used for a proposal or a prepare, with the run of the process that used them. */
-  readonly #ballots = new Map<string, string>();
+  readonly #down = new Set<string>();
+  #transfers: { readonly to: Node; readonly from: NodeId }[] = [];
+  #texts = 0;
+  #reads = 0;
   #runs = 0;
-  readonly #run = new Map<NodeId, number>();
-  crashes = 0;
+  readonly counts = new Map<string, number>();
 
   constructor(seed: number) {
     this.#below = randomFrom(seed);
-    this.#nodes = three.voters.map((id) => ({
-      id,
-      replica: restore(id, three, NOTHING_DURABLE),
-      durable: NOTHING_DURABLE,
-    }));
+    const size = this.#below(3) === 0 ? 5 : 3;
+    this.#first = { id: 1, voters: names.slice(0, size), learners: names.slice(size, size + 1), after: slot(0) };
+    this.judge = new Judge(this.#first);
+    this.#nodes = names.map((id) => new Node(id, this.#first));
   }
 
   act(): void {
-    const node = this.#pick(this.#nodes);
-    const dice = this.#below(100);
-    if (dice < 60) this.#deliver();
-    else if (dice < 63) this.#input(node, { kind: 'campaign', entries: this.#fresh(this.#below(2)) });
-    else if (dice < 75) this.#input(node, { kind: 'propose', entries: this.#fresh(1 + this.#below(3)) });
-    else if (dice < 88) this.#input(node, { kind: 'resend' });
-    else if (dice < 91) this.#restart(node);
-    else if (dice < 93) this.#compact();
+    const node = this.#pick(this.#nodes.filter((one) => !one.isGone));
+    const dice = this.#below(1000);
+    if (dice < 600) this.#deliver();
+    else if (dice < 720) this.#input(node, { kind: 'tick' });
+    else if (dice < 728) this.#input(node, { kind: 'campaign', entries: this.#fresh(this.#below(2)) });
+    else if (dice < 828) this.#propose(node);
+    else if (dice < 868) this.#read(node);
+    else if (dice < 880) this.#input(node, { kind: 'resend' });
+    else if (dice < 900) this.#reconfigure();
+    else if (dice < 904) this.#input(node, { kind: 'transfer' });
+    else if (dice < 924) this.#compact(node);
+    else if (dice < 940) this.#transfer();
+    else if (dice < 955) this.#cut();
+    else if (dice < 960) this.#down.clear();
+    else if (dice < 972) this.#restart(node);
+    else if (dice < 976) this.#damage(node);
+    else if (dice < 978) this.#wipe(node);
     else this.#network.splice(this.#below(this.#network.length + 1), 1);
   }
 
-  /** A world without faults: one node leads, and everyone ends with the same log, all of it decided. */
+  /** Without faults, a leader is found, everything goes on, and all members end with the same log. */
   heal(): void {
+    this.#down.clear();
     this.#network = [];
-    const [leader] = this.#nodes;
-    assert.ok(leader);
+    this.#calm(40);
+    const reads = this.judge.reads;
+    const probe = this.#fresh(1);
+    let isProposed = false;
     for (let round = 0; round < 40; round += 1) {
-      if (leader.replica.role.kind !== 'leading') this.#input(leader, { kind: 'campaign', entries: [] });
-      this.#input(leader, { kind: 'resend' });
-      for (let message = this.#network.shift(); message !== undefined; message = this.#network.shift())
-        this.#hand(message);
+      for (const node of this.#nodes) {
+        if (node.isGone || node.replica.role.kind !== 'leading') continue;
+        this.#perform(node, { kind: 'read', id: this.#newRead() });
+        if (isProposed) continue;
+        isProposed = true;
+        this.judge.propose(new TextDecoder().decode(probe[0]));
+        this.#perform(node, { kind: 'propose', entries: probe });
+      }
+      this.#calm(1);
     }
-    for (const node of this.#nodes) {
-      assert.equal(node.durable.decided, lastSlot(node.durable.log), `${node.id} has decided all that it holds`);
-      assert.equal(node.durable.decided, leader.durable.decided, `${node.id} has what the leader has`);
+    const { configuration } = this.judge;
+    const members = this.#nodes.filter(({ id }) => [...configuration.voters, ...configuration.learners].includes(id));
+    const state = members
+      .map(
+        ({ replica: r }) =>
+          `${r.self}:${r.role.kind} c${String(r.configuration.id)} ${String(r.decided)}/${String(lastSlot(r.log))}${r.abstains?.kind ?? ''}`,
+      )
+      .join(' ');
+    assert.ok(this.judge.reads > reads, `no leader answers a read: ${state}`);
+    const wanted = new TextDecoder().decode(probe[0]);
+    assert.ok(
+      [...this.judge.chosen.values()].some((entry) => textOf(entry) === wanted),
+      `nothing is chosen: ${state}`,
+    );
+    const [leader, ...others] = members.filter(({ replica }) => replica.role.kind === 'leading');
+    assert.ok(leader !== undefined && others.length === 0, `not one leader: ${state}`);
+    for (const { replica } of members) {
+      assert.equal(replica.decided, lastSlot(leader.replica.log), `${replica.self} lags: ${state}`);
+      assert.equal(leaderOf(replica) ?? leader.id, leader.id);
+      assert.notEqual(replica.abstains?.kind, 'damaged', `${replica.self} is not healed: ${state}`);
     }
-    const texts = new Set([...this.chosen.values()].map(textOf));
-    for (const text of this.acknowledged) assert.ok(texts.has(text), `${text} was acknowledged and is lost`);
-    for (let at = 1; at <= leader.durable.decided; at += 1)
-      assert.ok(this.chosen.has(at), `slot ${String(at)} was never chosen`);
+    this.judge.assertNothingLost();
+  }
+
+  #calm(rounds: number): void {
+    for (let round = 0; round < rounds; round += 1) {
+      for (const node of this.#nodes) if (!node.isGone) this.#perform(node, { kind: 'tick' });
+      let budget = 5000;
+      for (let message = this.#network.shift(); message !== undefined; message = this.#network.shift()) {
+        this.#hand(message, false);
+        while (this.#transfers.length > 0) this.#transfer();
+        assert.ok((budget -= 1) > 0, 'the network never falls silent');
+      }
+    }
   }
 
   #deliver(): void {
     if (this.#network.length === 0) return;
-    const at = this.#below(this.#network.length);
+    // Mostly in order, as a connection does it.
+    const at = this.#below(3) === 0 ? this.#below(this.#network.length) : 0;
     const message = this.#network[at];
     // One in eight is delivered and stays: a duplicate.
     if (this.#below(8) > 0) this.#network.splice(at, 1);
-    if (message !== undefined) this.#hand(message);
+    if (message !== undefined && !this.#down.has(`${message.from}>${message.to}`)) this.#hand(message, true);
   }
 
-  #hand({ from, to, configuration, message }: Envelope): void {
+  #hand({ from, to, configuration, message }: Envelope, crashes: boolean): void {
     const node = this.#nodes.find((one) => one.id === to);
-    if (node !== undefined) this.#input(node, { kind: 'receive', from, configuration, message });
+    if (node === undefined || node.isGone) return;
+    const input: Input = { kind: 'receive', from, configuration, message };
+    if (crashes) this.#input(node, input);
+    else this.#perform(node, input);
   }
 
-  #input(node: Node, input: Input): void {
-    const { state, effects } = step(node.replica, input);
-    const crashes = this.#below(60) === 0;
-    const performed = crashes ? effects.slice(0, this.#below(effects.length + 1)) : effects;
-    if (!crashes) node.replica = state;
-    for (const effect of performed) this.#perform(node, effect);
-    if (crashes) this.#restart(node);
+  /** Sometimes the host takes several inputs with one sync, and sometimes it dies between two effects. */
+  #input(node: Node, ...inputs: readonly Input[]): void {
+    const more = this.#below(6) === 0 ? this.#network.filter(({ to }) => to === node.id).slice(0, 3) : [];
+    for (const one of more) this.#network.splice(this.#network.indexOf(one), 1);
+    const received = more.filter(({ from, to }) => !this.#down.has(`${from}>${to}`));
+    const all = [
+      ...inputs,
+      ...received.map(
+        ({ from, configuration, message }) => ({ kind: 'receive', from, configuration, message }) as const,
+      ),
+    ];
+    if (this.#below(80) > 0) return this.#perform(node, ...all);
+    this.#count('crash');
+    const effects = this.#stepAll(node, all);
+    const performed = effects.slice(0, this.#below(effects.length + 1));
+    for (const effect of performed) this.#effect(node, effect);
+    this.#restart(node);
   }
 
-  #perform(node: Node, effect: Effect): void {
+  #perform(node: Node, ...inputs: readonly Input[]): void {
+    const back: Envelope[] = [];
+    for (const effect of this.#stepAll(node, inputs)) {
+      const isOwn = effect.kind === 'send' && effect.envelope.to === node.id;
+      if (isOwn) back.push(effect.envelope);
+      else this.#effect(node, effect);
+    }
+    for (const { from, configuration, message } of back)
+      this.#perform(node, { kind: 'receive', from, configuration, message });
+  }
+
+  /** As effects.ts says: what stands before each write, then all writes as one, then the rest. */
+  #stepAll(node: Node, inputs: readonly Input[]): readonly Effect[] {
+    const early: Effect[] = [];
+    const writes: Effect[] = [];
+    const after: Effect[] = [];
+    for (const input of inputs) {
+      const { state, effects } = step(node.replica, input);
+      node.replica = state;
+      const at = effects.findIndex(({ kind }) => kind === 'persist');
+      early.push(...effects.slice(0, Math.max(at, 0)));
+      writes.push(...effects.slice(Math.max(at, 0), at + 1));
+      after.push(...effects.slice(at + 1));
+    }
+    return [...early, ...writes, ...after];
+  }
+
+  #effect(node: Node, effect: Effect): void {
     switch (effect.kind) {
       case 'persist':
-        node.durable = applyWrite(node.durable, effect.write);
+        this.#persist(node, effect.write);
         return;
       case 'send':
-        if (effect.envelope.message.type === 'prepare') this.#useBallot(node, effect.envelope.message.ballot.round);
+        if (effect.envelope.message.type === 'prepare')
+          this.judge.useBallot(effect.envelope.message.ballot, effect.envelope.configuration, node.run);
         this.#network.push(effect.envelope);
         return;
       case 'proposed':
         for (let n = 0; n < effect.count; n += 1)
-          this.#ours.set(
-            `${node.id} ${String(effect.first + n)}`,
-            `${String(effect.ballot.round)}.${effect.ballot.node}`,
-          );
+          node.ours.set(effect.first + n, `${String(effect.ballot.round)}.${effect.ballot.node}`);
         return;
       case 'chosen':
-        effect.entries.forEach((entry, index) => {
-          this.#choose(node, effect.first + index, entry);
-        });
+        assert.equal(effect.first, node.applied + 1, `${node.id} does not apply in order`);
+        for (const entry of effect.entries) {
+          node.applied += 1;
+          this.judge.choose(node.applied, entry, this.#nodes);
+          if (node.ours.get(node.applied) === `${String(entry.ballot.round)}.${entry.ballot.node}`)
+            this.judge.acknowledge(entry.next === null ? textOf(entry) : `stop-sign ${JSON.stringify(entry.next)}`);
+        }
         return;
       case 'rejected':
-        for (const entry of effect.entries) this.#proposed.delete(new TextDecoder().decode(entry));
+        for (const entry of effect.entries) this.judge.reject(new TextDecoder().decode(entry));
         return;
       case 'checkpointNeeded':
-        throw new Error(`${node.id} needs a checkpoint, though nothing that anyone lacks was dropped`);
+        this.#transfers.push({ to: node, from: effect.from });
+        return;
+      case 'readable':
+        for (const id of effect.ids) this.judge.answerRead(id, effect.slot);
+        return;
+      case 'configured':
+        this.#count('configured');
+        this.judge.configured(effect.configuration);
+        return;
+      case 'retired':
+        // Its machine is taken away at once.
+        node.isGone = true;
+        this.#count('retired');
+        return;
+      case 'healed':
+        this.#count('healed');
+        node.wiped = false;
+        return;
+      case 'readRefused':
+      case 'reconfiguring':
+      case 'reconfigureRefused':
+        this.#count(effect.kind);
     }
   }
 
-  /** Agreement, validity, and that a majority holds it durably. */
-  #choose(node: Node, at: number, entry: LogEntry): void {
-    const text = textOf(entry);
-    const known = this.chosen.get(at);
-    if (known !== undefined) assert.equal(text, textOf(known), `slot ${String(at)} was chosen twice`);
-    assert.ok(this.#proposed.has(text), `${text} was chosen and is not an open proposal`);
-    const holders = this.#nodes.filter(({ durable: { log } }) => {
-      const held = entryAt(log, slot(at));
-      return at <= log.base || (held !== undefined && textOf(held) === text);
-    });
-    assert.ok(
-      holders.length * 2 > this.#nodes.length,
-      `slot ${String(at)} is chosen and only ${String(holders.length)} hold it`,
-    );
-    this.chosen.set(at, entry);
-    if (this.#ours.get(`${node.id} ${String(at)}`) === `${String(entry.ballot.round)}.${entry.ballot.node}`)
-      this.acknowledged.add(text);
-  }
-
-  /** D3: no two runs of a process prepare with one ballot. */
-  #useBallot(node: Node, round: number): void {
-    const ballot = `${String(round)}.${node.id}`;
-    const run = `${node.id} ${String(this.#run.get(node.id) ?? 0)}`;
-    const user = this.#ballots.get(ballot) ?? run;
-    assert.ok(user === run || node.replica.role.kind !== 'preparing', `ballot ${ballot} was used by two runs`);
-    this.#ballots.set(ballot, run);
+  #persist(node: Node, write: Write): void {
+    const { promised, accepted, decided, abstains, first, entries, install, configuration } = write;
+    let { log } = node.durable;
+    if (install !== null) {
+      log = logFrom(install, entries);
+      node.applied = install;
+      node.checkpoint = node.fetched;
+      this.#count('installed');
+    } else log = replaceAfter(log, slot(first - 1), entries);
+    node.durable = { promised, accepted, decided, abstains, log };
+    node.configuration = configuration;
   }
 
   #restart(node: Node): void {
-    this.crashes += 1;
-    this.#run.set(node.id, (this.#runs += 1));
-    node.replica = restore(node.id, three, node.durable);
-    for (const key of [...this.#ours.keys()]) if (key.startsWith(`${node.id} `)) this.#ours.delete(key);
+    if (node.isGone) return;
+    node.run = `${node.id} ${String((this.#runs += 1))}`;
+    node.replica = restore(node.id, node.configuration, node.durable, LIMITS);
+    // As a host does it: the state comes from the checkpoint and the decided rows after it.
+    const { log, decided } = node.durable;
+    for (node.applied = node.checkpoint.slot; node.applied < decided;) {
+      const entry = entryAt(log, slot((node.applied += 1)));
+      if (entry !== undefined) this.judge.choose(node.applied, entry, this.#nodes);
+    }
+    node.ours.clear();
+    this.#transfers = this.#transfers.filter(({ to }) => to !== node);
   }
 
-  /** Everyone drops what everyone has decided. */
-  #compact(): void {
-    const through = slot(Math.min(...this.#nodes.map((node) => node.durable.decided)));
-    for (const node of this.#nodes) {
-      this.#input(node, { kind: 'compact', through });
-      const { log } = node.durable;
-      if (through > log.base)
-        node.durable = { ...node.durable, log: { base: through, entries: log.entries.slice(through - log.base) } };
-    }
+  get #isWell(): boolean {
+    return this.#nodes.every((node) => node.isGone || !node.excused);
+  }
+
+  /** One node at a time; the restart finds a row that it cannot read. */
+  #damage(node: Node): void {
+    const { log } = node.durable;
+    const covered = node.checkpoint.slot;
+    if (!this.#isWell || lastSlot(log) === covered) return;
+    this.#count('damage');
+    node.durable = withDamage(node.durable, slot(covered + 1 + this.#below(lastSlot(log) - covered)));
+    this.#restart(node);
+  }
+
+  #wipe(node: Node): void {
+    if (!this.#isWell || node.durable.decided === 0) return;
+    this.#count('wipe');
+    const { id } = node.configuration;
+    node.durable = { ...NOTHING_DURABLE, abstains: { kind: 'forgetful', configuration: id } };
+    node.configuration = this.#first;
+    node.checkpoint = { slot: slot(0), configuration: this.#first };
+    node.wiped = true;
+    this.#restart(node);
+  }
+
+  #propose(node: Node): void {
+    const leader = this.#nodes.find(({ id, isGone }) => id === leaderOf(node.replica) && !isGone) ?? node;
+    this.#input(leader, { kind: 'propose', entries: this.#fresh(1 + this.#below(3)) });
+  }
+
+  #newRead(): number {
+    this.#reads += 1;
+    this.judge.beginRead(this.#reads);
+    return this.#reads;
+  }
+
+  #read(node: Node): void {
+    const leading = this.#nodes.filter(({ replica, isGone }) => replica.role.kind === 'leading' && !isGone);
+    this.#input(leading.length > 0 ? this.#pick(leading) : node, { kind: 'read', id: this.#newRead() });
+  }
+
+  #reconfigure(): void {
+    const leader = this.#nodes.find(({ replica, isGone }) => replica.role.kind === 'leading' && !isGone);
+    if (leader === undefined) return;
+    const { voters, learners } = leader.replica.configuration;
+    // Who was a member once and is none now may be gone at any moment: its name is not used again.
+    const members = [...voters, ...learners];
+    const free = names.filter((id) => members.includes(id) || !this.judge.everMembers.has(id));
+    const next = this.#shuffle(members).slice(0, this.#below(4) === 0 ? 5 : 3);
+    const rest = free.filter((id) => !next.includes(id) && this.#below(3) > 0);
+    if (next.length >= 3) this.#input(leader, { kind: 'reconfigure', voters: next, learners: rest });
+  }
+
+  #compact(node: Node): void {
+    const { decided } = node.durable;
+    if (decided < node.configuration.after || decided <= node.checkpoint.slot || node.replica.decided !== decided)
+      return;
+    node.checkpoint = { slot: decided, configuration: node.configuration };
+    const through = slot(Math.max(0, decided - this.#below(6)));
+    node.durable = { ...node.durable, log: dropThrough(node.durable.log, through) };
+    this.#input(node, { kind: 'compact', through });
+  }
+
+  #transfer(): void {
+    const [transfer] = this.#transfers.splice(0, 1);
+    const from = this.#nodes.find(({ id }) => id === transfer?.from);
+    if (transfer === undefined || from === undefined || from.isGone || transfer.to.isGone) return;
+    transfer.to.fetched = from.checkpoint;
+    this.#perform(transfer.to, { kind: 'install', ...from.checkpoint });
+  }
+
+  #cut(): void {
+    const from = this.#pick(names);
+    const to = this.#pick(names);
+    this.#down.add(`${from}>${to}`);
+    if (this.#below(2) === 0) this.#down.add(`${to}>${from}`);
+    if (this.#below(4) > 0) return;
+    for (const other of names) this.#down.add(`${from}>${other}`).add(`${other}>${from}`);
   }
 
   #fresh(count: number): readonly Uint8Array[] {
     return Array.from({ length: count }, () => {
-      const text = `p${String(this.#proposed.size)}-${String(this.#below(1 << 30))}`;
-      this.#proposed.add(text);
+      const text = `p${String((this.#texts += 1))}-${'x'.repeat(this.#below(20))}`;
+      this.judge.propose(text);
       return bytes(text);
     });
   }
@@ -197,9 +395,13 @@ export class World {
     assert.ok(item !== undefined);
     return item;
   }
-}
 
-function applyWrite(durable: Durable, write: Write): Durable {
-  const { promised, accepted, decided } = write;
-  return { promised, accepted, decided, log: replaceAfter(durable.log, slot(write.first - 1), write.entries) };
+  #shuffle<T>(items: readonly T[]): readonly T[] {
+    const rest = [...items];
+    return items.map(() => rest.splice(this.#below(rest.length), 1)).flat();
+  }
+
+  #count(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+  }
 }

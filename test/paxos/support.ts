@@ -1,15 +1,15 @@
 /** What the core's tests share: names, entries, and one message handed to a replica. */
 import { ballot, nodeId, type Ballot } from '#src/paxos/ballot.js';
 import type { Configuration } from '#src/paxos/configuration.js';
-import { slot, type LogEntry } from '#src/paxos/contiguous-log.js';
+import { entriesAfter, logFrom, slot, type LogEntry } from '#src/paxos/contiguous-log.js';
 import type { Effect, Input } from '#src/paxos/effects.js';
 import type { Message } from '#src/paxos/messages.js';
 import { step, type Step } from '#src/paxos/replica.js';
 import { NOTHING_DURABLE, restore, type Durable, type Replica } from '#src/paxos/state.js';
 
 export const [a, b, c] = [nodeId('a'), nodeId('b'), nodeId('c')];
-export const three: Configuration = { id: 1, voters: [a, b, c] };
-export const one: Configuration = { id: 1, voters: [a] };
+export const three: Configuration = { id: 1, voters: [a, b, c], learners: [], after: slot(0) };
+export const one: Configuration = { id: 1, voters: [a], learners: [], after: slot(0) };
 
 export function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
@@ -20,7 +20,7 @@ export function textOf(entry: LogEntry): string {
 }
 
 export function entries(under: Ballot, ...texts: readonly string[]): readonly LogEntry[] {
-  return texts.map((text) => ({ ballot: under, bytes: bytes(text) }));
+  return texts.map((text) => ({ ballot: under, bytes: bytes(text), next: null }));
 }
 
 export function ballotOf(round: number, node = a): Ballot {
@@ -33,7 +33,7 @@ export function replicaWith(durable: Partial<Durable> = {}, self = a, configurat
 }
 
 export function logOf(...held: readonly LogEntry[]): Durable['log'] {
-  return { base: slot(0), entries: held };
+  return logFrom(slot(0), held);
 }
 
 export function receive(state: Replica, from: typeof a, message: Message): Step {
@@ -63,5 +63,5 @@ export function kinds(effects: readonly Effect[]): readonly string[] {
 }
 
 export function texts(state: Replica): readonly string[] {
-  return state.log.entries.map(textOf);
+  return entriesAfter(state.log, state.log.base).map(textOf);
 }

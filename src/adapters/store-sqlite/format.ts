@@ -1,36 +1,27 @@
 /**
- * The bytes: what a row, the meta row and the checkpoint hold, and how each is checked. No SQL stands here.
+ * The bytes: what a row and the checkpoint hold, and how each is checked. No SQL stands here.
  *
- * A row's chain is sha256(the chain before it || slot || round || node || bytes) over the exact bytes, so rows cannot be
- * changed, exchanged or left out unseen; its CRC tells which row is damaged. The meta row says how many rows there must
- * be and ends the chain, so a lost tail is seen too (D10).
+ * A row's chain is sha256(the chain before it || slot || header || bytes) over the exact bytes, so rows cannot be changed,
+ * exchanged or left out unseen; its CRC tells which row is damaged. The header is everything of an entry but its bytes,
+ * written the same on every replica. The meta row says how many rows there must be and ends the chain, so a lost tail is
+ * seen too (D10).
  */
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { ballot, nodeId, type Ballot } from '../../paxos/ballot.js';
-import { slot, type LogEntry, type Slot } from '../../paxos/contiguous-log.js';
-import type { StoreHead, StoreIdentity } from '../../ports/log-store.js';
+import { ballot, nodeId } from '../../paxos/ballot.js';
+import type { LogEntry, Slot } from '../../paxos/contiguous-log.js';
+import { configurationOf } from './meta.js';
 
 /** Raised when an older version could not read what we write. Stands in the file as SQLite's user_version. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 /** SQLite's application_id: "SNAP". */
 export const APPLICATION_ID = 0x534e4150;
 /** The chain before slot 1. */
 export const CHAIN_START: Buffer = Buffer.alloc(32);
 
-export interface Meta {
-  readonly identity: StoreIdentity;
-  readonly head: StoreHead;
-  /** The chain of slot `head.base`, hex. */
-  readonly baseChain: string;
-  /** The chain of slot `head.last`, hex. */
-  readonly lastChain: string;
-}
-
 export interface StoredRow {
   readonly slot: number;
-  readonly round: number;
-  readonly node: string;
+  readonly header: string;
   readonly bytes: Buffer;
   readonly chain: Buffer;
   readonly crc: number;
@@ -56,23 +47,52 @@ function text(value: string): Buffer {
   return Buffer.concat([integer(bytes.length), bytes]);
 }
 
-export function chainAfter(previous: Buffer, at: Slot, entry: LogEntry): Buffer {
-  const hash = createHash('sha256').update(previous).update(integer(at)).update(integer(entry.ballot.round));
-  return hash.update(text(entry.ballot.node)).update(entry.bytes).digest();
+/** What an entry is beside its bytes. Equal entries have equal headers, whoever writes them. */
+export function headerOf({ ballot: { round, node }, next }: LogEntry): string {
+  if (next === null) return JSON.stringify([round, node]);
+  const { id, voters, learners, after } = next;
+  return JSON.stringify([round, node, { id, voters, learners, after }]);
+}
+
+/** @throws TypeError, SyntaxError, RangeError when it is not what headerOf writes. */
+function parseHeader(header: string): Pick<LogEntry, 'ballot' | 'next'> {
+  const parts: unknown = JSON.parse(header);
+  if (!Array.isArray(parts)) throw new TypeError('a row has no header');
+  const [round, node, next] = parts as readonly unknown[];
+  return {
+    ballot: ballot(Number(round), nodeId(String(node))),
+    next: next === undefined ? null : configurationOf(next),
+  };
+}
+
+/** The chain of slot `at`, whose entry has this header and these bytes. */
+export function chainAfter(previous: Buffer, at: number, header: string, bytes: Uint8Array): Buffer {
+  return createHash('sha256').update(previous).update(integer(at)).update(text(header)).update(bytes).digest();
 }
 
 export function rowCrc(row: Omit<StoredRow, 'crc'>): number {
-  return crc32(row.bytes, crc32(Buffer.concat([integer(row.slot), integer(row.round), text(row.node), row.chain])));
+  return crc32(row.bytes, crc32(Buffer.concat([integer(row.slot), text(row.header), row.chain])));
 }
 
 export function rowOf(previous: Buffer, at: Slot, entry: LogEntry): StoredRow {
-  const chain = chainAfter(previous, at, entry);
-  const row = { slot: at, round: entry.ballot.round, node: entry.ballot.node, bytes: Buffer.from(entry.bytes), chain };
+  const header = headerOf(entry);
+  const bytes = Buffer.from(entry.bytes.buffer, entry.bytes.byteOffset, entry.bytes.byteLength);
+  const row = { slot: at, header, bytes, chain: chainAfter(previous, at, header, bytes) };
   return { ...row, crc: rowCrc(row) };
 }
 
+/** Whether `row` stands in its place, whole. Whether it belongs to this history, only the chain says. */
+export function isWhole(row: StoredRow | undefined, at: number): row is StoredRow {
+  return row?.slot === at && rowCrc(row) === row.crc;
+}
+
+/** Whether `row` goes on from the chain of the slot before it. */
+export function follows(previous: Buffer, row: StoredRow): boolean {
+  return chainAfter(previous, row.slot, row.header, row.bytes).equals(row.chain);
+}
+
 export function entryOf(row: StoredRow): LogEntry {
-  return { ballot: ballot(row.round, nodeId(row.node)), bytes: row.bytes };
+  return { ...parseHeader(row.header), bytes: row.bytes };
 }
 
 export function checkpointCrc(at: number, chain: Buffer, bytes: Uint8Array): number {
@@ -81,64 +101,4 @@ export function checkpointCrc(at: number, chain: Buffer, bytes: Uint8Array): num
 
 export function archiveCrc(group: string, generation: number, bytes: Uint8Array): number {
   return crc32(bytes, crc32(Buffer.concat([text(group), integer(generation)])));
-}
-
-export function encodeMeta(meta: Meta): { readonly body: string; readonly crc: number } {
-  const body = JSON.stringify(meta);
-  return { body, crc: metaCrc(body) };
-}
-
-export function metaCrc(body: string): number {
-  return crc32(body);
-}
-
-/** @throws Error when the body is not what encodeMeta writes; the caller has compared the CRC. */
-export function decodeMeta(body: string): Meta {
-  const raw = fields(JSON.parse(body));
-  const identity = fields(raw['identity']);
-  const configuration = fields(identity['configuration']);
-  const head = fields(raw['head']);
-  const voters = configuration['voters'];
-  if (!Array.isArray(voters)) throw new TypeError('voters is no array');
-  return {
-    identity: {
-      cluster: string(identity, 'cluster'),
-      node: string(identity, 'node'),
-      incarnation: number(identity, 'incarnation'),
-      configuration: { id: number(configuration, 'id'), voters: voters.map((voter) => nodeId(String(voter))) },
-    },
-    head: {
-      promised: ballotOf(head['promised']),
-      accepted: ballotOf(head['accepted']),
-      decided: slot(number(head, 'decided')),
-      applied: slot(number(head, 'applied')),
-      base: slot(number(head, 'base')),
-      last: slot(number(head, 'last')),
-      checkpoint: slot(number(head, 'checkpoint')),
-    },
-    baseChain: string(raw, 'baseChain'),
-    lastChain: string(raw, 'lastChain'),
-  };
-}
-
-function fields(value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null) throw new TypeError('an object is missing');
-  return { ...value };
-}
-
-function string(from: Readonly<Record<string, unknown>>, key: string): string {
-  const value = from[key];
-  if (typeof value !== 'string') throw new TypeError(`${key} is no string`);
-  return value;
-}
-
-function number(from: Readonly<Record<string, unknown>>, key: string): number {
-  const value = from[key];
-  if (typeof value !== 'number') throw new TypeError(`${key} is no number`);
-  return value;
-}
-
-function ballotOf(value: unknown): Ballot {
-  const raw = fields(value);
-  return ballot(number(raw, 'round'), nodeId(string(raw, 'node')));
 }

@@ -17,6 +17,11 @@ export const BUSY_TIMEOUT_MS = 10_000;
  * DENIED, BUSY.
  */
 export function openStore(file: string, busyTimeoutMs: number = BUSY_TIMEOUT_MS): SqliteStore {
+  return openDatabase(file, busyTimeoutMs, (database) => new SqliteStore(file, database));
+}
+
+/** What `make` makes of the database, which is closed again when that fails. */
+export function openDatabase<T>(file: string, busyTimeoutMs: number, make: (database: Database.Database) => T): T {
   assertThere(file);
   // SQLite takes an empty file for a new database.
   if (statSync(file).size === 0) throw corrupt(file, 'the file is empty', null);
@@ -26,7 +31,7 @@ export function openStore(file: string, busyTimeoutMs: number = BUSY_TIMEOUT_MS)
     database = new Database(file, { fileMustExist: true, timeout: busyTimeoutMs });
     assertOurs(database, file);
     prepare(database, file);
-    return new SqliteStore(file, database);
+    return make(database);
   } catch (error) {
     database?.close();
     throw translate(error, file, 'open');

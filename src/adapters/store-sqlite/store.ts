@@ -22,18 +22,29 @@ export class SqliteStore implements LogStore {
   readonly file: string;
   readonly #database: Database.Database;
   readonly #tables: Tables;
+  readonly #foldsItself: boolean;
   #failure: unknown = null;
 
-  constructor(file: string, database: Database.Database) {
+  /** With `foldsItself: false` the owner calls `foldWal`, when it holds up nobody. */
+  constructor(file: string, database: Database.Database, foldsItself = true) {
     this.file = file;
     this.#database = database;
+    this.#foldsItself = foldsItself;
     this.#tables = new Tables(database);
   }
 
   exclusively<T>(work: (transaction: StoreTransaction) => T): T {
+    return this.transact((tables) => new SqliteTransaction(tables, this.file), work);
+  }
+
+  /** `exclusively`, with a transaction that `make` gives. */
+  transact<Transaction extends SqliteTransaction, T>(
+    make: (tables: Tables) => Transaction,
+    work: (transaction: Transaction) => T,
+  ): T {
     this.#begin('BEGIN IMMEDIATE', WRITE_FLOOR_BYTES);
     const { result, transaction } = this.#inTransaction(() => {
-      const transaction = new SqliteTransaction(this.#tables, this.file);
+      const transaction = make(this.#tables);
       const result = work(transaction);
       if (transaction.written !== 'nothing') transaction.finish();
       return { result, transaction };
@@ -44,24 +55,28 @@ export class SqliteStore implements LogStore {
   }
 
   snapshot<T>(work: (view: StoreView) => T): T {
-    return this.#reading((view) => work(view));
+    return this.view((tables) => new SqliteView(tables, this.file), work);
   }
 
   scrub(): number {
-    return this.#reading((view) => {
-      const found = this.#database.pragma('quick_check(1)', { simple: true });
-      if (found !== 'ok') view.refuse(`SQLite finds: ${String(found)}`);
-      return view.scrub();
-    });
+    return this.view(
+      (tables) => new SqliteView(tables, this.file),
+      (view) => {
+        const found = this.#database.pragma('quick_check(1)', { simple: true });
+        if (found !== 'ok') view.refuse(`SQLite finds: ${String(found)}`);
+        return view.scrub();
+      },
+    );
   }
 
   close(): void {
     this.#database.close();
   }
 
-  #reading<T>(work: (view: SqliteView) => T): T {
+  /** `snapshot`, with a view that `make` gives. */
+  view<View extends SqliteView, T>(make: (tables: Tables) => View, work: (view: View) => T): T {
     this.#begin('BEGIN', READ_FLOOR_BYTES);
-    const result = this.#inTransaction(() => work(new SqliteView(this.#tables, this.file)));
+    const result = this.#inTransaction(() => work(make(this.#tables)));
     this.#rollBack();
     return result;
   }
@@ -94,14 +109,15 @@ export class SqliteStore implements LogStore {
       throw error;
     }
     crashPoint(onlyCheckpoint ? 'log.after-checkpoint' : 'log.after-sync');
-    if (transaction.checkpointed) this.#foldWal();
+    if (transaction.checkpointed && this.#foldsItself) this.foldWal();
   }
 
   /**
    * Copies the WAL into the database. What was committed is durable without it, so a full disk or a reader in the way
    * only puts it off, and a failed sync latches the store for whatever comes next.
    */
-  #foldWal(): void {
+  foldWal(): void {
+    if (this.#failure !== null) return;
     try {
       this.#database.pragma('wal_checkpoint(PASSIVE)');
     } catch (error) {

@@ -5,7 +5,7 @@ import type { StoredCheckpoint, StoredRow } from './format.js';
 export const SCHEMA = `
   CREATE TABLE meta (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL, crc INTEGER NOT NULL) STRICT;
   CREATE TABLE log (
-    slot INTEGER PRIMARY KEY, round INTEGER NOT NULL, node TEXT NOT NULL,
+    slot INTEGER PRIMARY KEY, header TEXT NOT NULL,
     bytes BLOB NOT NULL, chain BLOB NOT NULL, crc INTEGER NOT NULL
   ) STRICT;
   CREATE TABLE checkpoint (
@@ -44,13 +44,12 @@ export class Tables {
   }
 
   row(slot: number): StoredRow | undefined {
-    return this.#get('SELECT slot, round, node, bytes, chain, crc FROM log WHERE slot = ?', slot) as
-      StoredRow | undefined;
+    return this.#get('SELECT slot, header, bytes, chain, crc FROM log WHERE slot = ?', slot) as StoredRow | undefined;
   }
 
   rowsAfter(slot: number): readonly StoredRow[] {
     return this.#all(
-      'SELECT slot, round, node, bytes, chain, crc FROM log WHERE slot > ? ORDER BY slot',
+      'SELECT slot, header, bytes, chain, crc FROM log WHERE slot > ? ORDER BY slot',
       slot,
     ) as StoredRow[];
   }
@@ -71,6 +70,15 @@ export class Tables {
 
   archivedOf(group: string): readonly StoredArchived[] {
     return this.#all('SELECT * FROM archive WHERE group_name = ? ORDER BY generation', group) as StoredArchived[];
+  }
+
+  /** The record after this one, in the order of the primary key. */
+  archivedAfter(group: string, generation: number): StoredArchived | undefined {
+    return this.#get(
+      'SELECT * FROM archive WHERE (group_name, generation) > (?, ?) ORDER BY group_name, generation LIMIT 1',
+      group,
+      generation,
+    ) as StoredArchived | undefined;
   }
 
   archive(): readonly StoredArchived[] {

@@ -4,6 +4,7 @@ import { slot, type Slot } from '../../paxos/contiguous-log.js';
 import type { Write } from '../../paxos/effects.js';
 import type { StoreHead, StoreTransaction } from '../../ports/log-store.js';
 import * as format from './format.js';
+import { encodeMeta, type Meta } from './meta.js';
 import { SqliteView } from './view.js';
 
 /** What a transaction has written; store.ts chooses the crash points by it. */
@@ -12,32 +13,31 @@ export type Written = 'nothing' | 'checkpoint' | 'entries';
 export class SqliteTransaction extends SqliteView implements StoreTransaction {
   written: Written = 'nothing';
   checkpointed = false;
+  /** Whether it is a batch: only a daemon's start is none. */
+  protected counts = true;
 
   write(write: Write): void {
     const { head } = this.meta;
     assertInvariant(
       write.first > head.base && write.first <= head.last + 1,
-      'L5',
+      'I5',
       `rows from ${String(write.first)} leave a hole`,
     );
     let chain = this.chainAt(slot(write.first - 1));
     if (write.first <= head.last) this.tables.run('DELETE FROM log WHERE slot >= ?', write.first);
     for (const [index, entry] of write.entries.entries()) {
       const row = format.rowOf(chain, slot(write.first + index), entry);
-      this.tables.run(
-        'INSERT INTO log (slot, round, node, bytes, chain, crc) VALUES (?, ?, ?, ?, ?, ?)',
-        row.slot,
-        row.round,
-        row.node,
-        row.bytes,
-        row.chain,
-        row.crc,
-      );
+      this.insertRow('INSERT', row);
       chain = row.chain;
     }
-    const { promised, accepted, decided } = write;
+    const { promised, accepted, abstains, decided, configuration } = write;
     const last = slot(write.first - 1 + write.entries.length);
-    this.#change({ promised, accepted, decided, last }, { lastChain: chain.toString('hex') });
+    // A log that lost rows knows less to be decided than it did. What is archived is archived again, and the same.
+    const applied = slot(Math.min(head.applied, decided));
+    this.change(
+      { promised, accepted, abstains, decided, applied, last },
+      { lastChain: chain.toString('hex'), identity: { ...this.meta.identity, configuration } },
+    );
     this.written = 'entries';
   }
 
@@ -58,8 +58,8 @@ export class SqliteTransaction extends SqliteView implements StoreTransaction {
   }
 
   setApplied(applied: Slot): void {
-    assertInvariant(applied <= this.meta.head.decided, 'L3', `slot ${String(applied)} is applied and not decided`);
-    this.#change({ applied }, {});
+    assertInvariant(applied <= this.meta.head.decided, 'I3', `slot ${String(applied)} is applied and not decided`);
+    this.change({ applied }, {});
     this.written = 'entries';
   }
 
@@ -76,18 +76,33 @@ export class SqliteTransaction extends SqliteView implements StoreTransaction {
     const newBase = slot(Math.max(base, at - keep));
     const baseChain = this.chainAt(newBase).toString('hex');
     this.tables.run('DELETE FROM log WHERE slot <= ?', newBase);
-    this.#change({ checkpoint: at, base: newBase }, { baseChain });
+    this.change({ checkpoint: at, base: newBase }, { baseChain, checkpointChain: chain.toString('hex') });
     this.checkpointed = true;
     if (this.written === 'nothing') this.written = 'checkpoint';
   }
 
-  /** Writes the meta row; the last thing before the commit. */
+  /** Writes the meta row, with this batch counted; the last thing before the commit. */
   finish(): void {
-    const { body, crc } = format.encodeMeta(this.meta);
+    const { life } = this.meta;
+    const batches = life.batches + (this.counts ? 1 : 0);
+    this.meta = { ...this.meta, life: { ...life, batches } };
+    const { body, crc } = encodeMeta(this.meta);
     this.tables.run('UPDATE meta SET body = ?, crc = ? WHERE id = 1', body, crc);
   }
 
-  #change(head: Partial<StoreHead>, chains: Partial<Pick<format.Meta, 'baseChain' | 'lastChain'>>): void {
-    this.meta = { ...this.meta, ...chains, head: { ...this.meta.head, ...head } };
+  protected insertRow(how: 'INSERT' | 'INSERT OR REPLACE', row: format.StoredRow): void {
+    const { slot: at, header, bytes, chain, crc } = row;
+    this.tables.run(
+      `${how} INTO log (slot, header, bytes, chain, crc) VALUES (?, ?, ?, ?, ?)`,
+      at,
+      header,
+      bytes,
+      chain,
+      crc,
+    );
+  }
+
+  protected change(head: Partial<StoreHead>, others: Partial<Omit<Meta, 'head'>>): void {
+    this.meta = { ...this.meta, ...others, head: { ...this.meta.head, ...head } };
   }
 }

@@ -1,17 +1,18 @@
 /** Reading, with every check: what is handed out was whole and in its place (D10). Nothing here writes. */
 import type { SnapcommitError } from '../../errors.js';
-import { slot, type LogEntry, type Slot } from '../../paxos/contiguous-log.js';
+import type { LogEntry, Slot } from '../../paxos/contiguous-log.js';
 import type { ArchivedRow, StoreHead, StoreIdentity, StoreView } from '../../ports/log-store.js';
 import { corrupt } from './errors.js';
 import * as format from './format.js';
+import { decodeMeta, metaCrc, type Meta } from './meta.js';
 import type { StoredArchived, Tables } from './tables.js';
 
-export function readMeta(tables: Tables, file: string): format.Meta {
+export function readMeta(tables: Tables, file: string): Meta {
   const stored = tables.meta();
   if (stored === undefined) throw corrupt(file, 'the meta row is missing', null);
-  if (format.metaCrc(stored.body) !== stored.crc) throw corrupt(file, 'the meta row fails its checksum', null);
+  if (metaCrc(stored.body) !== stored.crc) throw corrupt(file, 'the meta row fails its checksum', null);
   try {
-    return format.decodeMeta(stored.body);
+    return decodeMeta(stored.body);
   } catch (cause) {
     throw corrupt(file, 'the meta row does not say what it must', null, cause);
   }
@@ -20,7 +21,7 @@ export function readMeta(tables: Tables, file: string): format.Meta {
 export class SqliteView implements StoreView {
   protected readonly tables: Tables;
   protected readonly file: string;
-  protected meta: format.Meta;
+  protected meta: Meta;
 
   constructor(tables: Tables, file: string) {
     this.tables = tables;
@@ -57,9 +58,8 @@ export class SqliteView implements StoreView {
     if (at > this.meta.head.last)
       throw this.#corruptAt(at, `there is a row, though the last slot is ${String(this.meta.head.last)}`);
     if (format.rowCrc(row) !== row.crc) throw this.#corruptAt(at, 'its row fails its checksum');
-    const chain = format.chainAfter(previous, slot(at), format.entryOf(row));
-    if (!chain.equals(row.chain)) throw this.#corruptAt(at, 'its row does not follow from the one before it');
-    return chain;
+    if (!format.follows(previous, row)) throw this.#corruptAt(at, 'its row does not follow from the one before it');
+    return row.chain;
   }
 
   checkpoint(): Uint8Array | null {
@@ -70,7 +70,8 @@ export class SqliteView implements StoreView {
     const wanted = this.meta.head.checkpoint;
     if (wanted === 0) return null;
     const stored = this.tables.checkpoint();
-    if (stored?.slot !== wanted) throw this.#corruptAt(wanted, 'its checkpoint is missing');
+    if (stored?.slot !== wanted || stored.chain.toString('hex') !== this.meta.checkpointChain)
+      throw this.#corruptAt(wanted, 'its checkpoint is missing');
     if (format.checkpointCrc(stored.slot, stored.chain, stored.bytes) !== stored.crc)
       throw this.#corruptAt(wanted, 'its checkpoint fails its checksum');
     return stored;
@@ -94,12 +95,20 @@ export class SqliteView implements StoreView {
 
   /** The chain of the slot `at`, from which the next row goes on. */
   protected chainAt(at: Slot): Buffer {
-    const { base, last, checkpoint } = this.meta.head;
-    if (at === last) return Buffer.from(this.meta.lastChain, 'hex');
-    if (at === base) return Buffer.from(this.meta.baseChain, 'hex');
-    const stored = at === checkpoint ? this.#checkpoint() : this.tables.row(at);
-    if (stored === undefined || stored === null) throw this.#corruptAt(at, 'its row is missing');
+    const known = this.knownChain(at);
+    if (known !== null) return known;
+    const stored = this.tables.row(at);
+    if (stored === undefined) throw this.#corruptAt(at, 'its row is missing');
+    if (!format.isWhole(stored, at)) throw this.#corruptAt(at, 'its row fails its checksum');
     return stored.chain;
+  }
+
+  /** Where the meta row holds the chain: at the log's ends and at the checkpoint. */
+  protected knownChain(at: Slot): Buffer | null {
+    const { head, lastChain, baseChain, checkpointChain } = this.meta;
+    if (at === head.last) return Buffer.from(lastChain, 'hex');
+    if (at === head.base) return Buffer.from(baseChain, 'hex');
+    return at === head.checkpoint ? Buffer.from(checkpointChain, 'hex') : null;
   }
 
   /** Checks everything; answers how many rows the log has. */

@@ -10,8 +10,11 @@
  *   commit TX [volumes=V,V] [epoch=SLOT] [incarnation=N] [staged=SUFFIX] | abort TX [epoch=SLOT] [code=C] [reason=R]
  *   published GROUP@N NODE | retire GROUP N,N
  *   addHold GROUP@N TAG | releaseHold GROUP@N TAG | addPin PIN GROUP@N [node=a] | releasePin PIN
+ *   addToken HASH expires=MS [for=NODE] | useToken HASH NODE [address=HOST:PORT]
+ *   putMember NODE [address=HOST:PORT] | removeMember NODE
  *
- * Every line takes at=MS and request=ID:DIGEST.
+ * A token's HASH is written short, `a1` for `a1a1…`. Every line takes at=MS, request=ID:DIGEST and
+ * append=CLIENT:SEQUENCE:SINCE.
  */
 import type {
   DriverName,
@@ -51,9 +54,14 @@ interface Line {
 export function parseEntry(text: string, context: ScriptContext): Entry {
   const line = parseLine(text);
   const request = line.options.get('request')?.split(':');
+  const append = line.options.get('append')?.split(':');
   return {
     at: Number(line.options.get('at') ?? 1000 * (context.state.applied + 1)),
     request: request === undefined ? null : { id: request[0] ?? '', digest: request[1] ?? '' },
+    append:
+      append === undefined
+        ? null
+        : { client: append[0] ?? '', sequence: Number(append[1]), since: Number(append[2]) as Slot },
     operation: parseOperation(line, context),
   };
 }
@@ -109,6 +117,16 @@ function parseOperation(line: Line, context: ScriptContext): Operation {
       return { type: verb, pin: first, ...key(second), holder: processOn(line.options.get('node') ?? 'a') };
     case 'releasePin':
       return { type: verb, pin: first };
+    case 'addToken': {
+      const expires = Number(line.options.get('expires'));
+      return { type: verb, hash: tokenHash(first), expires, node: line.options.get('for') ?? null };
+    }
+    case 'useToken':
+      return { type: verb, hash: tokenHash(first), node: second, address: addressOf(line, second) };
+    case 'putMember':
+      return { type: verb, node: first, address: addressOf(line, first) };
+    case 'removeMember':
+      return { type: verb, node: first };
     default:
       throw new Error(`no such operation in the script language: ${verb}`);
   }
@@ -172,6 +190,14 @@ export function membersNow(state: State, group: string): readonly Member[] {
     const record = lookup(state.volumes, volume)?.record;
     return { volume, node: record?.node ?? 'a', driver: record?.driver ?? 'btrfs', base: `live-${volume}` };
   });
+}
+
+function tokenHash(text: string): string {
+  return text.length === 2 ? text.repeat(32) : text;
+}
+
+function addressOf({ options }: Line, node: string): string {
+  return options.get('address') ?? `${node}:7440`;
 }
 
 /** `V@NODE`. */

@@ -20,7 +20,11 @@ export class ScriptMachine {
   }
 
   run(line: string): Outcome {
-    return this.apply(parseEntry(line, { state: this.state, begun: this.begun })).outcome;
+    return this.step(line).outcome;
+  }
+
+  step(line: string): Applied {
+    return this.apply(parseEntry(line, { state: this.state, begun: this.begun }));
   }
 
   /** `ok`, or the code of the refusal. */
@@ -36,7 +40,7 @@ export class ScriptMachine {
     this.archive.push(...applied.archive);
     const { operation } = entry;
     if (operation.type === 'begin' && applied.outcome.ok && !this.begun.has(operation.transaction)) {
-      const epoch = { incarnation: this.state.incarnation, slot };
+      const epoch = { incarnation: this.state.incarnation, slot: applied.slot };
       this.begun.set(operation.transaction, { members: operation.members, mode: operation.mode, epoch });
     }
     return applied;

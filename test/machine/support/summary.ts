@@ -47,7 +47,23 @@ export function stateLines(state: State): readonly string[] {
       ([request, { slot, decision }]) =>
         `request ${request} since ${String(slot)}${decision ? ` ${decision.kind}` : ''}`,
     ),
+    ...appendLines(state),
+    ...Object.entries(state.members).map(([node, { address }]) => `member ${node} at ${address}`),
+    ...Object.entries(state.tokens).map(
+      ([hash, { expires, node, usedBy }]) =>
+        `token ${hash.slice(0, 2)} until ${String(expires)}${node === null ? '' : ` for ${node}`}${usedBy === null ? '' : ` used by ${usedBy}`}`,
+    ),
   ];
+}
+
+function appendLines({ appends }: State): readonly string[] {
+  const lines = Object.values(appends.clients)
+    .flatMap((bucket) => Object.entries(bucket))
+    .map(([client, { forgotten, answers }]) => {
+      const known = answers.map(({ sequence, slot }) => `${String(sequence)} in slot ${String(slot)}`).join(', ');
+      return `client ${client}, forgotten to ${String(forgotten)}: ${known}`;
+    });
+  return appends.forgotten === 0 ? lines : [`appends forgotten to ${String(appends.forgotten)}`, ...lines];
 }
 
 /** In the order of their slots. */

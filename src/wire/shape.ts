@@ -28,6 +28,11 @@ export function nullable<T>(check: Check<T>): Check<T | null> {
   return (value, where) => (value === null ? null : check(value, where));
 }
 
+/** What is left out where it is null: a field that is not there comes back as null. */
+export function optional<T>(check: Check<T>): Check<T | null> {
+  return (value, where) => (value === undefined || value === null ? null : check(value, where));
+}
+
 export function list<T>(check: Check<T>): Check<readonly T[]> {
   return (value, where) =>
     Array.isArray(value)
@@ -67,3 +72,6 @@ export function plain(value: unknown, where: string): Readonly<Record<string, un
   const isPlain = typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
   return isPlain ? (value as Readonly<Record<string, unknown>>) : fail(where, 'an object');
 }
+
+export const bytes: Check<Uint8Array> = (value, where) =>
+  value instanceof Uint8Array ? value : fail(where, 'a byte string');

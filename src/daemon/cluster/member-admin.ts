@@ -1,0 +1,121 @@
+/** The cluster's administration as this member's daemon serves it. Every request may come twice. */
+import { SnapcommitError } from '../../errors.js';
+import { lookup } from '../../machine/record.js';
+import type { Configuration } from '../../paxos/configuration.js';
+import type { ClusterLog, MemberSet } from '../../ports/cluster-log.js';
+import type { ReplicatedLog } from '../../ports/log.js';
+import type { TokenLedger } from '../../ports/token-ledger.js';
+import { addressOf } from './address.js';
+import type {
+  ClusterAdmin,
+  ClusterStatus,
+  IssuedToken,
+  MembershipChange,
+  RenewedCertificate,
+  TokenWish,
+} from './admin.js';
+import type { Certificates } from './certificates.js';
+import { appendKnown, refuse } from './ledger.js';
+
+export class MemberAdmin implements ClusterAdmin {
+  readonly #log: ReplicatedLog & ClusterLog;
+  readonly #ledger: TokenLedger;
+  readonly #certificates: Certificates;
+  readonly #status: () => ClusterStatus;
+
+  constructor(
+    log: ReplicatedLog & ClusterLog,
+    ledger: TokenLedger,
+    certificates: Certificates,
+    status: () => ClusterStatus,
+  ) {
+    this.#log = log;
+    this.#ledger = ledger;
+    this.#certificates = certificates;
+    this.#status = status;
+  }
+
+  async status(): Promise<ClusterStatus> {
+    return Promise.resolve(this.#status());
+  }
+
+  /** Names every member, this one first: any of them can let the node in. */
+  async issueToken(wish: TokenWish): Promise<IssuedToken> {
+    const { members } = await this.#log.read();
+    const { node: self } = this.#log.identity;
+    const places = Object.entries(members).sort(([a], [b]) => Number(b === self) - Number(a === self));
+    return this.#certificates.issueToken(
+      wish,
+      places.map(([, { address }]) => addressOf(address)),
+      this.#ledger,
+    );
+  }
+
+  async addVoter(node: string): Promise<MembershipChange> {
+    await this.#log.read();
+    const { voters, learners } = this.#configuration();
+    if (voters.some((one) => one === node)) return changeOf(this.#configuration());
+    if (!learners.some((one) => one === node)) throw unknown(node);
+    return this.#change({ voters: [...voters, node], learners: learners.filter((one) => one !== node) });
+  }
+
+  /** First the name, which is refused while volumes are there; then the vote. */
+  async removeMember(node: string): Promise<MembershipChange> {
+    await this.#forgetName(node);
+    return this.#change(without(this.#configuration(), node));
+  }
+
+  async replaceMember(old: string, next: string): Promise<MembershipChange> {
+    await this.#log.read();
+    const { voters, learners } = this.#configuration();
+    if (![...voters, ...learners].some((one) => one === next)) throw unknown(next);
+    await this.#forgetName(old);
+    const left = without(this.#configuration(), old);
+    return this.#change({
+      voters: left.voters.includes(next) ? left.voters : [...left.voters, next],
+      learners: left.learners.filter((one) => one !== next),
+    });
+  }
+
+  async renewCertificate(): Promise<RenewedCertificate> {
+    return this.#certificates.renew();
+  }
+
+  async #forgetName(node: string): Promise<void> {
+    const { members } = await this.#log.read();
+    const { voters, learners } = this.#configuration();
+    const isMember = [...voters, ...learners].some((one) => one === node);
+    if (lookup(members, node) === undefined) {
+      // Half removed by a command that was interrupted: the rest is done now.
+      if (isMember) return;
+      throw unknown(node);
+    }
+    if (voters.length === 1 && voters[0] === node)
+      throw new SnapcommitError('IN_USE', `${node} is the only voter; add another one first.`, { node });
+    refuse(await appendKnown(this.#log, { type: 'removeMember', node }));
+  }
+
+  async #change(members: MemberSet): Promise<MembershipChange> {
+    return changeOf(await this.#log.reconfigure(members));
+  }
+
+  #configuration(): Configuration {
+    return this.#log.replicaStatus().configuration;
+  }
+}
+
+function without({ voters, learners }: Configuration, node: string): MemberSet {
+  return { voters: voters.filter((one) => one !== node), learners: learners.filter((one) => one !== node) };
+}
+
+function changeOf({ id, voters, learners }: Configuration): MembershipChange {
+  return { configuration: id, voters: [...voters].sort(), learners: [...learners].sort() };
+}
+
+function unknown(node: string): SnapcommitError {
+  return new SnapcommitError(
+    'NODE_NOT_FOUND',
+    `there is no member ${node}; \`snapcommit cluster members\` shows them, and \`snapcommit cluster join\` makes one.`,
+    { node },
+  );
+}

@@ -1,0 +1,27 @@
+/** Whom this member talks to: everybody in the membership, wherever the log (or, before it is read, the welcome) says they are. */
+import type { State } from '../../machine/state.js';
+import type { Configuration } from '../../paxos/configuration.js';
+import type { PeerAddress } from '../../ports/transport.js';
+import { addressOf } from './address.js';
+import type { Contacts } from './place.js';
+
+/** Members without this node; those of whom no address is known are left out. */
+export function peerAddresses(
+  self: string,
+  { voters, learners }: Configuration,
+  state: State,
+  contacts: Contacts,
+): ReadonlyMap<string, PeerAddress> {
+  const peers = new Map<string, PeerAddress>();
+  for (const node of [...voters, ...learners]) {
+    if (node === self) continue;
+    const address = addressIn(state, node) ?? contacts.members.find((one) => one.node === node)?.address;
+    if (address !== undefined) peers.set(node, addressOf(address));
+  }
+  return peers;
+}
+
+/** `HOST:PORT`, as the log has it. */
+export function addressIn({ members }: State, node: string): string | undefined {
+  return Object.hasOwn(members, node) ? members[node]?.address : undefined;
+}

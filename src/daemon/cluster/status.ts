@@ -1,0 +1,45 @@
+/** `cluster status`, from what the replica says of itself and what its peers say of themselves. */
+import type { ReplicaStatus } from '../../ports/cluster-log.js';
+import type { LogIdentity } from '../../ports/log.js';
+import { quorumSize } from '../../paxos/configuration.js';
+import type { ClusterStatus, MemberStatus } from './admin.js';
+import type { Progress } from './progress.js';
+
+export function clusterStatus(
+  identity: LogIdentity,
+  replica: ReplicaStatus,
+  progress: Progress,
+  addressOf: (node: string) => string | null,
+): ClusterStatus {
+  const { configuration, leader, ballot, decidedSlot, checkpointSlot } = replica;
+  const members = [
+    ...configuration.voters.map((node) => ({ node, role: 'voter' as const })),
+    ...configuration.learners.map((node) => ({ node, role: 'learner' as const })),
+  ].sort((a, b) => (a.node < b.node ? -1 : 1));
+  const reached = configuration.voters.filter(
+    (node) => node === identity.node || progress.of(node).unreachableSince === null,
+  );
+  return {
+    ...identity,
+    configuration: configuration.id,
+    leader,
+    ballot: ballot.round === 0 ? null : ballot,
+    hasQuorum: reached.length >= quorumSize(configuration),
+    decidedSlot,
+    checkpointSlot,
+    members: members.map(({ node, role }): MemberStatus => {
+      const isSelf = node === identity.node;
+      const known = isSelf ? { lastSlot: replica.lastSlot, unreachableSince: null } : progress.of(node);
+      return {
+        node,
+        role,
+        address: addressOf(node),
+        isLeader: node === leader,
+        isSelf,
+        lastSlot: known.lastSlot,
+        lagSlots: known.lastSlot === null ? null : Math.max(0, decidedSlot - known.lastSlot),
+        unreachableSince: known.unreachableSince === null ? null : new Date(known.unreachableSince).toISOString(),
+      };
+    }),
+  };
+}

@@ -1,0 +1,69 @@
+/** Asking the daemon, through as many connections as it takes: it may be restarted while a command runs. */
+import { SnapcommitError } from '../../errors.js';
+import type { LogIdentity } from '../../ports/log.js';
+import { connectTo, ConnectionLost, type DaemonConnection } from './connection.js';
+import { TooLate, type Deadline } from './deadline.js';
+import type { Request } from './protocol.js';
+
+export class DaemonClient {
+  readonly #stateDirectory: string;
+  readonly #identity: LogIdentity;
+  #connection: DaemonConnection | null = null;
+
+  /** `identity`: as the store says; another log's daemon on this socket is refused. */
+  constructor(stateDirectory: string, identity: LogIdentity) {
+    this.#stateDirectory = stateDirectory;
+    this.#identity = identity;
+  }
+
+  /** @throws UNAVAILABLE when no daemon answers, DENIED, LOG_FOREIGN. */
+  async connected(deadline: Deadline): Promise<DaemonConnection> {
+    if (this.#connection !== null && !this.#connection.isLost) return this.#connection;
+    const connection = await connectTo(this.#stateDirectory, Math.max(1, deadline.leftMs()));
+    const { cluster, node } = connection.welcome.identity;
+    if (cluster !== this.#identity.cluster || node !== this.#identity.node) {
+      connection.close();
+      throw new SnapcommitError(
+        'LOG_FOREIGN',
+        `the daemon that listens in ${this.#stateDirectory} serves node ${node} of cluster ${cluster}, not this log. Restart it`,
+        { stateDirectory: this.#stateDirectory, cluster, node },
+      );
+    }
+    this.#connection = connection;
+    return connection;
+  }
+
+  /** One request that may be asked any number of times: until it is answered, or time is up (UNAVAILABLE). */
+  async ask(request: Request, deadline: Deadline): Promise<unknown> {
+    /** What the daemon itself said tells more than that it was asked in vain once more. */
+    let said: SnapcommitError | null = null;
+    for (;;) {
+      try {
+        const connection = await this.connected(deadline);
+        return await deadline.within(connection.ask(request));
+      } catch (error) {
+        if (!mayPass(error)) throw error;
+        if (isUnavailable(error)) said = error;
+        if (!(await deadline.allowsAnother())) throw said ?? asUnavailable(error);
+      }
+    }
+  }
+
+  close(): void {
+    this.#connection?.close();
+  }
+}
+
+/** What another try may not meet: the daemon restarts, the cluster elects. */
+function mayPass(error: unknown): boolean {
+  return error instanceof ConnectionLost || error instanceof TooLate || isUnavailable(error);
+}
+
+export function isUnavailable(error: unknown): error is SnapcommitError {
+  return error instanceof SnapcommitError && error.code === 'UNAVAILABLE';
+}
+
+function asUnavailable(error: unknown): SnapcommitError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new SnapcommitError('UNAVAILABLE', `the log did not answer: ${reason}`, {}, error);
+}

@@ -1,0 +1,50 @@
+/** How long one operation may go on trying. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '../../ports/clock.js';
+
+/** It was not answered in time; whether it was done is not known. */
+export class TooLate extends Error {}
+
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 500;
+
+export class Deadline {
+  readonly #clock: Clock;
+  readonly #atMs: number;
+  #pauseMs = FIRST_PAUSE_MS;
+
+  /** `atMs`: by the monotonic clock. */
+  constructor(clock: Clock, atMs: number) {
+    this.#clock = clock;
+    this.#atMs = atMs;
+  }
+
+  leftMs(): number {
+    return Math.max(0, this.#atMs - this.#clock.monotonic());
+  }
+
+  /** Pauses before another try, each time for longer; false when there is no time for one. */
+  async allowsAnother(): Promise<boolean> {
+    const leftMs = this.leftMs();
+    if (leftMs === 0) return false;
+    await delay(Math.min(this.#pauseMs, leftMs));
+    this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
+    return this.leftMs() > 0;
+  }
+
+  /** Settles as `work` does, or rejects with TooLate. */
+  async within<T>(work: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      const expire = (): void => {
+        reject(new TooLate('the daemon did not answer in time; `snapcommit cluster status` shows who is missing'));
+      };
+      timer = setTimeout(expire, this.leftMs());
+    });
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * The log of a cluster's member, through that member's daemon. Coordinator and participant cannot tell it from the
+ * embedded one.
+ *
+ * Whatever is asked is asked again until the time for it is up. An append is repeated under one key, which the log
+ * answers with what became of the first attempt; so a repeat never does it twice, and `unknown` is said only when time
+ * is up and some attempt may still be chosen.
+ */
+import { randomUUID } from 'node:crypto';
+import { SnapcommitError } from '../../errors.js';
+import { decodeGeneration, decodeState, encodeEntry } from '../../log/codec.js';
+import type { Operation } from '../../machine/entry.js';
+import type { GenerationRecord, State } from '../../machine/state.js';
+import type { Clock } from '../../ports/clock.js';
+import type { AppendResult, LogIdentity, LogStatus, ReplicatedLog, RequestKey } from '../../ports/log.js';
+import { bytes, natural } from '../../wire/shape.js';
+import { ConnectionLost } from './connection.js';
+import { DaemonClient, isUnavailable } from './daemon-client.js';
+import { Deadline } from './deadline.js';
+import { appendResult, blobs, logStatus, readAnswer, type Request } from './protocol.js';
+
+export interface RemoteLogOptions {
+  readonly stateDirectory: string;
+  /** As the store says. */
+  readonly identity: LogIdentity;
+  readonly clock: Clock;
+  /** How long one operation may take, tries included, ms. */
+  readonly timeoutMs: number;
+  /** When the whole command shall be over (--timeout), by the monotonic clock; null: never. */
+  readonly endsAtMs: number | null;
+}
+
+/** What an operation still gets once the command's own time is up: to abort, to thaw, and to say so. */
+const LEAST_TIMEOUT_MS = 1000;
+
+/** @throws UNAVAILABLE when no daemon answers, DENIED, LOG_FOREIGN. */
+export async function openRemoteLog(options: RemoteLogOptions): Promise<RemoteLog> {
+  const log = new RemoteLog(options);
+  await log.connect();
+  return log;
+}
+
+export class RemoteLog implements ReplicatedLog {
+  readonly identity: LogIdentity;
+  readonly #options: RemoteLogOptions;
+  readonly #daemon: DaemonClient;
+  readonly #client = randomUUID();
+  #sequence = 0;
+  #newest: State | null = null;
+
+  constructor(options: RemoteLogOptions) {
+    this.#options = options;
+    this.#daemon = new DaemonClient(options.stateDirectory, options.identity);
+    this.identity = options.identity;
+  }
+
+  async connect(): Promise<void> {
+    await this.#daemon.connected(this.#deadline());
+  }
+
+  async append(operation: Operation, request: RequestKey | null = null): Promise<AppendResult> {
+    // A slot that was applied before the first attempt, so that the log can tell a late repeat from a new entry.
+    const since = (this.#newest ?? (await this.read())).applied;
+    this.#sequence += 1;
+    const append = { client: this.#client, sequence: this.#sequence, since };
+    // Encoded here, so that what cannot be an entry is refused here.
+    const entry = encodeEntry({ at: Math.floor(this.#options.clock.now()), request, append, operation });
+    return this.#appendUntilKnown({ type: 'append', entry });
+  }
+
+  async #appendUntilKnown(request: Request): Promise<AppendResult> {
+    const deadline = this.#deadline();
+    /** Why an earlier attempt may yet be chosen; null: none can be. */
+    let doubt: string | null = null;
+    for (;;) {
+      const attempt = await this.#tryAppend(request, deadline);
+      if (attempt.status === 'chosen') return attempt;
+      if (attempt.status === 'refused' && doubt === null) throw attempt.error;
+      if (attempt.status === 'unknown') doubt ??= attempt.reason;
+      if (await deadline.allowsAnother()) continue;
+      if (doubt !== null) return { status: 'unknown', reason: doubt };
+      return { status: 'notDone', reason: attempt.reason };
+    }
+  }
+
+  async #tryAppend(request: Request, deadline: Deadline): Promise<Attempt> {
+    let connection;
+    try {
+      connection = await this.#daemon.connected(deadline);
+    } catch (error) {
+      if (isUnavailable(error)) return { status: 'notDone', reason: error.message };
+      throw error;
+    }
+    try {
+      return appendResult(await deadline.within(connection.ask(request)), 'result');
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const isSurelyNot = isUnavailable(error) || (error instanceof ConnectionLost && !error.maybeDone);
+      if (isSurelyNot) return { status: 'notDone', reason };
+      if (error instanceof SnapcommitError) return { status: 'refused', reason, error };
+      // Lost, late, or an answer that is none: it may have been done.
+      return { status: 'unknown', reason };
+    }
+  }
+
+  async read(): Promise<State> {
+    const have = this.#newest;
+    const { slot, state } = readAnswer(await this.#ask({ type: 'read', have: have?.applied ?? null }), 'read');
+    if (state !== null) return this.#remember(decodeState(state));
+    if (have?.applied === slot) return have;
+    throw new TypeError('the daemon left out a state that this command does not have');
+  }
+
+  /** Answers may come out of order: what was read once is never forgotten for something older. */
+  #remember(state: State): State {
+    if (this.#newest === null || state.applied > this.#newest.applied) this.#newest = state;
+    return this.#newest;
+  }
+
+  async generation(group: string, generation: number): Promise<GenerationRecord | undefined> {
+    const value = await this.#ask({ type: 'generation', group, generation });
+    return value === null ? undefined : decodeGeneration(bytes(value, 'generation'));
+  }
+
+  async generations(group: string): Promise<readonly GenerationRecord[]> {
+    return blobs(await this.#ask({ type: 'generations', group }), 'generations').map(decodeGeneration);
+  }
+
+  async status(): Promise<LogStatus> {
+    return logStatus(await this.#ask({ type: 'status' }), 'status');
+  }
+
+  async checkpoint(): Promise<void> {
+    await this.#ask({ type: 'checkpoint' });
+  }
+
+  async scrub(): Promise<number> {
+    return natural(await this.#ask({ type: 'scrub' }), 'scrub');
+  }
+
+  close(): void {
+    this.#daemon.close();
+  }
+
+  async #ask(request: Request): Promise<unknown> {
+    return this.#daemon.ask(request, this.#deadline());
+  }
+
+  #deadline(): Deadline {
+    const { clock, timeoutMs, endsAtMs } = this.#options;
+    const now = clock.monotonic();
+    const usual = now + timeoutMs;
+    return new Deadline(clock, endsAtMs === null ? usual : Math.min(usual, Math.max(endsAtMs, now + LEAST_TIMEOUT_MS)));
+  }
+}
+
+/** `refused`: surely not done, and no repeat would help. */
+type Attempt = AppendResult | { readonly status: 'refused'; readonly reason: string; readonly error: SnapcommitError };

@@ -1,0 +1,200 @@
+/**
+ * One member of a cluster, put together: store, replica, transport, certificates. What is served to commands, and when it
+ * stops, stands in run.ts.
+ */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { CredentialFiles, type IssuerOptions } from '../adapters/certificates/index.js';
+import { systemClock } from '../adapters/clock-system.js';
+import { openReplicaStore } from '../adapters/store-sqlite/replica/index.js';
+import { systemTimers } from '../adapters/timers-system.js';
+import { listenTls, type TlsTransport } from '../adapters/transport-tls/index.js';
+import { openReplica, type ReplicaHost } from '../log/replica-host.js';
+import type { Operation } from '../machine/entry.js';
+import type { ReplicaEvent } from '../ports/cluster-log.js';
+import type { LogIdentity } from '../ports/log.js';
+import type { PeerAddress } from '../ports/transport.js';
+import { addressOf } from './cluster/address.js';
+import type { ClusterStatus } from './cluster/admin.js';
+import { Certificates, requireAuthority, requireCredentials } from './cluster/certificates.js';
+import { logLedger } from './cluster/ledger.js';
+import { MemberAdmin } from './cluster/member-admin.js';
+import { addressIn } from './cluster/peers.js';
+import { clusterDirectory, readContacts } from './cluster/place.js';
+import { clusterStatus } from './cluster/status.js';
+import { encodeWelcome } from './cluster/welcome.js';
+import { LOG_FILE } from './embedded-log.js';
+import { Metrics } from './metrics.js';
+import { PeerLink } from './peer-link.js';
+import type { MemberSettings } from './settings.js';
+import { logDirectory } from './state-directory.js';
+
+export interface MemberOptions {
+  readonly stateDirectory: string;
+  /** As the store says. */
+  readonly identity: LogIdentity;
+  readonly settings: MemberSettings;
+  readonly logger: Logger;
+  /** It serves nothing more: the process has to end. */
+  readonly onStopped: (error: Error) => void;
+}
+
+export interface Member {
+  readonly log: ReplicaHost;
+  readonly admin: MemberAdmin;
+  readonly certificates: Certificates;
+  readonly metrics: Metrics;
+  /** Where it listens for its peers. */
+  readonly listens: PeerAddress;
+  /** `HOST:PORT` that its peers are told. */
+  readonly address: string;
+  status(): ClusterStatus;
+  /** Writes what waits, and lets go of everything. */
+  close(): Promise<void>;
+}
+
+/** After these the addresses of peers may be others. */
+const MOVES_PEERS: ReadonlySet<Operation['type']> = new Set(['putMember', 'removeMember', 'useToken']);
+
+export async function openMember(options: MemberOptions): Promise<Member> {
+  const { stateDirectory, identity, settings, logger } = options;
+  const files = new CredentialFiles(clusterDirectory(stateDirectory));
+  const contacts = await readContacts(stateDirectory);
+  const credentials = await requireCredentials(files);
+  const authority = await requireAuthority(files);
+  const address = settings.advertise ?? contacts.address;
+  const opened: { log: ReplicaHost | null; transport: TlsTransport | null } = { log: null, transport: null };
+  const metrics = new Metrics({
+    replica: () => opened.log?.replicaStatus() ?? null,
+    lagSlots: () => Object.fromEntries(status().members.flatMap((one) => (one.isSelf ? [] : [[one.node, one.lagSlots]]))),
+    peers: () => opened.transport?.counters() ?? new Map(),
+  });
+  const link = new PeerLink({ identity, contacts, metrics, logger, clock: systemClock });
+  const store = await openReplicaStore(join(logDirectory(stateDirectory), LOG_FILE));
+  const log = await openReplica(
+    {
+      store,
+      send: (to, message) => {
+        link.send(to, message);
+      },
+      timers: systemTimers,
+      clock: systemClock,
+      metrics,
+      onEvent: (event) => {
+        heard(event, options, link);
+      },
+      onApplied: ({ entry }) => {
+        if (entry !== null && MOVES_PEERS.has(entry.operation.type)) queueMicrotask(() => link.refreshPeers());
+      },
+    },
+    { tickMs: settings.heartbeatMs },
+  ).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
+  opened.log = log;
+  link.attach(log);
+  const ledger = logLedger(log);
+  const certificates = new Certificates({
+    identity,
+    files,
+    credentials,
+    authority,
+    clock: systemClock,
+    onRenewed: (renewed) => {
+      opened.transport?.setCredentials(renewed);
+    },
+  });
+  const issuer: Omit<IssuerOptions, 'cluster' | 'authority' | 'clock' | 'trustedAuthorities'> = {
+    ledger,
+    timers: systemTimers,
+    members: async () =>
+      Object.entries((await log.read()).members).map(([node, member]) => ({ node, address: addressOf(member.address) })),
+    welcome: async () =>
+      Promise.resolve(
+        encodeWelcome({
+          incarnation: identity.incarnation,
+          configuration: log.replicaStatus().configuration,
+          authority,
+        }),
+      ),
+    onDecision: ({ address: from, node, refusal }) => {
+      if (refusal === null) logger.info({ from, node }, 'gave a certificate');
+      else logger.warn({ from, node, refusal }, 'refused a certificate');
+    },
+  };
+  const transport = await listenTls({
+    self: { cluster: identity.cluster, node: identity.node },
+    listen: listenAddress(settings.listen, address),
+    credentials,
+    user: link,
+    clock: systemClock,
+    timers: systemTimers,
+    random: { bytes: (count) => randomBytes(count) },
+    services: certificates.services(issuer),
+  }).catch(async (error: unknown) => {
+    await log.end();
+    throw error;
+  });
+  opened.transport = transport;
+  link.connect(transport);
+
+  function status(): ClusterStatus {
+    const placeOf = (node: string): string | null =>
+      addressIn(log.staleState(), node) ?? (node === identity.node ? address : null);
+    return clusterStatus(log.identity, log.replicaStatus(), link.progress, placeOf);
+  }
+  return {
+    log,
+    admin: new MemberAdmin(log, ledger, certificates, status),
+    certificates,
+    metrics,
+    listens: transport.address,
+    address,
+    status,
+    async close() {
+      link.end();
+      await log.end();
+      await transport.close();
+    },
+  };
+}
+
+/** On every address of this machine, unless config.json names one: the address that peers are told may be a router's. */
+function listenAddress(listen: string | null, told: string): PeerAddress {
+  return listen === null ? { host: '::', port: addressOf(told).port } : addressOf(listen);
+}
+
+function heard(event: ReplicaEvent, { logger, onStopped }: MemberOptions, link: PeerLink): void {
+  switch (event.type) {
+    case 'stopped':
+      onStopped(event.error);
+      return;
+    case 'configured': {
+      const { id, voters, learners } = event.configuration;
+      logger.info({ configuration: id, voters, learners }, 'the membership changed');
+      queueMicrotask(() => link.refreshPeers());
+      return;
+    }
+    case 'full':
+      logger.error('the disk is full: appends are refused until there is room');
+      return;
+    case 'room':
+      logger.info('the disk has room again');
+      return;
+    case 'damaged':
+    case 'forgetful':
+      logger.error(event.message);
+      return;
+    case 'healed':
+      logger.info('what was damaged is healed');
+      return;
+    case 'retired':
+      logger.warn('this node is no member any more, and nobody needs its log: stop the daemon');
+      return;
+    case 'transferFailed':
+      logger.warn({ from: event.from, reason: event.message }, 'a checkpoint did not arrive');
+      return;
+  }
+}

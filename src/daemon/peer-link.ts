@@ -1,0 +1,132 @@
+/** Between the replica and the transport: who the peers are, what they say, and what is told of them. */
+import type { Logger } from 'pino';
+import type { ReplicaHost } from '../log/replica-host.js';
+import type { LogIdentity } from '../ports/log.js';
+import type { Introduction, PeerAddress, Transport, TransportEvent, TransportUser } from '../ports/transport.js';
+import type { Clock } from '../ports/clock.js';
+import { peerAddresses } from './cluster/peers.js';
+import type { Contacts } from './cluster/place.js';
+import { encodeProgress, Progress, PROGRESS_MS } from './cluster/progress.js';
+import type { Metrics } from './metrics.js';
+
+export interface PeerLinkOptions {
+  readonly identity: LogIdentity;
+  readonly contacts: Contacts;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** A member that was removed is talked to for this long, so that it hears of it. */
+const FAREWELL_MS = 60_000;
+
+export class PeerLink implements TransportUser {
+  readonly progress: Progress;
+  readonly #options: PeerLinkOptions;
+  #log: ReplicaHost | null = null;
+  #transport: Transport | null = null;
+  #peers: ReadonlyMap<string, PeerAddress> = new Map();
+  /** Until when (monotonic, ms) a former member is still talked to. */
+  readonly #leaving = new Map<string, number>();
+  #telling: NodeJS.Timeout | undefined;
+
+  constructor(options: PeerLinkOptions) {
+    this.#options = options;
+    this.progress = new Progress(options.clock);
+  }
+
+  attach(log: ReplicaHost): void {
+    this.#log = log;
+  }
+
+  connect(transport: Transport): void {
+    this.#transport = transport;
+    this.refreshPeers();
+    this.#telling = setInterval(() => {
+      this.#tell();
+    }, PROGRESS_MS);
+  }
+
+  end(): void {
+    clearInterval(this.#telling);
+    this.#transport = null;
+  }
+
+  send(to: string, message: Uint8Array): void {
+    this.#transport?.send(to, message);
+  }
+
+  /** After a change of the membership or of an address. */
+  refreshPeers(): void {
+    const { identity, contacts, clock } = this.#options;
+    if (this.#log === null || this.#transport === null) return;
+    const { configuration } = this.#log.replicaStatus();
+    const members = peerAddresses(identity.node, configuration, this.#log.staleState(), contacts);
+    const now = clock.monotonic();
+    for (const [node] of this.#peers)
+      if (!members.has(node) && !this.#leaving.has(node)) this.#leaving.set(node, now + FAREWELL_MS);
+    const peers = new Map(members);
+    for (const [node, until] of this.#leaving) {
+      const address = this.#peers.get(node);
+      if (members.has(node) || until <= now || address === undefined) this.#leaving.delete(node);
+      else peers.set(node, address);
+    }
+    this.#peers = peers;
+    this.progress.keep([...members.keys()]);
+    this.#transport.setPeers(peers);
+  }
+
+  introduce(): Introduction {
+    const { incarnation } = this.#options.identity;
+    return { incarnation, store: '', configuration: this.#log?.replicaStatus().configuration.id ?? 0, notes: {} };
+  }
+
+  judge(_peer: string, { incarnation }: Introduction): string | null {
+    const own = this.#options.identity.incarnation;
+    if (incarnation === own) return null;
+    const older = incarnation < own ? 'it' : 'this one';
+    return `its log is incarnation ${String(incarnation)}, this one's is ${String(own)}: after an unsafe recovery ${older} is given up; empty its state directory and join anew`;
+  }
+
+  onMessage(from: string, message: Uint8Array): void {
+    try {
+      if (this.progress.take(from, message)) return;
+    } catch {
+      this.#options.metrics.messageRefused();
+      return;
+    }
+    this.#log?.receive(from, message);
+  }
+
+  onEvent(event: TransportEvent): void {
+    const { logger, metrics } = this.#options;
+    switch (event.type) {
+      case 'connected':
+        this.progress.connected(event.peer);
+        logger.info({ peer: event.peer }, 'connected');
+        this.#tell();
+        return;
+      case 'disconnected':
+        this.progress.disconnected(event.peer);
+        logger.warn({ peer: event.peer, reason: event.message }, 'disconnected');
+        return;
+      case 'refused': {
+        const { by, peer, address, reason, message, repeated } = event;
+        metrics.refused(reason);
+        logger.warn({ by, peer, address, reason, repeated }, message);
+        return;
+      }
+      case 'unreachable':
+        this.progress.disconnected(event.peer);
+        logger.warn({ peer: event.peer, repeated: event.repeated }, event.message);
+        return;
+    }
+  }
+
+  #tell(): void {
+    if (this.#log === null) return;
+    if ([...this.#leaving.values()].some((until) => until <= this.#options.clock.monotonic())) this.refreshPeers();
+    const message = encodeProgress(this.#log.replicaStatus().lastSlot);
+    for (const peer of this.#peers.keys()) this.send(peer, message);
+  }
+}

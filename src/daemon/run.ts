@@ -1,0 +1,201 @@
+/**
+ * `snapcommit daemon`: one member of a cluster, from the lock to the last answer. On one screen: take the lock, open the
+ * member, serve the commands of this machine, tell the service manager, catch up with publishing, wait, and stop in the
+ * opposite order.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { pino, type Logger } from 'pino';
+import { finishPublishes } from '../coordinator/publish.js';
+import { SnapcommitError } from '../errors.js';
+import { assertStamps } from '../participant/stamps.js';
+import { addressOf } from './cluster/address.js';
+import { isEmbedded } from './cluster/client.js';
+import { appendKnown, refuse } from './cluster/ledger.js';
+import { addressIn } from './cluster/peers.js';
+import { contextOver } from './compose.js';
+import { takeDaemonLock } from './daemon-lock.js';
+import { serveLocally, type LocalServer } from './local-api/server.js';
+import { openMember, type Member } from './member.js';
+import { serveMetrics, type MetricsServer } from './metrics-server.js';
+import { logIdentity, readStoreIdentity } from './open-log.js';
+import { serviceManager } from './service-manager.js';
+import { DEFAULT_MEMBER_SETTINGS, type MemberSettings } from './settings.js';
+import { assertOurs } from './state-directory.js';
+
+export interface DaemonOptions {
+  readonly stateDirectory: string;
+  readonly settings?: Partial<MemberSettings>;
+  /** Logs more. */
+  readonly verbose: boolean;
+  /** Aborted when the daemon shall stop. */
+  readonly signal: AbortSignal;
+}
+
+export interface DaemonReport {
+  readonly node: string;
+  /** Why it stopped. */
+  readonly stopped: string;
+}
+
+const STDERR = 2;
+/** How long another voter may take to lead before we leave all the same. */
+const HAND_OVER_MS = 2000;
+const RENEWAL_CHECK_MS = 3_600_000;
+
+/** Resolves when it has stopped as it was told to. @throws BUSY when another daemon runs; UNAVAILABLE for an embedded log. */
+export async function runDaemon(options: DaemonOptions): Promise<DaemonReport> {
+  const { stateDirectory, signal, verbose } = options;
+  await assertOurs(stateDirectory);
+  const settings: MemberSettings = { ...DEFAULT_MEMBER_SETTINGS, ...options.settings };
+  const lock = takeDaemonLock(stateDirectory);
+  try {
+    const identity = await readStoreIdentity(stateDirectory);
+    if (identity.mode === 'embedded') throw isEmbedded(stateDirectory);
+    const logger = pino(
+      { name: 'snapcommit', level: verbose ? 'debug' : 'info', base: { node: identity.node, pid: process.pid } },
+      pino.destination({ dest: STDERR, sync: true }),
+    );
+    const failed = new AbortController();
+    const member = await openMember({
+      stateDirectory,
+      identity: logIdentity(identity),
+      settings,
+      logger,
+      onStopped: (error) => {
+        failed.abort(error);
+      },
+    });
+    try {
+      const stopped = await serveUntil(AbortSignal.any([signal, failed.signal]), member, { ...options, settings }, logger);
+      if (failed.signal.aborted) throw failed.signal.reason;
+      return { node: identity.node, stopped };
+    } finally {
+      await member.close();
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+async function serveUntil(
+  stop: AbortSignal,
+  member: Member,
+  options: DaemonOptions & { readonly settings: MemberSettings },
+  logger: Logger,
+): Promise<string> {
+  const { stateDirectory, settings } = options;
+  const manager = serviceManager(process.env, (reason) => {
+    logger.warn({ reason }, 'the service manager was not told');
+  });
+  const reload = (): void => {
+    manager.reloading();
+    member.certificates.reload().then(
+      () => {
+        logger.info('read the certificates again');
+        manager.ready('serving');
+      },
+      (error: unknown) => {
+        logger.error({ reason: messageOf(error) }, 'kept the old certificates');
+        manager.ready('serving');
+      },
+    );
+  };
+  let metrics: MetricsServer | null = null;
+  let server: LocalServer | null = null;
+  const work = new AbortController();
+  const renewing = setInterval(() => void renew(member, logger), RENEWAL_CHECK_MS);
+  process.on('SIGHUP', reload);
+  try {
+    if (settings.metricsListen !== null) metrics = await serveMetrics(member.metrics, addressOf(settings.metricsListen));
+    server = await serveLocally({
+      stateDirectory,
+      service: { log: member.log, admin: member.admin },
+      onRefused: (reason) => {
+        member.metrics.refused('local');
+        logger.warn({ reason }, 'cut off a local connection');
+      },
+    });
+    const { host, port } = member.listens;
+    logger.info({ listens: { host, port }, told: member.address, metrics: metrics?.address ?? null }, 'serving');
+    manager.ready('serving');
+    void renew(member, logger);
+    void catchUp(member, stateDirectory, logger, work.signal);
+    await aborted(stop);
+    const why = messageOf(stop.reason);
+    logger.info({ reason: why }, 'stopping');
+    return why;
+  } finally {
+    manager.stopping();
+    manager.end();
+    work.abort();
+    clearInterval(renewing);
+    process.off('SIGHUP', reload);
+    await server?.close();
+    await metrics?.close();
+    await handOver(member);
+  }
+}
+
+/**
+ * What waits for a start: the address that peers are told, and what was committed while this node was down, before any
+ * of its readers asks. Tried until a majority answers.
+ */
+async function catchUp(member: Member, stateDirectory: string, logger: Logger, signal: AbortSignal): Promise<void> {
+  const context = contextOver(member.log, { stateDirectory });
+  while (!signal.aborted) {
+    try {
+      const state = await member.log.read();
+      await tellAddress(member);
+      await assertStamps(state, member.log);
+      await finishPublishes(context, state);
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      const passes = error instanceof SnapcommitError && error.code === 'UNAVAILABLE';
+      logger[passes ? 'info' : 'error']({ reason: messageOf(error) }, 'not caught up with publishing yet');
+      if (!passes) return;
+      await delay(1000, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+/** `advertise` in config.json may have changed since the members were told. */
+async function tellAddress({ log, address }: Member): Promise<void> {
+  const known = addressIn(log.staleState(), log.identity.node);
+  if (known === undefined || known === address) return;
+  refuse(await appendKnown(log, { type: 'putMember', node: log.identity.node, address }));
+}
+
+async function renew({ certificates }: Member, logger: Logger): Promise<void> {
+  try {
+    const renewed = await certificates.renewIfDue();
+    if (renewed !== null) logger.info({ validUntil: renewed.validUntil }, 'renewed the certificate');
+  } catch (error) {
+    logger.error({ reason: messageOf(error) }, 'the certificate could not be renewed');
+  }
+}
+
+/** The others need not wait for us to be missed. */
+async function handOver({ log }: Member): Promise<void> {
+  const until = performance.now() + HAND_OVER_MS;
+  try {
+    if (log.replicaStatus().configuration.voters.length === 1) return;
+    for (let asked = false; log.replicaStatus().role === 'leader' && performance.now() < until; asked = true) {
+      if (!asked) log.transferLeadership();
+      await delay(10);
+    }
+  } catch {
+    // It stopped by itself: nobody is led by it any more.
+  }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function messageOf(reason: unknown): string {
+  return reason instanceof Error ? reason.message : String(reason);
+}

@@ -1,0 +1,22 @@
+/** The settings of a cluster's member, and what holds where nobody says otherwise. */
+
+export interface MemberSettings {
+  /** How long one operation of a command waits for the log, tries included. */
+  readonly logTimeoutMs: number;
+  /** The beat of elections and heartbeats; a leader is replaced after some ten that are missed. */
+  readonly heartbeatMs: number;
+  /** `HOST:PORT` that the daemon listens on for its peers; null: the port that peers are told, on every address. */
+  readonly listen: string | null;
+  /** `HOST:PORT` that peers are told to call; null: the one given to `cluster init` or `cluster join`. */
+  readonly advertise: string | null;
+  /** `HOST:PORT` for metrics; null: none are served. */
+  readonly metricsListen: string | null;
+}
+
+export const DEFAULT_MEMBER_SETTINGS: MemberSettings = {
+  logTimeoutMs: 15_000,
+  heartbeatMs: 50,
+  listen: null,
+  advertise: null,
+  metricsListen: null,
+};

@@ -1,0 +1,139 @@
+/**
+ * Follow the leader: this node's appends go to whoever leads (here, or over the network), again when the leader changes
+ * or stays silent; and a leader takes what others forward to it. What is refused is refused for certain: a forward is for
+ * one ballot, and a leader takes each of its numbers once and only upwards.
+ */
+import { sameBallot, type Ballot } from '../paxos/ballot.js';
+import type { ClientAppends } from './client-appends.js';
+import type { WireMessage } from './wire.js';
+
+/** What one proposal or one forward carries at most. */
+const ENTRIES_MAX = 512;
+const BYTES_MAX = 1 << 20;
+/** What a leader holds of others' entries before it proposes them. */
+const INTAKE_MAX = 4096;
+/** A forward that has not been answered for so many ticks is made again. */
+const RETRY_TICKS = 10;
+
+type Forward = Extract<WireMessage, { readonly type: 'forward' }>;
+type Refused = Extract<WireMessage, { readonly type: 'refused' }>;
+
+interface Intake {
+  readonly from: string;
+  readonly forward: Forward;
+  readonly index: number;
+}
+
+export interface RoutingUser {
+  send(to: string, message: WireMessage): void;
+  /** Answers which of them the core refused, and why. */
+  propose(entries: readonly Uint8Array[]): { readonly refused: ReadonlySet<Uint8Array>; readonly reason: string };
+}
+
+export class AppendRouting {
+  readonly #user: RoutingUser;
+  readonly #appends: ClientAppends;
+  #intake: Intake[] = [];
+  /** The newest number taken of each peer, under the ballot that we lead with. */
+  #taken = new Map<string, number>();
+  #ballot: Ballot | null = null;
+  /** Goes on from the numbers of this node's earlier processes, so that a late refusal of theirs is nobody's. */
+  #numbers: number;
+  /** The core has as much under way as it may: wait until something is chosen, or for the next tick. */
+  #congested = false;
+
+  constructor(user: RoutingUser, appends: ClientAppends, firstNumber: number) {
+    this.#numbers = firstNumber;
+    this.#user = user;
+    this.#appends = appends;
+  }
+
+  get hasProposals(): boolean {
+    return !this.#congested && (this.#intake.length > 0 || this.#appends.hasWaiting);
+  }
+
+  get intake(): number {
+    return this.#intake.length;
+  }
+
+  /** We lead with this ballot (null: no more). */
+  leads(ballot: Ballot | null): void {
+    const same = ballot === null ? this.#ballot === null : this.#ballot !== null && sameBallot(ballot, this.#ballot);
+    if (same) return;
+    this.#ballot = ballot;
+    this.#taken = new Map();
+    const held = this.#intake.splice(0);
+    for (const { from, forward, index } of held) this.#refuse(from, forward, [index], 'this node leads no more');
+    this.#congested = false;
+    this.#appends.retry(() => true);
+  }
+
+  /** Nothing can be taken here now: what no attempt was made of is a sure "not done", and so is what others forwarded. */
+  refuseAll(reason: string): void {
+    this.#appends.refuseUntried(reason);
+    for (const { from, forward, index } of this.#intake.splice(0)) this.#refuse(from, forward, [index], reason);
+  }
+
+  eased(): void {
+    this.#congested = false;
+  }
+
+  tick(now: number): void {
+    this.#congested = false;
+    this.#appends.retry(({ to, atTick }) => to !== null && now - atTick > RETRY_TICKS);
+  }
+
+  /** Proposes a batch of what waits; we lead. */
+  propose(now: number): void {
+    const mine = this.#appends.take(ENTRIES_MAX, BYTES_MAX);
+    const theirs = this.#intake.splice(0, ENTRIES_MAX);
+    const entries = [...mine.map(({ bytes }) => bytes), ...theirs.map(entryOf)];
+    if (entries.length === 0) return;
+    for (const append of mine) this.#appends.attempted(append, { to: null, number: 0, index: 0, atTick: now });
+    const { refused, reason } = this.#user.propose(entries);
+    if (refused.size === 0) return;
+    this.#congested = true;
+    for (const append of mine) if (refused.has(append.bytes)) this.#appends.refused(append, reason);
+    for (const one of theirs) if (refused.has(entryOf(one))) this.#refuse(one.from, one.forward, [one.index], reason);
+  }
+
+  /** Sends a batch of what waits to whoever leads with this ballot. */
+  forward(ballot: Ballot, now: number): void {
+    while (this.#appends.hasWaiting) {
+      const batch = this.#appends.take(ENTRIES_MAX, BYTES_MAX);
+      this.#numbers += 1;
+      const number = this.#numbers;
+      for (const [index, append] of batch.entries())
+        this.#appends.attempted(append, { to: ballot.node, number, index, atTick: now });
+      this.#user.send(ballot.node, { type: 'forward', ballot, number, entries: batch.map(({ bytes }) => bytes) });
+    }
+  }
+
+  /** A peer's entries. */
+  forwarded(from: string, forward: Forward): void {
+    const { ballot, number, entries } = forward;
+    const all = entries.map((_, index) => index);
+    if (this.#ballot === null || !sameBallot(ballot, this.#ballot))
+      return this.#refuse(from, forward, all, 'this node does not lead with that ballot');
+    // A copy, or one that was overtaken: it counts as lost, which its sender cannot tell from taken.
+    if (number <= (this.#taken.get(from) ?? 0)) return;
+    this.#taken.set(from, number);
+    if (this.#intake.length + entries.length > INTAKE_MAX)
+      return this.#refuse(from, forward, all, 'busy: the leader has as many appends waiting as it takes');
+    for (const index of all) this.#intake.push({ from, forward, index });
+  }
+
+  refused(from: string, { number, indices, reason }: Refused): void {
+    for (const append of this.#appends.attemptedBy(from, number)) {
+      if (append.attempt !== null && indices.includes(append.attempt.index)) this.#appends.refused(append, reason);
+    }
+  }
+
+  #refuse(to: string, { ballot, number }: Forward, indices: readonly number[], reason: string): void {
+    this.#user.send(to, { type: 'refused', ballot, number, indices, reason });
+  }
+}
+
+function entryOf({ forward, index }: Intake): Uint8Array {
+  return forward.entries[index] ?? new Uint8Array();
+}

@@ -1,0 +1,220 @@
+/**
+ * Whoever waits for an answer of the replica: appends, reads and changes of members, of this node and, where it leads, of
+ * its peers. Everything here is asked again until it is answered or its time is over.
+ */
+import { SnapcommitError, unreachable } from '../errors.js';
+import { APPENDS_KEPT_PER_CLIENT } from '../machine/appends.js';
+import type { AppendKey, Operation } from '../machine/entry.js';
+import type { Ballot, NodeId } from '../paxos/ballot.js';
+import type { Configuration } from '../paxos/configuration.js';
+import { slot, type Slot } from '../paxos/contiguous-log.js';
+import type { Input, ReconfigurationRefusal } from '../paxos/effects.js';
+import type { MemberSet } from '../ports/cluster-log.js';
+import type { AppendResult, RequestKey } from '../ports/log.js';
+import { AppendLanes } from './append-lanes.js';
+import { AppendRouting } from './append-routing.js';
+import { ClientAppends } from './client-appends.js';
+import type { OuterEffect, Refusals } from './core-loop.js';
+import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
+import { LinearReads } from './linear-reads.js';
+import { Members } from './members.js';
+import { ReadIndex } from './read-index.js';
+import type { AppliedSlot } from './state-machine.js';
+import type { WireMessage } from './wire.js';
+
+/** What the callers' side needs of the replica. */
+export interface ReplicaAccess {
+  readonly node: string;
+  /** Unique to this process. */
+  readonly nonce: string;
+  /** Questions are numbered from here on, above those of this node's earlier processes. */
+  readonly firstNumber: number;
+  readonly leads: boolean;
+  readonly leader: Ballot | null;
+  readonly applied: Slot;
+  readonly configuration: Configuration;
+  /** Why no append can be taken here now; null: they can. */
+  readonly full: string | null;
+  send(to: string, message: WireMessage): void;
+  input(input: Input): void;
+  propose(entries: readonly Uint8Array[]): Refusals;
+  readonly isSyncing: boolean;
+  /** Something waits to be sent on: at the end of this turn. */
+  soon(): void;
+}
+
+export class Callers {
+  readonly #replica: ReplicaAccess;
+  readonly #appends: ClientAppends;
+  readonly #routing: AppendRouting;
+  readonly #reads: LinearReads;
+  readonly #readIndex: ReadIndex;
+  readonly #members: Members;
+  /** Who asked our core for the change of members under way. */
+  #askers: { readonly from: string | null; readonly id: number }[] = [];
+  #ticks = 0;
+
+  constructor(replica: ReplicaAccess, { timers, clock }: Pick<ReplicaHostPorts, 'timers' | 'clock'>, settings: HostSettings) {
+    this.#replica = replica;
+    const { firstNumber } = replica;
+    const lanes = new AppendLanes(`${replica.node}.${replica.nonce}`, APPENDS_KEPT_PER_CLIENT);
+    this.#appends = new ClientAppends(
+      lanes,
+      {
+        pendingMax: settings.pendingAppendsMax,
+        pendingBytesMax: settings.pendingAppendBytesMax,
+        timeoutMs: settings.appendTimeoutMs,
+      },
+      clock,
+      timers,
+    );
+    this.#routing = new AppendRouting(replica, this.#appends, firstNumber);
+    this.#reads = new LinearReads(
+      { ask: (id) => this.#readIndex.ask(id), applied: () => replica.applied },
+      timers,
+      { timeoutMs: settings.readTimeoutMs, pendingMax: settings.pendingReadsMax, firstId: firstNumber },
+    );
+    this.#readIndex = new ReadIndex(replica, (id, at) => {
+      this.#reads.answered(id, at);
+      replica.soon();
+    });
+    this.#members = new Members(timers, settings.reconfigureTimeoutMs, firstNumber, (id, voters, learners) => {
+      this.#reconfigure(id, voters, learners);
+    });
+  }
+
+  append(operation: Operation, request: RequestKey | null, key: AppendKey | null): Promise<AppendResult> {
+    const { full, leads, leader } = this.#replica;
+    if (full !== null && (leads || leader === null)) return Promise.resolve({ status: 'notDone', reason: full });
+    const answer = this.#appends.submit(operation, request, this.#replica.applied, key);
+    this.#replica.soon();
+    return answer;
+  }
+
+  barrier(): Promise<void> {
+    const passed = this.#reads.barrier();
+    this.#replica.soon();
+    return passed;
+  }
+
+  reconfigure(members: MemberSet): Promise<Configuration> {
+    return this.#members.change(members, this.#replica.configuration);
+  }
+
+  transferLeadership(): void {
+    const { leads, leader } = this.#replica;
+    if (leads) this.#replica.input({ kind: 'transfer' });
+    else if (leader !== null) this.#replica.send(leader.node, { type: 'transfer' });
+  }
+
+  depths(): Readonly<Record<'appends' | 'forwarded' | 'reads', number>> {
+    return { appends: this.#appends.pending, forwarded: this.#routing.intake, reads: this.#reads.pending };
+  }
+
+  tick(now: number): void {
+    this.#ticks = now;
+    this.#routing.tick(now);
+    this.#reads.retry(now - 4);
+    this.#members.tick(now);
+  }
+
+  /** Sends on whatever waits. */
+  pump(): void {
+    const { leads, leader, full, isSyncing } = this.#replica;
+    // A leader gathers what comes while its disk is busy: one proposal, one message and one sync for all of it.
+    if (leads) {
+      if (full !== null) this.#routing.refuseAll(full);
+      else if (!isSyncing && this.#routing.hasProposals) this.#routing.propose(this.#ticks);
+    } else if (leader !== null) this.#routing.forward(leader, this.#ticks);
+    this.#reads.ask(this.#ticks);
+  }
+
+  leaderChanged(): void {
+    const { leads, leader } = this.#replica;
+    this.#routing.leads(leads ? leader : null);
+    this.#appends.retry(({ to }) => to !== null);
+    this.#readIndex.forget();
+    this.#reads.retry(Infinity);
+    this.#askers = [];
+  }
+
+  applied({ entry, outcome, from }: AppliedSlot): void {
+    if (entry?.append != null && outcome !== null) this.#appends.applied(entry.append, from, outcome);
+  }
+
+  moved(): void {
+    this.#routing.eased();
+    this.#reads.applied();
+  }
+
+  configured(configuration: Configuration): void {
+    this.#members.configured(configuration);
+    this.#askers = [];
+  }
+
+  /** An answer of our core. */
+  answered(effect: Extract<OuterEffect, { readonly kind: 'readable' | 'readRefused' | 'reconfigureRefused' }>): void {
+    if (effect.kind !== 'reconfigureRefused') return this.#readIndex.answered(effect);
+    for (const { from, id } of this.#askers.splice(0)) {
+      if (from === null) this.#members.refused(id, effect.reason);
+      else this.#replica.send(from, { type: 'reconfigureRefused', id, reason: effect.reason });
+    }
+  }
+
+  handle(from: string, message: CallersMessage): void {
+    switch (message.type) {
+      case 'forward':
+        this.#routing.forwarded(from, message);
+        return;
+      case 'refused':
+        this.#routing.refused(from, message);
+        return;
+      case 'readIndex':
+        this.#readIndex.asked(from, message.id);
+        return;
+      case 'readAt':
+        this.#reads.answered(message.id, message.slot === null ? null : slot(message.slot));
+        return;
+      case 'reconfigure':
+        this.#toCore(from, message.id, message.voters, message.learners);
+        return;
+      case 'reconfigureRefused':
+        this.#members.refused(message.id, message.reason);
+        return;
+      case 'transfer':
+        if (this.#replica.leads) this.#replica.input({ kind: 'transfer' });
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  end(error: SnapcommitError): void {
+    this.#appends.end(error.message);
+    this.#reads.end(error);
+    this.#members.end(error);
+  }
+
+  #reconfigure(id: number, voters: readonly NodeId[], learners: readonly NodeId[]): void {
+    const { leads, leader } = this.#replica;
+    if (leads) this.#toCore(null, id, voters, learners);
+    else if (leader !== null) this.#replica.send(leader.node, { type: 'reconfigure', id, voters, learners });
+  }
+
+  #toCore(from: string | null, id: number, voters: readonly NodeId[], learners: readonly NodeId[]): void {
+    if (!this.#replica.leads) {
+      const reason: ReconfigurationRefusal = 'notLeading';
+      if (from !== null) this.#replica.send(from, { type: 'reconfigureRefused', id, reason });
+      return;
+    }
+    this.#askers.push({ from, id });
+    this.#replica.input({ kind: 'reconfigure', voters, learners });
+  }
+}
+
+export type CallersMessage = Extract<
+  WireMessage,
+  {
+    readonly type: 'forward' | 'refused' | 'readIndex' | 'readAt' | 'reconfigure' | 'reconfigureRefused' | 'transfer';
+  }
+>;

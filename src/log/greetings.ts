@@ -1,0 +1,98 @@
+/**
+ * Getting to know each other's stores (acquaintances.ts): a start greets every member and asks for a verdict; running
+ * nodes tell each other their lives, and those that they have seen, every now and then.
+ */
+import type { NodeId } from '../paxos/ballot.js';
+import type { Configuration } from '../paxos/configuration.js';
+import type { StoreLife, StoreSeen } from '../ports/replica-store.js';
+import type { Acquaintances } from './acquaintances.js';
+import type { LifeVerdict } from './store-life.js';
+import type { WireMessage } from './wire.js';
+
+const ASK_TICKS = 4;
+const TELL_TICKS = 20;
+
+export interface GreetingsUser {
+  send(to: string, message: WireMessage): void;
+  configuration(): Configuration;
+  life(): StoreLife;
+  /** Up to which configuration this replica abstains because it forgot; 0: it does not. */
+  forgetfulThrough(): number;
+  /** A peer knows this node otherwise: nothing that it says may count up to this configuration. */
+  forget(through: number, peer: string, verdict: LifeVerdict): void;
+  proven(): void;
+}
+
+export class Greetings {
+  readonly #self: NodeId;
+  readonly #known: Acquaintances;
+  readonly #user: GreetingsUser;
+  #wasProven = false;
+
+  constructor(self: NodeId, known: Acquaintances, user: GreetingsUser) {
+    this.#self = self;
+    this.#known = known;
+    this.#user = user;
+  }
+
+  /** Once proven, a process stays so: what it has promised since it started, it knows. */
+  get isProven(): boolean {
+    return this.#wasProven || this.#known.isProven(this.#user.configuration());
+  }
+
+  tick(now: number): void {
+    const asks = !this.isProven;
+    if (asks && now % ASK_TICKS === 0) this.greetAll();
+    if (!asks && now % TELL_TICKS === 0) this.#tellAll();
+  }
+
+  greetAll(): void {
+    this.#announceProven();
+    for (const peer of this.#peers()) this.#user.send(peer, this.#greeting(!this.isProven));
+  }
+
+  greeted(from: string, { life, forgetfulThrough, answer }: Extract<WireMessage, { readonly type: 'greeting' }>): void {
+    const ours = this.#user.configuration().id;
+    const verdict = this.#known.meet(from, life, forgetfulThrough, ours);
+    if (answer || (verdict !== 'known' && verdict !== 'new'))
+      this.#user.send(from, { type: 'verdict', nonce: life.nonce, verdict, configuration: ours });
+  }
+
+  judged(from: string, { nonce, verdict, configuration }: Extract<WireMessage, { readonly type: 'verdict' }>): void {
+    if (nonce !== this.#user.life().nonce) return;
+    if (verdict === 'known' || verdict === 'new') {
+      this.#known.vouch(from);
+      this.#announceProven();
+      return;
+    }
+    const through = Math.max(configuration, this.#user.configuration().id);
+    if (through > this.#user.forgetfulThrough()) this.#user.forget(through, from, verdict);
+  }
+
+  heard(from: string, lives: Readonly<Record<string, StoreSeen>>): void {
+    for (const [node, seen] of Object.entries(lives)) if (node !== from) this.#known.hear(node, seen);
+  }
+
+  #announceProven(): void {
+    if (this.#wasProven || !this.isProven) return;
+    this.#wasProven = true;
+    this.#user.proven();
+  }
+
+  #tellAll(): void {
+    const lives = this.#known.all();
+    for (const peer of this.#peers()) {
+      this.#user.send(peer, this.#greeting(false));
+      this.#user.send(peer, { type: 'lives', lives });
+    }
+  }
+
+  #greeting(answer: boolean): WireMessage {
+    return { type: 'greeting', life: this.#user.life(), forgetfulThrough: this.#user.forgetfulThrough(), answer };
+  }
+
+  #peers(): readonly NodeId[] {
+    const { voters, learners } = this.#user.configuration();
+    return [...voters, ...learners].filter((node) => node !== this.#self);
+  }
+}

@@ -1,0 +1,151 @@
+/** A replica of the log in the daemon, as coordinator, participant and the cluster's commands see it. */
+import { SnapcommitError } from '../errors.js';
+import type { AppendKey, Operation } from '../machine/entry.js';
+import { countRuns, hasNumber } from '../machine/runs.js';
+import type { GenerationRecord, GroupState, State } from '../machine/state.js';
+import type { Configuration } from '../paxos/configuration.js';
+import { slot } from '../paxos/contiguous-log.js';
+import type { ClusterLog, MemberSet, ReplicaStatus } from '../ports/cluster-log.js';
+import type { AppendResult, LogIdentity, LogStatus, ReplicatedLog, RequestKey } from '../ports/log.js';
+import { decodeGeneration } from './codec.js';
+import { DEFAULT_SETTINGS, type HostSettings, type ReplicaHostPorts } from './host-settings.js';
+import { ReplicaNode } from './replica-node.js';
+import { describeReplica } from './replica-status.js';
+
+/** Opens the log over a store that only this process has open. The store is the host's from here on; `end` closes it. */
+export async function openReplica(ports: ReplicaHostPorts, settings: Partial<HostSettings> = {}): Promise<ReplicaHost> {
+  const loaded = await ports.store.load();
+  const { cluster, node, incarnation } = loaded.identity;
+  const replica = new ReplicaNode(loaded, ports, { ...DEFAULT_SETTINGS, ...settings });
+  return new ReplicaHost(replica, ports, { cluster, node, incarnation });
+}
+
+export class ReplicaHost implements ReplicatedLog, ClusterLog {
+  readonly identity: LogIdentity;
+  readonly #replica: ReplicaNode;
+  readonly #ports: ReplicaHostPorts;
+
+  constructor(replica: ReplicaNode, ports: ReplicaHostPorts, identity: LogIdentity) {
+    this.identity = identity;
+    this.#replica = replica;
+    this.#ports = ports;
+  }
+
+  /** A message of a member, from the transport. */
+  receive(from: string, bytes: Uint8Array): void {
+    this.#replica.receive(from, bytes);
+  }
+
+  /** `key`: the name under which the same append may be asked for again. */
+  async append(
+    operation: Operation,
+    request: RequestKey | null = null,
+    key: AppendKey | null = null,
+  ): Promise<AppendResult> {
+    this.#assertServing();
+    return this.#replica.callers.append(operation, request, key);
+  }
+
+  async read(): Promise<State> {
+    this.#assertServing();
+    await this.#replica.callers.barrier();
+    return this.staleState();
+  }
+
+  /** As of the last slot applied here, which may be behind: for those who ask for it explicitly. */
+  staleState(): State {
+    return this.#replica.loop.machine.state;
+  }
+
+  async generation(group: string, generation: number): Promise<GenerationRecord | undefined> {
+    const state = await this.read();
+    if (!isLive(state, group, generation)) return undefined;
+    const { machine } = this.#replica.loop;
+    const bytes = machine.pendingArchive(group, generation) ?? (await this.#ports.store.archived(group, generation));
+    if (bytes !== undefined) return decodeGeneration(bytes);
+    // It may have been retired while the store was asked.
+    if (!isLive(this.staleState(), group, generation)) return undefined;
+    throw this.#lost(`the record of ${group}@${String(generation)} is missing`);
+  }
+
+  async generations(group: string): Promise<readonly GenerationRecord[]> {
+    await this.read();
+    const records = new Map((await this.#ports.store.archivedOf(group)).map((row) => [row.generation, row.bytes]));
+    for (const [generation, bytes] of this.#replica.loop.machine.pendingOf(group)) {
+      if (bytes === null) records.delete(generation);
+      else records.set(generation, bytes);
+    }
+    const live = groupOf(this.staleState(), group)?.live ?? [];
+    const found = [...records].filter(([generation]) => hasNumber(live, generation)).sort(([a], [b]) => a - b);
+    if (found.length !== countRuns(live))
+      throw this.#lost(`${group} has ${String(countRuns(live))} generations and ${String(found.length)} records of them`);
+    return found.map(([, bytes]) => decodeGeneration(bytes));
+  }
+
+  async status(): Promise<LogStatus> {
+    const { decidedSlot, checkpointSlot } = this.replicaStatus();
+    return { engine: 'paxos', lastSlot: decidedSlot, checkpointSlot };
+  }
+
+  async checkpoint(): Promise<void> {
+    this.#assertServing();
+    await this.#replica.loop.checkpoint();
+  }
+
+  async scrub(): Promise<number> {
+    const { rows } = await this.#replica.scrub();
+    const { groups } = await this.read();
+    for (const group of Object.keys(groups)) await this.generations(group);
+    return rows;
+  }
+
+  replicaStatus(): ReplicaStatus {
+    const { loop, leader, isProven, isFull, isFetching } = this.#replica;
+    return describeReplica(loop.replica, {
+      leader: leader?.node ?? null,
+      appliedSlot: slot(loop.machine.state.applied),
+      checkpointSlot: loop.checkpointSlot,
+      isProven,
+      isFull,
+      isFetching,
+    });
+  }
+
+  async reconfigure(members: MemberSet): Promise<Configuration> {
+    this.#assertServing();
+    return this.#replica.callers.reconfigure(members);
+  }
+
+  transferLeadership(): void {
+    this.#assertServing();
+    this.#replica.callers.transferLeadership();
+  }
+
+  close(): void {
+    void this.end();
+  }
+
+  /** Writes what waits, answers what is open, and closes the store. */
+  end(): Promise<void> {
+    return this.#replica.end(new SnapcommitError('UNAVAILABLE', `the log ${this.#ports.store.file} is closed`));
+  }
+
+  #assertServing(): void {
+    const { stopped } = this.#replica;
+    if (stopped !== null) throw stopped;
+  }
+
+  #lost(what: string): SnapcommitError {
+    const { file } = this.#ports.store;
+    return new SnapcommitError('LOG_CORRUPT', `the log is damaged: ${file}: ${what}. Nothing was changed`, { file, what });
+  }
+}
+
+function groupOf({ groups }: State, name: string): GroupState | undefined {
+  return Object.hasOwn(groups, name) ? groups[name] : undefined;
+}
+
+function isLive(state: State, group: string, generation: number): boolean {
+  const known = groupOf(state, group);
+  return known !== undefined && hasNumber(known.live, generation);
+}

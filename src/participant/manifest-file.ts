@@ -1,0 +1,33 @@
+/**
+ * The manifest file beside a published snapshot, so that a lost log can be rebuilt (`init --from-volumes`). JSON: the
+ * generation's record, the cluster, and, since a record does not tell them, the volume's place and the group's
+ * definition as they were when the generation was published.
+ */
+import { open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { GroupRecord, VolumeRecord } from '../machine/entry.js';
+import type { GenerationRecord } from '../machine/state.js';
+import { manifestName } from './names.js';
+
+export interface ManifestFile {
+  readonly cluster: string;
+  /** null: the file is of a version that did not say. */
+  readonly place: VolumeRecord | null;
+  /** null: that, or the group was removed meanwhile. */
+  readonly definition: GroupRecord | null;
+  readonly record: GenerationRecord;
+}
+
+/** Writes it beside its snapshot. Its name is durable with the next sync of the directory. */
+export async function writeManifest(manifest: ManifestFile & { readonly place: VolumeRecord }): Promise<void> {
+  const { cluster, place, definition, record } = manifest;
+  const path = join(place.publishDirectory, manifestName(record.group, record.generation));
+  const file = await open(`${path}.new`, 'w', 0o644);
+  try {
+    await file.writeFile(`${JSON.stringify({ cluster, place, definition, ...record }, null, 2)}\n`);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
+}
