@@ -100,7 +100,7 @@ async function explore(search) {
       ['spin', [...flags, '-a', 'model.pml']],
       // Safety only: every execution of these models ends, so what must happen in the end is an assertion there.
       ['gcc', ['-w', '-O2', '-DSAFETY', '-DCOLLAPSE', `-DMEMLIM=${values.memory}`, '-o', 'pan', 'pan.c']],
-      ['./pan', ['-m100000', '-w24']],
+      ['./pan', ['-m100000', '-w26']],
     ];
     let last = { output: '', seconds: 0 };
     for (const [command, args] of steps) {
