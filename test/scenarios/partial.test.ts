@@ -1,5 +1,5 @@
 /** Sets stay sets: crashes between the members of a generation, in the middle of a prune, and publishes out of order. */
-import { mkdirSync, readlinkSync, rmdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readlinkSync, renameSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { commitSome } from '../crash/operations.js';
@@ -68,6 +68,23 @@ await t.test('T5 a publish that was in the way of nothing is done late, and turn
   t.equal(shown(world), `app@${String(late + 1)}`);
   for (const { publish } of world.volumes) t.equal(readMarker(join(publish, `app@${String(late)}`)), 'late');
   t.strictSame(await problemsOf(world, ['later']), []);
+});
+
+await t.test('nothing is written into a directory that does not hold what is to be published', async (t) => {
+  world.mark('elsewhere');
+  await crash(world, ['commit', 'app'], 'commit.after');
+  const { publish } = world.volume('wal');
+  const moved = `${publish} moved`;
+  renameSync(publish, moved);
+  // As the mount point of a file system that is not mounted.
+  mkdirSync(publish);
+  const recovered = await world.cli(['recover']);
+  t.equal(recovered.status, 9, recovered.stdout + recovered.stderr);
+  t.strictSame(readdirSync(publish), []);
+  rmdirSync(publish);
+  renameSync(moved, publish);
+  t.equal((await world.cli(['recover'])).status, 0);
+  t.strictSame(await problemsOf(world, ['elsewhere']), []);
 });
 
 for (const point of [
