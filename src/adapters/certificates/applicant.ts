@@ -73,7 +73,9 @@ export async function renew(
   addresses: readonly PeerAddress[],
   timers: Timers,
 ): Promise<Membership> {
-  return atOneOf(addresses, async (address) => ask(address, RENEW_PROTOCOL, current, current.name, { about: NOTHING, secret: null }, timers));
+  return atOneOf(addresses, async (address) =>
+    ask(address, RENEW_PROTOCOL, current, current.name, { about: NOTHING, secret: null }, timers),
+  );
 }
 
 async function atOneOf(
