@@ -2,7 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { decodeWire, encodeWire, type WireMessage } from '#src/log/wire.js';
+import type { WireMessage } from '#src/log/wire-message.js';
+import { decodeWire, encodeWire } from '#src/log/wire.js';
 import { ballot, nodeId } from '#src/paxos/ballot.js';
 import { slot } from '#src/paxos/contiguous-log.js';
 import type { Message } from '#src/paxos/messages.js';
