@@ -5,7 +5,7 @@
  */
 import { sameBallot, type Ballot } from '../paxos/ballot.js';
 import type { ClientAppends } from './client-appends.js';
-import type { WireMessage } from './wire.js';
+import type { WireMessage } from './wire-message.js';
 
 /** What one proposal or one forward carries at most. */
 const ENTRIES_MAX = 512;

@@ -21,7 +21,7 @@ import { LinearReads } from './linear-reads.js';
 import { Members } from './members.js';
 import { ReadIndex } from './read-index.js';
 import type { AppliedSlot } from './state-machine.js';
-import type { WireMessage } from './wire.js';
+import type { WireMessage } from './wire-message.js';
 
 /** What the callers' side needs of the replica. */
 export interface ReplicaAccess {

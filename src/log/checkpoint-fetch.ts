@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { CheckedCheckpoint, CheckpointInstaller, ReplicaStore } from '../ports/replica-store.js';
-import type { WireMessage } from './wire.js';
+import type { WireMessage } from './wire-message.js';
 
 /** Ask again after so many ticks without the chunk; give a peer up after so many without any. */
 const AGAIN_TICKS = 5;

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { CheckpointReader, ReplicaStore } from '../ports/replica-store.js';
-import type { WireMessage } from './wire.js';
+import type { WireMessage } from './wire-message.js';
 
 /** At most this many peers are served at once; a fourth waits its turn. */
 const SERVED_MAX = 3;

@@ -7,7 +7,7 @@ import type { Configuration } from '../paxos/configuration.js';
 import type { StoreLife, StoreSeen } from '../ports/replica-store.js';
 import type { Acquaintances } from './acquaintances.js';
 import type { LifeVerdict } from './store-life.js';
-import type { WireMessage } from './wire.js';
+import type { WireMessage } from './wire-message.js';
 
 const ASK_TICKS = 4;
 const TELL_TICKS = 20;

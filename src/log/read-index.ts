@@ -2,7 +2,7 @@
 import type { Ballot } from '../paxos/ballot.js';
 import { slot, type Slot } from '../paxos/contiguous-log.js';
 import type { Effect, Input } from '../paxos/effects.js';
-import type { WireMessage } from './wire.js';
+import type { WireMessage } from './wire-message.js';
 
 /** Questions of peers that wait for our core. */
 const QUESTIONS_MAX = 1024;

@@ -16,7 +16,8 @@ import { Greetings } from './greetings.js';
 import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
 import { bearsEntries, onlyTeaches } from './message-gate.js';
 import { forgetfulReason, stoppedServing } from './replica-errors.js';
-import { decodeWire, encodeWire, type WireMessage } from './wire.js';
+import { decodeWire, encodeWire } from './wire.js';
+import type { WireMessage } from './wire-message.js';
 
 /** What is applied and not yet written is written after so many ticks. */
 const SETTLE_TICKS = 20;
@@ -216,8 +217,10 @@ export class ReplicaNode {
         this.#stepped();
       },
       alongside: () => this.#alongside(),
-      durable: (_, batch) => {
-        this.#durable(batch);
+      durable: (_, { writes = [] }) => {
+        const entries = writes.reduce((sum, write) => sum + write.entries.length, 0);
+        metrics?.batch(entries, this.#ports.clock.monotonic() - this.#syncBegan);
+        this.#pumpSoon();
       },
       begun: () => {
         this.#leader = null;
@@ -272,12 +275,6 @@ export class ReplicaNode {
     this.#syncBegan = this.#ports.clock.monotonic();
     const remembered = this.#known.takeChanged();
     return remembered === undefined ? {} : { remembered };
-  }
-
-  #durable({ writes = [] }: StoreBatch): void {
-    const entries = writes.reduce((sum, write) => sum + write.entries.length, 0);
-    this.#ports.metrics?.batch(entries, this.#ports.clock.monotonic() - this.#syncBegan);
-    this.#pumpSoon();
   }
 
   #measure({ metrics }: ReplicaHostPorts): void {

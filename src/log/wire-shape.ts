@@ -18,7 +18,7 @@ import {
   type Check,
 } from '../wire/shape.js';
 import { slotShape } from './entry-shape.js';
-import type { WireMessage } from './wire.js';
+import type { WireMessage } from './wire-message.js';
 
 /** No name of a node, a store or a digest is longer. */
 const NAME_MAX = 128;

@@ -7,9 +7,14 @@ import type { Action, Plan, PlanItem } from './plan.js';
 import { runWorld } from './world.js';
 
 function planOf(loss: readonly PlanItem[]): Plan {
-  const appends = [700, 900, 1100, 1300].map(
-    (at, index): PlanItem => ({ at, kind: 'append', node: 'a', volume: `v${String(index)}`, adds: true, request: false }),
-  );
+  const appends = [700, 900, 1100, 1300].map((at, index): PlanItem => ({
+    at,
+    kind: 'append',
+    node: 'a',
+    volume: `v${String(index)}`,
+    adds: true,
+    request: false,
+  }));
   const late: Action = { kind: 'append', node: 'c', volume: 'v9', adds: true, request: false };
   const items: readonly PlanItem[] = [
     // Whoever leads: a has the votes of a and b.

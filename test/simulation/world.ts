@@ -159,7 +159,8 @@ class World {
   }
 
   #isOver(): boolean {
-    if (this.#scheduler.events > EVENTS_MAX) this.#fail('bounds', `more than ${String(EVENTS_MAX)} events in one world`);
+    if (this.#scheduler.events > EVENTS_MAX)
+      this.#fail('bounds', `more than ${String(EVENTS_MAX)} events in one world`);
     return this.#violation !== null;
   }
 
