@@ -22,7 +22,7 @@ function listen(t: Test, name: string): Listener {
   const path = name.startsWith('@') ? name : join(temporaryDirectory(t, 'notify'), name);
   const libc = loadLibc();
   const bind = libc.func('int bind(int fd, const uint8_t *address, uint32_t size)');
-  const receive = libc.func('ssize_t recv(int fd, uint8_t *buffer, size_t size, int flags)');
+  const receive = libc.func('long recv(int fd, uint8_t *buffer, size_t size, int flags)');
   const fd = checkResult(Number(libc.func('int socket(int, int, int)')(AF_UNIX, SOCK_DGRAM, 0)), 'socket', path);
   t.teardown(() => {
     closeSync(fd);
