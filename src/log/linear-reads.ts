@@ -138,7 +138,10 @@ export class LinearReads {
 }
 
 function tooMany(open: number): SnapcommitError {
-  return new SnapcommitError('BUSY', `${String(open)} reads of this node wait for an answer already; try again a little later`);
+  return new SnapcommitError(
+    'BUSY',
+    `${String(open)} reads of this node wait for an answer already; try again a little later`,
+  );
 }
 
 function unavailable(timeoutMs: number): SnapcommitError {

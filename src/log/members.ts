@@ -101,7 +101,11 @@ export class Members {
   }
 }
 
-function isThat({ voters, learners }: Configuration, wanted: readonly NodeId[], wantedLearners: readonly NodeId[]): boolean {
+function isThat(
+  { voters, learners }: Configuration,
+  wanted: readonly NodeId[],
+  wantedLearners: readonly NodeId[],
+): boolean {
   return isSameSet(voters, wanted) && isSameSet(learners, wantedLearners);
 }
 
@@ -117,7 +121,10 @@ function isSameSet(a: readonly NodeId[], b: readonly NodeId[]): boolean {
 }
 
 function underWay(): SnapcommitError {
-  return new SnapcommitError('BUSY', 'another change of members is under way on this node; wait until it ends, or see `snapcommit cluster status`');
+  return new SnapcommitError(
+    'BUSY',
+    'another change of members is under way on this node; wait until it ends, or see `snapcommit cluster status`',
+  );
 }
 
 function tooSlow(timeoutMs: number, refusal: ReconfigurationRefusal | null): SnapcommitError {

@@ -5,7 +5,10 @@ import { lastSlot } from '../paxos/contiguous-log.js';
 import type { Replica } from '../paxos/state.js';
 import type { MemberStatus, ReplicaStanding, ReplicaStatus } from '../ports/cluster-log.js';
 
-export type OutsideOfTheCore = Pick<ReplicaStatus, 'leader' | 'appliedSlot' | 'checkpointSlot' | 'isFull' | 'isFetching'> & {
+export type OutsideOfTheCore = Pick<
+  ReplicaStatus,
+  'leader' | 'appliedSlot' | 'checkpointSlot' | 'isFull' | 'isFetching'
+> & {
   readonly isProven: boolean;
 };
 
@@ -32,7 +35,8 @@ function standingOf({ self, configuration, abstains }: Replica, isProven: boolea
 
 function membersOf({ self, role, configuration, log }: Replica): readonly MemberStatus[] {
   const last = lastSlot(log);
-  const lagOf = (accepted: Slot | null | undefined) => (accepted == null ? null : Math.max(0, last - accepted));
+  const lagOf = (accepted: Slot | null | undefined) =>
+    accepted === null || accepted === undefined ? null : Math.max(0, last - accepted);
   const describe = (votes: boolean) => (node: (typeof configuration.voters)[number]) => ({
     node,
     votes,
