@@ -100,7 +100,7 @@ async function explore(search) {
       ['spin', [...flags, '-a', 'model.pml']],
       // Safety only: every execution of these models ends, so what must happen in the end is an assertion there.
       ['gcc', ['-w', '-O2', '-DSAFETY', '-DCOLLAPSE', `-DMEMLIM=${values.memory}`, '-o', 'pan', 'pan.c']],
-      ['./pan', ['-m100000', '-w24']],
+      ['./pan', ['-m100000', '-w26']],
     ];
     let last = { output: '', seconds: 0 };
     for (const [command, args] of steps) {
@@ -121,7 +121,7 @@ function figuresOf({ output, seconds }) {
 function verdictOf(output) {
   if (/assertion violated/.test(output)) return 'caught';
   // An end in which something waits for ever is not what the plants are about.
-  if (/invalid end state/.test(output)) return 'stuck';
+  if (/invalid end state \(/.test(output)) return 'stuck';
   const whole = /errors: 0/.test(output) && !/not completed|search depth too small|out of memory/i.test(output);
   return whole ? 'holds' : 'cut short';
 }

@@ -9,7 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import { SnapcommitError } from '../../errors.js';
 import { decodeGeneration, decodeState, encodeEntry } from '../../log/codec.js';
-import type { Operation } from '../../machine/entry.js';
+import type { Operation, Slot } from '../../machine/entry.js';
 import type { GenerationRecord, State } from '../../machine/state.js';
 import type { Clock } from '../../ports/clock.js';
 import type { AppendResult, LogIdentity, LogStatus, ReplicatedLog, RequestKey } from '../../ports/log.js';
@@ -47,6 +47,8 @@ export class RemoteLog implements ReplicatedLog {
   readonly #client = randomUUID();
   #sequence = 0;
   #newest: State | null = null;
+  /** The newest slot that we know to be applied: what is appended from now on comes after it. */
+  #applied: Slot | null = null;
 
   constructor(options: RemoteLogOptions) {
     this.#options = options;
@@ -60,7 +62,8 @@ export class RemoteLog implements ReplicatedLog {
 
   async append(operation: Operation, request: RequestKey | null = null): Promise<AppendResult> {
     // A slot that was applied before the first attempt, so that the log can tell a late repeat from a new entry.
-    const since = (this.#newest ?? (await this.read())).applied;
+    if (this.#applied === null) await this.read();
+    const since = this.#applied ?? (0 as Slot);
     this.#sequence += 1;
     const append = { client: this.#client, sequence: this.#sequence, since };
     // Encoded here, so that what cannot be an entry is refused here.
@@ -74,7 +77,10 @@ export class RemoteLog implements ReplicatedLog {
     let doubt: string | null = null;
     for (;;) {
       const attempt = await this.#tryAppend(request, deadline);
-      if (attempt.status === 'chosen') return attempt;
+      if (attempt.status === 'chosen') {
+        this.#applied = later(this.#applied, attempt.slot);
+        return attempt;
+      }
       if (attempt.status === 'refused' && doubt === null) throw attempt.error;
       if (attempt.status === 'unknown') doubt ??= attempt.reason;
       if (await deadline.allowsAnother()) continue;
@@ -114,6 +120,7 @@ export class RemoteLog implements ReplicatedLog {
   /** Answers may come out of order: what was read once is never forgotten for something older. */
   #remember(state: State): State {
     if (this.#newest === null || state.applied > this.#newest.applied) this.#newest = state;
+    this.#applied = later(this.#applied, state.applied);
     return this.#newest;
   }
 
@@ -156,3 +163,7 @@ export class RemoteLog implements ReplicatedLog {
 
 /** `refused`: surely not done, and no repeat would help. */
 type Attempt = AppendResult | { readonly status: 'refused'; readonly reason: string; readonly error: SnapcommitError };
+
+function later(a: Slot | null, b: Slot): Slot {
+  return a === null || b > a ? b : a;
+}

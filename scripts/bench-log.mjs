@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+// `npm run bench:log`: the replicated log against etcd (Debian's etcd-server), three members each on this machine, one
+// client process with N appends of 512 B in flight, both through the leader. Prints one table; a missed goal makes the
+// exit status 1.
+//
+//   npm run bench:log                          everything
+//   npm run bench:log -- --seconds 10          longer loads (default 5)
+//   npm run bench:log -- --engines etcd        only one of the two (etcd, snapcommit): no ratios, no goals
+//   npm run bench:log -- --parts load          only these parts (load, failover, million)
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { bootstrapOrExit, ensurePackages } from './bootstrap.mjs';
+
+const { values } = parseArgs({
+  options: {
+    engines: { type: 'string', default: 'etcd,snapcommit' },
+    failovers: { type: 'string', default: '5' },
+    parts: { type: 'string', default: 'load,failover,million' },
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '5' },
+  },
+});
+bootstrapOrExit({ packages: 'required' });
+ensurePackages([{ name: 'etcd-server', command: 'etcd' }], true);
+
+const { compareLoads, compareFailovers, openMillion } = await import('./bench-log/parts.mjs');
+const { EtcdCluster } = await import('./bench-log/etcd.mjs');
+const { OurCluster } = await import('./bench-log/ours.mjs');
+
+const engines = [EtcdCluster, OurCluster].filter(({ engine }) => values.engines.split(',').includes(engine));
+const directory = mkdtempSync(join(tmpdir(), 'snapcommit-bench-log-'));
+const clusters = [];
+let met = true;
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
+process.on('exit', () => {
+  for (const cluster of clusters) cluster.kill();
+  rmSync(directory, { recursive: true, force: true });
+});
+for (const Engine of engines) clusters.push(await Engine.start(join(directory, Engine.engine)));
+const parts = { load: compareLoads, failover: compareFailovers, million: openMillion };
+for (const part of values.parts.split(',')) {
+  const settings = {
+    rounds: Number(values.rounds),
+    seconds: Number(values.seconds),
+    failovers: Number(values.failovers),
+  };
+  met = (await parts[part](clusters, settings)) && met;
+}
+process.exitCode = met ? 0 : 1;
+for (const cluster of clusters) await cluster.stop();

@@ -1,0 +1,110 @@
+/** One member of a cluster under test: a daemon in its own namespace, on its own disk, by its own clock. */
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { cli, startCli, type CliResult, type RunningCli } from '../support/run-cli.js';
+import { until } from '../support/until.js';
+import { Disk } from './disk.js';
+import type { Network } from './network.js';
+
+const PORT = 7420;
+
+export class Member {
+  readonly number: number;
+  readonly node: string;
+  readonly stateDirectory: string;
+  readonly address: string;
+  readonly disk: Disk;
+  readonly #under: readonly string[];
+  #daemon: RunningCli | null = null;
+  #log = '';
+  isPaused = false;
+
+  constructor(network: Network, directory: string, number: number) {
+    this.number = number;
+    this.node = `n${String(number)}`;
+    this.disk = new Disk(directory, this.node);
+    this.stateDirectory = join(this.disk.place, 'state');
+    this.address = `${network.addressOf(number)}:${String(PORT)}`;
+    this.#under = network.under(number);
+  }
+
+  prepare(): void {
+    this.disk.make();
+    mkdirSync(this.stateDirectory, { mode: 0o700 });
+    writeFileSync(join(this.stateDirectory, 'config.json'), JSON.stringify({ listen: this.address }), { mode: 0o600 });
+  }
+
+  get isRunning(): boolean {
+    return this.#daemon !== null && this.#daemon.child.exitCode === null && this.#daemon.child.signalCode === null;
+  }
+
+  /** A command that must succeed; its --json document. */
+  async ask(...args: readonly string[]): Promise<unknown> {
+    const result = await this.#cli(args);
+    if (result.status === 0) return result.json;
+    throw new Error(`snapcommit ${args.join(' ')}: status ${String(result.status)} ${result.stdout}${result.stderr}`);
+  }
+
+  async #cli(args: readonly string[]): Promise<CliResult> {
+    return cli(['--json', ...args], { stateDirectory: this.stateDirectory, under: this.#under });
+  }
+
+  /** Starts the daemon, its clock off by `offsetSeconds`; does not wait until it serves. */
+  start(offsetSeconds = 0): void {
+    this.#log = '';
+    const env = offsetSeconds === 0 ? {} : fakeTime(offsetSeconds);
+    const daemon = startCli(['daemon'], { stateDirectory: this.stateDirectory, under: this.#under, env });
+    daemon.child.stderr?.on('data', (text: string) => (this.#log = (this.#log + text).slice(-100_000)));
+    this.#daemon = daemon;
+  }
+
+  async serves(): Promise<void> {
+    await until(`the daemon of ${this.node} serves`, () => {
+      if (!this.isRunning) throw new Error(`the daemon of ${this.node} ended: ${this.#log}`);
+      return this.#log.includes('"serving"');
+    });
+  }
+
+  /** What the newest daemon said last. */
+  get lastWords(): string {
+    return this.#log.slice(-2_000);
+  }
+
+  pause(): void {
+    this.isPaused = this.#daemon?.child.kill('SIGSTOP') ?? false;
+  }
+
+  resume(): void {
+    this.#daemon?.child.kill('SIGCONT');
+    this.isPaused = false;
+  }
+
+  /** At once, without waiting. */
+  end(): void {
+    this.#daemon?.child.kill('SIGKILL');
+  }
+
+  async kill(): Promise<void> {
+    this.end();
+    await this.#daemon?.done;
+    this.isPaused = false;
+  }
+}
+
+/** Only the calendar moves: timers and deadlines follow the monotonic clock. */
+function fakeTime(offsetSeconds: number): Readonly<Record<string, string>> {
+  const library = libfaketime();
+  const sign = offsetSeconds < 0 ? '-' : '+';
+  return {
+    LD_PRELOAD: library,
+    FAKETIME: `${sign}${String(Math.abs(offsetSeconds))}s`,
+    FAKETIME_DONT_FAKE_MONOTONIC: '1',
+  };
+}
+
+function libfaketime(): string {
+  const candidates = readdirSync('/usr/lib').map((name) => join('/usr/lib', name, 'faketime', 'libfaketimeMT.so.1'));
+  const found = candidates.find((file) => existsSync(file));
+  if (found === undefined) throw new Error('libfaketime is missing: install the package libfaketime');
+  return found;
+}
