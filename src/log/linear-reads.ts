@@ -43,6 +43,9 @@ export class LinearReads {
   /** Ids go on from those of this node's earlier processes, so that a late answer to one of theirs is nobody's. */
   #nextId: number;
   #open = 0;
+  #tick = 0;
+  /** When a question was refused last: the next one waits for another tick. Asked at once, it would keep the process from hearing who leads. */
+  #refusedAtTick = -1;
 
   constructor(user: ReadsUser, timers: Timers, limits: ReadLimits) {
     this.#user = user;
@@ -83,20 +86,21 @@ export class LinearReads {
 
   /** Begins the next question if one is wanted and none is under way. */
   ask(tick: number): void {
-    if (this.#asked !== null || this.#waiting.length === 0) return;
+    this.#tick = tick;
+    if (this.#asked !== null || this.#waiting.length === 0 || tick === this.#refusedAtTick) return;
     const id = this.#nextId;
     this.#nextId += 1;
     const question: Question = { id, askedAtTick: tick, reads: this.#waiting };
     this.#waiting = [];
     this.#asked = question;
-    if (!this.#user.ask(id)) this.#putBack(question);
+    if (!this.#user.ask(id)) this.#refused(question);
   }
 
   /** The answer; null: it has to be asked again. Late and repeated answers are nobody's. */
   answered(id: number, slot: Slot | null): void {
     const question = this.#asked;
     if (question?.id !== id) return;
-    if (slot === null) return this.#putBack(question);
+    if (slot === null) return this.#refused(question);
     this.#asked = null;
     this.#due.push({ slot, reads: question.reads });
     this.applied();
@@ -122,6 +126,11 @@ export class LinearReads {
     this.#asked = null;
     this.#due = [];
     for (const read of all) read.reject(error);
+  }
+
+  #refused(question: Question): void {
+    this.#refusedAtTick = this.#tick;
+    this.#putBack(question);
   }
 
   #putBack(question: Question): void {

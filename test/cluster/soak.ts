@@ -138,7 +138,7 @@ async function converges(members: readonly Member[]): Promise<boolean> {
 
 async function decidedSlot(member: Member): Promise<number | null> {
   try {
-    return ((await member.ask('cluster', 'status')) as { decidedSlot: number }).decidedSlot;
+    return ((await member.ask('--timeout', '5s', 'cluster', 'status')) as { decidedSlot: number }).decidedSlot;
   } catch {
     // It may not serve yet: asked again.
     return null;
