@@ -105,6 +105,7 @@ void t.test('G1 who slept until the guard had given up and was killed leaves not
   const freezer = await startFreezer(t, state, SHORT_MS, cgroups, { SNAPCOMMIT_STOP_AT: 'freeze.before-first-cgroup' });
   await until('it is stopped', () => readProcessStat(freezer.child.pid ?? 0)?.state === 'T');
   await pastTheLimit(t, cgroups[0]);
+  await until('the guard has said so', () => readProcessStat(freezer.guardPid)?.state === 'S');
   process.kill(freezer.guardPid, 'SIGKILL');
   freezer.signal('SIGCONT');
   await freezer.ended();
