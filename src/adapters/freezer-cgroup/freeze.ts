@@ -8,40 +8,27 @@
  * the thaw, of one step, for longer than the limit.
  */
 import { randomBytes } from 'node:crypto';
-import { unlinkSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { crashPoint } from '../../crash-points.js';
 import { SnapcommitError } from '../../errors.js';
-import { removeDurably } from '../../native/durable-file.js';
 import type { ArmedFreeze, Freeze, FreezeTarget } from '../../ports/writers.js';
-import { cgroupInode, freezeRequested, standsStill, thaw, type CgroupTarget } from './cgroup-files.js';
-import { startGuard, type Guard, type GuardAnswer } from './guard-client.js';
+import { disarm, GUARD_ANSWER_MS, GUARD_GRACE_MS, letGoOf, reasonOf, thawInGuardsPlace, type Armed } from './armed.js';
+import { cgroupInode, freezeRequested, standsStill, type CgroupTarget } from './cgroup-files.js';
+import { startGuard, type Guard } from './guard-client.js';
+import { hold } from './hold.js';
 import { intentFile, newIntent, writeIntent } from './intent.js';
 import { cgroupDirectory, findCgroupMount } from './mount.js';
 import { OpenFreezers } from './open-freezers.js';
 
 const GUARD_START_MS = 20_000;
-const GUARD_ANSWER_MS = 2_000;
 /** The nice value of who keeps writers waiting. */
 const HURRY = -20;
-/** How long after the limit we act in the guard's place. */
-const GUARD_GRACE_MS = 500;
 /** The first looks are close together, since writers stand still meanwhile; then the timers take over. */
 const CLOSE_LOOKS = 40;
 const POLL_MS = 1;
 /** A timer may fire so much early, by our clock. */
 const TIMER_SLACK_MS = 5;
-
-interface Armed {
-  readonly targets: readonly CgroupTarget[];
-  readonly limitMs: number;
-  readonly intentFile: string;
-  readonly guard: Guard;
-  readonly freezers: OpenFreezers;
-}
-
-type Release = Awaited<ReturnType<Freeze['release']>>;
 
 /** See Writers.arm. The intent is durable, the guard runs and the freezers are open when this resolves. */
 export async function armFreeze(
@@ -117,16 +104,6 @@ function identify(declared: readonly FreezeTarget[]): readonly CgroupTarget[] {
   });
 }
 
-async function disarm({ guard, freezers, intentFile: file }: Armed): Promise<void> {
-  freezers.close();
-  try {
-    await removeDurably(file);
-  } catch {
-    // It stays behind and says that something may be frozen, which thaw --all will find to be untrue.
-  }
-  guard.end();
-}
-
 /** Writers stand still while we work: until they run again we go first, where we may say so. Answers how to undo it. */
 function goFirst(): () => void {
   try {
@@ -197,10 +174,6 @@ async function bringToStandstill(armed: Armed, startedAt: number): Promise<strin
   }
 }
 
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 /** A freeze that somebody else holds is theirs to end: ours would thaw it. */
 async function refuseFrozen(armed: Armed): Promise<void> {
   const reasons = armed.targets.flatMap((target) => whyNotFree(target) ?? []);
@@ -234,90 +207,4 @@ async function fail(armed: Armed, reason: string): Promise<never> {
     cgroups,
     reason: why,
   });
-}
-
-/** For a guard that did not prove that it thawed. Null when nothing of ours is frozen any more; otherwise what is. */
-function thawInGuardsPlace(armed: Armed, answer: GuardAnswer): string | null {
-  if (answer.kind === 'silent') armed.guard.kill();
-  return thawOurselves(armed);
-}
-
-function thawOurselves(armed: Armed): string | null {
-  const failures = armed.targets.flatMap((target) => {
-    try {
-      thaw(target);
-      return [];
-    } catch (error) {
-      return [`${target.cgroup}: ${String(error)}`];
-    }
-  });
-  return failures.length === 0 ? null : failures.join('; ');
-}
-
-function hold(armed: Armed, startedAt: number, calmDown: () => void): Freeze {
-  let overdue: string | null = null;
-  let released: Promise<Release> | null = null;
-  const actForGuard = (): void => {
-    if (released !== null) return;
-    // What the guard said while we were stopped is read before this runs.
-    if (armed.guard.lost()?.kind === 'lapsed') return;
-    thawOurselves(armed);
-    armed.guard.kill();
-    overdue = `the limit of ${String(armed.limitMs)} ms passed, and the guard did not act`;
-  };
-  const timer = setTimeout(() => setImmediate(actForGuard), armed.limitMs + GUARD_GRACE_MS).unref();
-  return {
-    frozen: armed.targets.map((target) => target.cgroup),
-    release: () => {
-      clearTimeout(timer);
-      released ??= release(armed, startedAt, () => overdue).finally(calmDown);
-      return released;
-    },
-  };
-}
-
-/** Check and thaw are one step of ours, in which nothing waits: writers run again before anybody is asked anything. */
-async function release(armed: Armed, startedAt: number, overdue: () => string | null): Promise<Release> {
-  const broken = overdue() ?? armed.freezers.whyBroken() ?? tryLetGo(armed.freezers);
-  const thawedAt = performance.now();
-  const answer = await armed.guard.ask(broken === null ? 'thawed' : `void ${broken}`, GUARD_ANSWER_MS);
-  const unbroken = broken === null && answer.kind === 'unbroken';
-  let reason = overdue() ?? ('reason' in answer ? answer.reason : broken);
-  let stillFrozen: string | null = null;
-  if (broken !== null && answer.kind !== 'lapsed' && overdue() === null) {
-    stillFrozen = thawInGuardsPlace(armed, answer);
-    if (stillFrozen !== null) reason = `${reason ?? ''}; thawing failed, run snapcommit thaw --all: ${stillFrozen}`;
-  }
-  const stallMs = Math.ceil((broken === null ? thawedAt : performance.now()) - startedAt);
-  crashPoint('thaw.thawed');
-  if (stillFrozen === null) forgetIntent(armed.intentFile);
-  crashPoint('thaw.after-intent-removal');
-  // One that does not answer must not thaw somebody else's freeze when it wakes.
-  if (answer.kind === 'silent') armed.guard.kill();
-  letGoOf(armed);
-  return { unbroken, reason: unbroken ? null : reason, stallMs };
-}
-
-/** The intent stays, or is gone already. */
-function letGoOf({ guard, freezers }: Armed): void {
-  freezers.close();
-  guard.end();
-}
-
-function tryLetGo(freezers: OpenFreezers): string | null {
-  try {
-    freezers.letGo();
-    return null;
-  } catch (error) {
-    return `thawing failed at first: ${reasonOf(error)}`;
-  }
-}
-
-/** Not synced: an intent that comes back after a power loss names nothing that is frozen. */
-function forgetIntent(file: string): void {
-  try {
-    unlinkSync(file);
-  } catch {
-    // Removed by thaw --all, or not removable: then thaw --all reports it as not frozen.
-  }
 }

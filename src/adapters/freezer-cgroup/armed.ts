@@ -1,0 +1,55 @@
+/** What stands between arming and the end of a freeze, and how it is let go of. */
+import { removeDurably } from '../../native/durable-file.js';
+import { thaw, type CgroupTarget } from './cgroup-files.js';
+import type { Guard, GuardAnswer } from './guard-client.js';
+import type { OpenFreezers } from './open-freezers.js';
+
+export const GUARD_ANSWER_MS = 2_000;
+/** How long after the limit we act in the guard's place. */
+export const GUARD_GRACE_MS = 500;
+
+export interface Armed {
+  readonly targets: readonly CgroupTarget[];
+  readonly limitMs: number;
+  readonly intentFile: string;
+  readonly guard: Guard;
+  readonly freezers: OpenFreezers;
+}
+
+export async function disarm({ guard, freezers, intentFile: file }: Armed): Promise<void> {
+  freezers.close();
+  try {
+    await removeDurably(file);
+  } catch {
+    // It stays behind and says that something may be frozen, which thaw --all will find to be untrue.
+  }
+  guard.end();
+}
+
+/** The intent stays, or is gone already. */
+export function letGoOf({ guard, freezers }: Armed): void {
+  freezers.close();
+  guard.end();
+}
+
+/** For a guard that did not prove that it thawed. Null when nothing of ours is frozen any more; otherwise what is. */
+export function thawInGuardsPlace(armed: Armed, answer: GuardAnswer): string | null {
+  if (answer.kind === 'silent') armed.guard.kill();
+  return thawOurselves(armed);
+}
+
+export function thawOurselves(armed: Armed): string | null {
+  const failures = armed.targets.flatMap((target) => {
+    try {
+      thaw(target);
+      return [];
+    } catch (error) {
+      return [`${target.cgroup}: ${String(error)}`];
+    }
+  });
+  return failures.length === 0 ? null : failures.join('; ');
+}
+
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,78 @@
+/** A freeze that stands, until it is released or its limit passes. */
+import { unlinkSync } from 'node:fs';
+import { crashPoint } from '../../crash-points.js';
+import type { Freeze } from '../../ports/writers.js';
+import {
+  GUARD_ANSWER_MS,
+  GUARD_GRACE_MS,
+  letGoOf,
+  reasonOf,
+  thawInGuardsPlace,
+  thawOurselves,
+  type Armed,
+} from './armed.js';
+import type { OpenFreezers } from './open-freezers.js';
+
+type Release = Awaited<ReturnType<Freeze['release']>>;
+
+export function hold(armed: Armed, startedAt: number, calmDown: () => void): Freeze {
+  let overdue: string | null = null;
+  let released: Promise<Release> | null = null;
+  const actForGuard = (): void => {
+    if (released !== null) return;
+    // What the guard said while we were stopped is read before this runs.
+    if (armed.guard.lost()?.kind === 'lapsed') return;
+    thawOurselves(armed);
+    armed.guard.kill();
+    overdue = `the limit of ${String(armed.limitMs)} ms passed, and the guard did not act`;
+  };
+  const timer = setTimeout(() => setImmediate(actForGuard), armed.limitMs + GUARD_GRACE_MS).unref();
+  return {
+    frozen: armed.targets.map((target) => target.cgroup),
+    release: () => {
+      clearTimeout(timer);
+      released ??= release(armed, startedAt, () => overdue).finally(calmDown);
+      return released;
+    },
+  };
+}
+
+/** Check and thaw are one step of ours, in which nothing waits: writers run again before anybody is asked anything. */
+async function release(armed: Armed, startedAt: number, overdue: () => string | null): Promise<Release> {
+  const broken = overdue() ?? armed.freezers.whyBroken() ?? tryLetGo(armed.freezers);
+  const thawedAt = performance.now();
+  const answer = await armed.guard.ask(broken === null ? 'thawed' : `void ${broken}`, GUARD_ANSWER_MS);
+  const unbroken = broken === null && answer.kind === 'unbroken';
+  let reason = overdue() ?? ('reason' in answer ? answer.reason : broken);
+  let stillFrozen: string | null = null;
+  if (broken !== null && answer.kind !== 'lapsed' && overdue() === null) {
+    stillFrozen = thawInGuardsPlace(armed, answer);
+    if (stillFrozen !== null) reason = `${reason ?? ''}; thawing failed, run snapcommit thaw --all: ${stillFrozen}`;
+  }
+  const stallMs = Math.ceil((broken === null ? thawedAt : performance.now()) - startedAt);
+  crashPoint('thaw.thawed');
+  if (stillFrozen === null) forgetIntent(armed.intentFile);
+  crashPoint('thaw.after-intent-removal');
+  // One that does not answer must not thaw somebody else's freeze when it wakes.
+  if (answer.kind === 'silent') armed.guard.kill();
+  letGoOf(armed);
+  return { unbroken, reason: unbroken ? null : reason, stallMs };
+}
+
+function tryLetGo(freezers: OpenFreezers): string | null {
+  try {
+    freezers.letGo();
+    return null;
+  } catch (error) {
+    return `thawing failed at first: ${reasonOf(error)}`;
+  }
+}
+
+/** Not synced: an intent that comes back after a power loss names nothing that is frozen. */
+function forgetIntent(file: string): void {
+  try {
+    unlinkSync(file);
+  } catch {
+    // Removed by thaw --all, or not removable: then thaw --all reports it as not frozen.
+  }
+}
