@@ -99,20 +99,26 @@ for (const point of ['freeze.before-first-cgroup', 'freeze.after-first-cgroup'] 
   });
 }
 
-void t.test('G1 who slept until the guard had given up and was killed leaves nothing frozen', async (t) => {
+void t.test('G1 who slept until the guard had given up and died leaves nothing frozen', async (t) => {
   const state = temporaryDirectory(t);
   const cgroups = [await makeWriter(t), await makeWriter(t)];
-  const freezer = await startFreezer(t, state, SHORT_MS, cgroups, { SNAPCOMMIT_STOP_AT: 'freeze.before-first-cgroup' });
-  await until('it is stopped', () => readProcessStat(freezer.child.pid ?? 0)?.state === 'T');
+  const stop = { SNAPCOMMIT_STOP_AT: 'freeze.before-first-cgroup' };
+  const freezer = await startFreezer(t, state, SHORT_MS, cgroups, stop);
+  const owner = freezer.child.pid ?? 0;
+  await until('it is stopped', () => readProcessStat(owner)?.state === 'T');
   await pastTheLimit(t, cgroups[0]);
-  await until('the guard has said so', () => readProcessStat(freezer.guardPid)?.state === 'S');
-  process.kill(freezer.guardPid, 'SIGKILL');
+  const guard = guardOf(owner);
+  // It thaws and says so in one go: once it waits again, its last word is in the pipe.
+  await until('the guard has said so', () => readProcessStat(guard)?.state === 'S');
+  process.kill(guard, 'SIGKILL');
+  await until('the guard is dead', () => readProcessStat(guard)?.state === 'Z');
   freezer.signal('SIGCONT');
   await freezer.ended();
   t.notOk(
     cgroups.some((cgroup) => cgroup.requested()),
-    'nobody but itself could thaw it',
+    'nobody else is left to thaw it',
   );
+  t.same(intentFiles(state), []);
 });
 
 void t.test('G4 who slept until the guard had given up, froze and was killed leaves nothing frozen', async (t) => {
