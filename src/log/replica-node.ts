@@ -16,7 +16,7 @@ import { Greetings } from './greetings.js';
 import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
 import { firstNumber } from './numbering.js';
 import { bearsEntries, onlyTeaches } from './message-gate.js';
-import { forgetfulReason, stoppedServing } from './replica-errors.js';
+import { forgetfulReason, messageOf, stoppedServing } from './replica-errors.js';
 import { decodeWire, encodeWire } from './wire.js';
 import type { WireMessage } from './wire-message.js';
 
@@ -297,8 +297,4 @@ export class ReplicaNode {
       if (this.core.isServing) this.callers.pump();
     });
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
