@@ -5,6 +5,7 @@
  */
 import { sameBallot, type Ballot } from '../paxos/ballot.js';
 import type { ClientAppends } from './client-appends.js';
+import { startOf } from './numbering.js';
 import type { WireMessage } from './wire-message.js';
 
 /** What one proposal or one forward carries at most. */
@@ -34,7 +35,7 @@ export class AppendRouting {
   readonly #user: RoutingUser;
   readonly #appends: ClientAppends;
   readonly #intake: Intake[] = [];
-  /** The newest number taken of each peer, under the ballot that we lead with. */
+  /** The newest number taken of each process, under the ballot that we lead with. */
   #taken = new Map<string, number>();
   #ballot: Ballot | null = null;
   /** Goes on from the numbers of this node's earlier processes, so that a late refusal of theirs is nobody's. */
@@ -116,8 +117,9 @@ export class AppendRouting {
     if (this.#ballot === null || !sameBallot(ballot, this.#ballot))
       return this.#refuse(from, forward, all, 'this node does not lead with that ballot');
     // A copy, or one that was overtaken: it counts as lost, which its sender cannot tell from taken.
-    if (number <= (this.#taken.get(from) ?? 0)) return;
-    this.#taken.set(from, number);
+    const sender = `${from} ${String(startOf(number))}`;
+    if (number <= (this.#taken.get(sender) ?? 0)) return;
+    this.#taken.set(sender, number);
     if (this.#intake.length + entries.length > INTAKE_MAX)
       return this.#refuse(from, forward, all, 'busy: the leader has as many appends waiting as it takes');
     for (const index of all) this.#intake.push({ from, forward, index });

@@ -29,6 +29,7 @@ export class CoreLives {
   /** Not null: the core is being started again, and nothing reaches it meanwhile. */
   #restarting: Promise<void> | null = null;
   #stopped: Error | null = null;
+  #keepsNothing = false;
   readonly #ports: ReplicaHostPorts;
   readonly #settings: HostSettings;
   readonly #user: CoreLivesUser;
@@ -148,13 +149,18 @@ export class CoreLives {
         this.#failed(error);
       },
     };
-    return new CoreLoop(started, store, user, this.#settings);
+    const settings = this.#keepsNothing ? { ...this.#settings, keepSlots: 0 } : this.#settings;
+    return new CoreLoop(started, store, user, settings);
   }
 
-  /** The core's loop has ended. A sure "not done" of the store: start again from what is durable. Otherwise stop. */
+  /**
+   * The core's loop has ended. A sure "not done" of the store: start again from what is durable. Rows below the checkpoint
+   * that cannot be read stop no checkpoint: from then on none are kept for peers that lag. Otherwise stop.
+   */
   #failed(error: unknown): void {
-    if (!isSureRefusal(error)) return this.stop(asError(error));
-    this.#user.full();
+    if (isSureRefusal(error)) this.#user.full();
+    else if (isCorrupt(error) && !this.#keepsNothing) this.#keepsNothing = true;
+    else return this.stop(asError(error));
     this.#restart(() => Promise.resolve());
   }
 
@@ -203,6 +209,10 @@ export class CoreLives {
     const message = `the log is damaged: ${parts.join(' and ')} of ${this.#ports.store.file} cannot be read. This node does not vote until its peers have healed it`;
     this.#ports.onEvent?.({ type: 'damaged', slots: damaged, message });
   }
+}
+
+function isCorrupt(error: unknown): boolean {
+  return error instanceof SnapcommitError && error.code === 'LOG_CORRUPT';
 }
 
 function asError(error: unknown): Error {

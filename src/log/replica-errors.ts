@@ -55,3 +55,7 @@ export function stoppedServing(file: string, stopped: Error): SnapcommitError {
     stopped,
   );
 }
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

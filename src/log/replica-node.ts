@@ -14,15 +14,14 @@ import { CoreLives, type CoreLivesUser } from './core-lives.js';
 import type { OuterEffect } from './core-loop.js';
 import { Greetings } from './greetings.js';
 import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
+import { firstNumber } from './numbering.js';
 import { bearsEntries, onlyTeaches } from './message-gate.js';
-import { forgetfulReason, stoppedServing } from './replica-errors.js';
+import { forgetfulReason, messageOf, stoppedServing } from './replica-errors.js';
 import { decodeWire, encodeWire } from './wire.js';
 import type { WireMessage } from './wire-message.js';
 
 /** What is applied and not yet written is written after so many ticks. */
 const SETTLE_TICKS = 20;
-/** Each process of a node numbers its questions from its own millions on. */
-const NUMBERS_OF_A_START = 2 ** 24;
 /** What does not need the core. */
 const SERVED_ALWAYS: ReadonlySet<WireMessage['type']> = new Set(['greeting', 'lives', 'verdict', 'chunk', 'gone']);
 
@@ -39,7 +38,6 @@ export class ReplicaNode {
   #ticks = 0;
   #cancelTick: () => void = () => undefined;
   #pumps = false;
-  /** As the callers know it. */
   #leader: Ballot | null = null;
   #fullUntilTick: number | null = null;
   #syncBegan = 0;
@@ -51,12 +49,12 @@ export class ReplicaNode {
     this.#known = new Acquaintances(this.self, loaded.remembered);
     this.core = new CoreLives(loaded, ports, settings, this.#coreUser());
     const { core } = this;
-    const firstNumber = loaded.life.starts * NUMBERS_OF_A_START;
+    const numbers = firstNumber(loaded.life.nonce);
     this.callers = new Callers(
       accessTo(core, {
         node: this.self,
         nonce: loaded.life.nonce,
-        firstNumber,
+        firstNumber: numbers,
         send: this.#send,
         full: () => (this.isFull ? `the disk of ${ports.store.file} is full; make room on it` : null),
         soon: () => {
@@ -77,11 +75,14 @@ export class ReplicaNode {
       },
     });
     this.#source = new CheckpointSource(ports.store, this.#send, () => core.loop.checkpoint());
-    const install = (checked: Parameters<CoreLives['install']>[0]) => core.install(checked);
     const failed = (from: string, error: unknown) => {
       ports.onEvent?.({ type: 'transferFailed', from, message: messageOf(error) });
     };
-    this.#fetch = new CheckpointFetch(ports.store, { send: this.#send, install, failed }, firstNumber);
+    this.#fetch = new CheckpointFetch(
+      ports.store,
+      { send: this.#send, install: (checked) => core.install(checked), failed },
+      numbers,
+    );
     this.#greetings.greetAll();
     this.#nextTick();
   }
@@ -296,8 +297,4 @@ export class ReplicaNode {
       if (this.core.isServing) this.callers.pump();
     });
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -80,7 +80,7 @@ class World {
     for (const node of this.#nodes.values()) this.#do(() => node.start());
     for (const item of this.#plan.items)
       this.#scheduler.after(item.at, () => {
-        this.#do(() => this.#act(item));
+        if (!this.#healed) this.#do(() => this.#act(item));
       });
     await this.#scheduler.run(this.#plan.lastsMs, () => this.#isOver());
     if (this.#violation === null) await this.#liveness();
