@@ -72,7 +72,14 @@ export async function openMember(options: MemberOptions): Promise<Member> {
       Object.fromEntries(status().members.flatMap((one) => (one.isSelf ? [] : [[one.node, one.lagSlots]]))),
     peers: () => opened.transport?.counters() ?? new Map(),
   });
-  const link = new PeerLink({ identity, contacts, metrics, logger, clock: systemClock });
+  const link = new PeerLink({
+    identity,
+    contacts,
+    metrics,
+    logger,
+    clock: systemClock,
+    heartbeatMs: settings.heartbeatMs,
+  });
   const log = await openLogOf(options, metrics, link);
   opened.log = log;
   link.attach(log);

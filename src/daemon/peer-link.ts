@@ -15,10 +15,13 @@ export interface PeerLinkOptions {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly heartbeatMs: number;
 }
 
 /** A member that was removed is talked to for this long, so that it hears of it. */
 const FAREWELL_MS = 60_000;
+/** A running node tells its peers of its store every 20 beats (log/greetings.ts); after this many they have judged it. */
+const BEATS_UNTIL_JUDGED = 60;
 
 export class PeerLink implements TransportUser {
   readonly progress: Progress;
@@ -29,6 +32,8 @@ export class PeerLink implements TransportUser {
   /** Until when (monotonic, ms) a former member is still talked to. */
   readonly #leaving = new Map<string, number>();
   #telling: NodeJS.Timeout | undefined;
+  /** When the first peer was met, by the monotonic clock. */
+  #metAtMs: number | null = null;
 
   constructor(options: PeerLinkOptions) {
     this.#options = options;
@@ -103,6 +108,7 @@ export class PeerLink implements TransportUser {
     switch (event.type) {
       case 'connected':
         this.progress.connected(event.peer);
+        this.#metAtMs ??= this.#options.clock.monotonic();
         logger.info({ peer: event.peer }, 'connected');
         this.#tell();
         return;
@@ -123,11 +129,16 @@ export class PeerLink implements TransportUser {
     }
   }
 
+  #isJudged(): boolean {
+    const { clock, heartbeatMs } = this.#options;
+    return this.#metAtMs !== null && clock.monotonic() - this.#metAtMs >= BEATS_UNTIL_JUDGED * heartbeatMs;
+  }
+
   #tell(): void {
     if (this.#log === null) return;
     if ([...this.#leaving.values()].some((until) => until <= this.#options.clock.monotonic())) this.refreshPeers();
     const { lastSlot, isProven } = this.#log.replicaStatus();
-    const message = encodeProgress(lastSlot, isProven);
+    const message = encodeProgress(lastSlot, isProven && this.#isJudged());
     for (const peer of this.#peers.keys()) this.send(peer, message);
   }
 }
