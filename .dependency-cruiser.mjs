@@ -175,6 +175,7 @@ export default {
       rooms('adapters/command-runner(/|\\.ts$)'),
       'Every command runs with the same fixed environment, time limit and log.',
     ),
+    owned('prom-client', rooms('daemon/metrics\\.ts$'), 'What is counted, and under which name, is told once.'),
     owned('commander', rooms('cli/'), 'The parser of the command line stands only where the command line is.'),
     owned(
       'better-sqlite3',

@@ -9,6 +9,7 @@ const OWNED_PACKAGES = [
   { name: 'execa', owner: 'src/adapters/command-runner/**', message: 'Run commands through the CommandRunner port.' },
   { name: 'commander', owner: 'src/cli/**', message: 'Only src/cli knows the command line.' },
   { name: 'better-sqlite3', owner: 'src/adapters/store-sqlite/**', message: 'Storage goes through the LogStore port.' },
+  { name: 'prom-client', owner: 'src/daemon/metrics.ts', message: 'Metrics are named in one file.' },
   { name: '@peculiar/x509', owner: 'src/adapters/certificates/**', message: 'Certificates are made in one adapter.' },
 ];
 

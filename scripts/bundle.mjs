@@ -33,7 +33,7 @@ await build({
   minifySyntax: true,
   minifyWhitespace: true,
   // Loaded rarely, or with native parts that they find beside themselves.
-  external: ['better-sqlite3', 'koffi', 'pino', 'zod', 'cbor-extract'],
+  external: ['better-sqlite3', 'koffi', 'pino', 'zod', 'cbor-extract', 'prom-client', '@peculiar/x509'],
   plugins: [
     {
       name: 'execa',

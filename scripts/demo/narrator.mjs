@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from '../lib/files.mjs';
 
-const cli = join(root, 'bin', 'snapcommit.js');
+export const cli = join(root, 'bin', 'snapcommit.js');
 
 export class Narrator {
   #json;
@@ -28,13 +28,19 @@ export class Narrator {
     if (!holds) throw new Error(`the demo's claim does not hold: ${claim} (${String(seen)})`);
   }
 
-  /** Runs snapcommit; answers its exit status (null: killed) and output. `wanted`: the status that the story needs. */
-  async snapcommit(args, { stateDirectory, crashAt, wanted = 0 }) {
-    const shown = `${crashAt === undefined ? '' : `SNAPCOMMIT_CRASH_AT=${crashAt} `}snapcommit ${args.map(quote).join(' ')}`;
-    this.#say(`   $ ${shown}`);
-    const env = { ...process.env, SNAPCOMMIT_STATE_DIR: stateDirectory };
+  /**
+   * Runs snapcommit; answers its exit status (null: killed) and output. `wanted`: the status that the story needs. `on`:
+   * the machine that it runs on, for the prompt; `within`: the program that runs it there. `onStart` gets the process.
+   */
+  async snapcommit(args, { stateDirectory, crashAt, wanted = 0, on, within = [], onStart, env: more = {} }) {
+    const prompt = on === undefined ? '' : `${on}# `;
+    const crash = crashAt === undefined ? '' : `SNAPCOMMIT_CRASH_AT=${crashAt} `;
+    const shown = `${prompt}${crash}snapcommit ${args.map(quote).join(' ')}`;
+    this.#say(`   ${on === undefined ? '$ ' : ''}${shown}`);
+    const env = { ...process.env, ...more, SNAPCOMMIT_STATE_DIR: stateDirectory };
     if (crashAt !== undefined) env.SNAPCOMMIT_CRASH_AT = crashAt;
-    const result = await run(process.execPath, [cli, ...args], env);
+    const [file, ...words] = [...within, process.execPath, cli, ...args];
+    const result = await run(file, words, env, onStart);
     this.#steps
       .at(-1)
       .commands.push({ command: shown, status: result.status, signal: result.signal, output: result.stdout });
@@ -71,9 +77,10 @@ export class Narrator {
   }
 }
 
-function run(file, args, env) {
+function run(file, args, env, onStart) {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    onStart?.(child);
     const output = { stdout: '', stderr: '' };
     child.stdout.on('data', (data) => (output.stdout += data));
     child.stderr.on('data', (data) => (output.stderr += data));

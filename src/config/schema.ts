@@ -24,6 +24,8 @@ export interface FileSettings {
   readonly roundsMax?: number;
   readonly logTimeoutMs?: number;
   readonly heartbeatMs?: number;
+  readonly checkpointSlots?: number;
+  readonly keepSlots?: number;
   /** `HOST:PORT` each. */
   readonly listen?: string;
   readonly advertise?: string;
@@ -64,6 +66,8 @@ const SETTINGS = z.strictObject({
   roundsMax: quantity('a whole number from 1 to 100', parseCount, 1, 100).optional(),
   logTimeoutMs: ms.optional(),
   heartbeatMs: quantity('a time from 10ms to 10s', parseDuration, 10, 10_000).optional(),
+  checkpointSlots: quantity('a whole number from 16 to 1000000', parseCount, 16, 1_000_000).optional(),
+  keepSlots: quantity('a whole number up to 1000000', parseCount, 0, 1_000_000).optional(),
   listen: address.optional(),
   advertise: address.optional(),
   metricsListen: loopbackAddress.optional(),

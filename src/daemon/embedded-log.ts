@@ -33,7 +33,11 @@ export async function seedEmbeddedLog(
     return { group, generation, bytes: encodeGeneration(record) };
   });
   const seed = { slot: state.applied, checkpoint: encodeState(state), archive };
-  createStore(join(directory, LOG_FILE), { ...identity, configuration: soleVoter(identity.node), mode: 'embedded' }, seed);
+  createStore(
+    join(directory, LOG_FILE),
+    { ...identity, configuration: soleVoter(identity.node), mode: 'embedded' },
+    seed,
+  );
 }
 
 /**

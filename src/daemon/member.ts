@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { CredentialFiles, type IssuerOptions } from '../adapters/certificates/index.js';
+import { CredentialFiles, type Authority } from '../adapters/certificates/index.js';
 import { systemClock } from '../adapters/clock-system.js';
 import { openReplicaStore } from '../adapters/store-sqlite/replica/index.js';
 import { systemTimers } from '../adapters/timers-system.js';
@@ -14,6 +14,7 @@ import { openReplica, type ReplicaHost } from '../log/replica-host.js';
 import type { Operation } from '../machine/entry.js';
 import type { ReplicaEvent } from '../ports/cluster-log.js';
 import type { LogIdentity } from '../ports/log.js';
+import type { TokenLedger } from '../ports/token-ledger.js';
 import type { PeerAddress } from '../ports/transport.js';
 import { addressOf } from './cluster/address.js';
 import type { ClusterStatus } from './cluster/admin.js';
@@ -67,12 +68,66 @@ export async function openMember(options: MemberOptions): Promise<Member> {
   const opened: { log: ReplicaHost | null; transport: TlsTransport | null } = { log: null, transport: null };
   const metrics = new Metrics({
     replica: () => opened.log?.replicaStatus() ?? null,
-    lagSlots: () => Object.fromEntries(status().members.flatMap((one) => (one.isSelf ? [] : [[one.node, one.lagSlots]]))),
+    lagSlots: () =>
+      Object.fromEntries(status().members.flatMap((one) => (one.isSelf ? [] : [[one.node, one.lagSlots]]))),
     peers: () => opened.transport?.counters() ?? new Map(),
   });
   const link = new PeerLink({ identity, contacts, metrics, logger, clock: systemClock });
+  const log = await openLogOf(options, metrics, link);
+  opened.log = log;
+  link.attach(log);
+  const ledger = logLedger(log);
+  const certificates = new Certificates({
+    identity,
+    files,
+    credentials,
+    authority,
+    clock: systemClock,
+    onRenewed: (renewed) => {
+      opened.transport?.setCredentials(renewed);
+    },
+  });
+  const transport = await listenTls({
+    self: { cluster: identity.cluster, node: identity.node },
+    listen: listenAddress(settings.listen, address),
+    credentials,
+    user: link,
+    clock: systemClock,
+    timers: systemTimers,
+    random: { bytes: (count) => randomBytes(count) },
+    services: certificates.services(issuerOver(log, ledger, authority, logger)),
+  }).catch(async (error: unknown) => {
+    await log.end();
+    throw error;
+  });
+  opened.transport = transport;
+  link.connect(transport);
+
+  function status(): ClusterStatus {
+    const placeOf = (node: string): string | null =>
+      addressIn(log.staleState(), node) ?? (node === identity.node ? address : null);
+    return clusterStatus(log.identity, log.replicaStatus(), link.progress, placeOf);
+  }
+  return {
+    log,
+    admin: new MemberAdmin(log, ledger, certificates, { status, isProven: (node) => link.progress.of(node).isProven }),
+    certificates,
+    metrics,
+    listens: transport.address,
+    address,
+    status,
+    async close() {
+      link.end();
+      await log.end();
+      await transport.close();
+    },
+  };
+}
+
+async function openLogOf(options: MemberOptions, metrics: Metrics, link: PeerLink): Promise<ReplicaHost> {
+  const { stateDirectory, settings } = options;
   const store = await openReplicaStore(join(logDirectory(stateDirectory), LOG_FILE));
-  const log = await openReplica(
+  return openReplica(
     {
       store,
       send: (to, message) => {
@@ -88,33 +143,36 @@ export async function openMember(options: MemberOptions): Promise<Member> {
         if (entry !== null && MOVES_PEERS.has(entry.operation.type)) queueMicrotask(() => link.refreshPeers());
       },
     },
-    { tickMs: settings.heartbeatMs },
+    {
+      tickMs: settings.heartbeatMs,
+      checkpointSlots: settings.checkpointSlots,
+      keepSlots: settings.keepSlots,
+    },
   ).catch(async (error: unknown) => {
     await store.close();
     throw error;
   });
-  opened.log = log;
-  link.attach(log);
-  const ledger = logLedger(log);
-  const certificates = new Certificates({
-    identity,
-    files,
-    credentials,
-    authority,
-    clock: systemClock,
-    onRenewed: (renewed) => {
-      opened.transport?.setCredentials(renewed);
-    },
-  });
-  const issuer: Omit<IssuerOptions, 'cluster' | 'authority' | 'clock' | 'trustedAuthorities'> = {
+}
+
+/** Whom this member lets in, and what it tells them. */
+function issuerOver(
+  log: ReplicaHost,
+  ledger: TokenLedger,
+  authority: Authority,
+  logger: Logger,
+): Parameters<Certificates['services']>[0] {
+  return {
     ledger,
     timers: systemTimers,
     members: async () =>
-      Object.entries((await log.read()).members).map(([node, member]) => ({ node, address: addressOf(member.address) })),
+      Object.entries((await log.read()).members).map(([node, member]) => ({
+        node,
+        address: addressOf(member.address),
+      })),
     welcome: async () =>
       Promise.resolve(
         encodeWelcome({
-          incarnation: identity.incarnation,
+          incarnation: log.identity.incarnation,
           configuration: log.replicaStatus().configuration,
           authority,
         }),
@@ -122,41 +180,6 @@ export async function openMember(options: MemberOptions): Promise<Member> {
     onDecision: ({ address: from, node, refusal }) => {
       if (refusal === null) logger.info({ from, node }, 'gave a certificate');
       else logger.warn({ from, node, refusal }, 'refused a certificate');
-    },
-  };
-  const transport = await listenTls({
-    self: { cluster: identity.cluster, node: identity.node },
-    listen: listenAddress(settings.listen, address),
-    credentials,
-    user: link,
-    clock: systemClock,
-    timers: systemTimers,
-    random: { bytes: (count) => randomBytes(count) },
-    services: certificates.services(issuer),
-  }).catch(async (error: unknown) => {
-    await log.end();
-    throw error;
-  });
-  opened.transport = transport;
-  link.connect(transport);
-
-  function status(): ClusterStatus {
-    const placeOf = (node: string): string | null =>
-      addressIn(log.staleState(), node) ?? (node === identity.node ? address : null);
-    return clusterStatus(log.identity, log.replicaStatus(), link.progress, placeOf);
-  }
-  return {
-    log,
-    admin: new MemberAdmin(log, ledger, certificates, status),
-    certificates,
-    metrics,
-    listens: transport.address,
-    address,
-    status,
-    async close() {
-      link.end();
-      await log.end();
-      await transport.close();
     },
   };
 }

@@ -129,8 +129,16 @@ export class Metrics implements ReplicaMetrics {
     gauge('replica_lag_slots', 'How many chosen slots a member lacks, as far as this node knows.', () =>
       Object.entries(source.lagSlots()),
     );
-    gauge('peer_connected', 'Whether a peer is connected.', ofCounters(({ connected }) => Number(connected)));
-    gauge('peer_queued_bytes', 'What waits to be sent to a peer.', ofCounters(({ queuedBytes }) => queuedBytes));
+    gauge(
+      'peer_connected',
+      'Whether a peer is connected.',
+      ofCounters(({ connected }) => Number(connected)),
+    );
+    gauge(
+      'peer_queued_bytes',
+      'What waits to be sent to a peer.',
+      ofCounters(({ queuedBytes }) => queuedBytes),
+    );
     gauge('peer_dropped_messages', 'Messages to a peer that were dropped since the start.', ofCounters(droppedOf));
   }
 }

@@ -126,7 +126,8 @@ export class PeerLink implements TransportUser {
   #tell(): void {
     if (this.#log === null) return;
     if ([...this.#leaving.values()].some((until) => until <= this.#options.clock.monotonic())) this.refreshPeers();
-    const message = encodeProgress(this.#log.replicaStatus().lastSlot);
+    const { lastSlot, isProven } = this.#log.replicaStatus();
+    const message = encodeProgress(lastSlot, isProven);
     for (const peer of this.#peers.keys()) this.send(peer, message);
   }
 }

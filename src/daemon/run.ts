@@ -66,7 +66,12 @@ export async function runDaemon(options: DaemonOptions): Promise<DaemonReport> {
       },
     });
     try {
-      const stopped = await serveUntil(AbortSignal.any([signal, failed.signal]), member, { ...options, settings }, logger);
+      const stopped = await serveUntil(
+        AbortSignal.any([signal, failed.signal]),
+        member,
+        { ...options, settings },
+        logger,
+      );
       if (failed.signal.aborted) throw failed.signal.reason;
       return { node: identity.node, stopped };
     } finally {
@@ -106,7 +111,8 @@ async function serveUntil(
   const renewing = setInterval(() => void renew(member, logger), RENEWAL_CHECK_MS);
   process.on('SIGHUP', reload);
   try {
-    if (settings.metricsListen !== null) metrics = await serveMetrics(member.metrics, addressOf(settings.metricsListen));
+    if (settings.metricsListen !== null)
+      metrics = await serveMetrics(member.metrics, addressOf(settings.metricsListen));
     server = await serveLocally({
       stateDirectory,
       service: { log: member.log, admin: member.admin },
@@ -142,7 +148,7 @@ async function serveUntil(
  */
 async function catchUp(member: Member, stateDirectory: string, logger: Logger, signal: AbortSignal): Promise<void> {
   const context = contextOver(member.log, { stateDirectory });
-  while (!signal.aborted) {
+  for (;;) {
     try {
       const state = await member.log.read();
       await tellAddress(member);

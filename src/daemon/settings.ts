@@ -5,6 +5,10 @@ export interface MemberSettings {
   readonly logTimeoutMs: number;
   /** The beat of elections and heartbeats; a leader is replaced after some ten that are missed. */
   readonly heartbeatMs: number;
+  /** After so many slots the state is written as a checkpoint. */
+  readonly checkpointSlots: number;
+  /** So many slots below it are kept for members that lag a little; who lags more gets the checkpoint. */
+  readonly keepSlots: number;
   /** `HOST:PORT` that the daemon listens on for its peers; null: the port that peers are told, on every address. */
   readonly listen: string | null;
   /** `HOST:PORT` that peers are told to call; null: the one given to `cluster init` or `cluster join`. */
@@ -16,6 +20,8 @@ export interface MemberSettings {
 export const DEFAULT_MEMBER_SETTINGS: MemberSettings = {
   logTimeoutMs: 15_000,
   heartbeatMs: 50,
+  checkpointSlots: 8192,
+  keepSlots: 2048,
   listen: null,
   advertise: null,
   metricsListen: null,

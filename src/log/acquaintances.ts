@@ -44,11 +44,12 @@ export class Acquaintances {
     this.#vouchers.add(peer);
   }
 
-  /** Whether a majority, with ourselves, knows this store; who is no voter has nothing to prove. */
-  isProven(configuration: Configuration): boolean {
+  /** Whether a majority (`waits`: every voter), with ourselves, knows this store; who is no voter has nothing to prove. */
+  isProven(configuration: Configuration, waits: boolean): boolean {
     if (!isVoter(configuration, this.#self)) return true;
-    const known = configuration.voters.filter((voter) => voter === this.#self || this.#vouchers.has(voter));
-    return known.length >= quorumSize(configuration);
+    const { voters } = configuration;
+    const known = voters.filter((voter) => voter === this.#self || this.#vouchers.has(voter));
+    return known.length >= (waits ? voters.length : quorumSize(configuration));
   }
 
   all(): Readonly<Record<string, StoreSeen>> {
@@ -66,7 +67,7 @@ export class Acquaintances {
   #remember(peer: string, seen: StoreSeen): void {
     const known = this.#remembered.get(peer);
     const further = known === undefined ? seen : furtherSeen(known, seen);
-    if (known === undefined || further.nonce !== known.nonce || further.batches !== known.batches) this.#replace(peer, further);
+    if (further.nonce !== known?.nonce || further.batches !== known.batches) this.#replace(peer, further);
   }
 
   #replace(peer: string, { id, starts, nonce, batches }: StoreSeen): void {

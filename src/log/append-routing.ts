@@ -33,7 +33,7 @@ export interface RoutingUser {
 export class AppendRouting {
   readonly #user: RoutingUser;
   readonly #appends: ClientAppends;
-  #intake: Intake[] = [];
+  readonly #intake: Intake[] = [];
   /** The newest number taken of each peer, under the ballot that we lead with. */
   #taken = new Map<string, number>();
   #ballot: Ballot | null = null;

@@ -14,6 +14,7 @@ import type { AppendResult, RequestKey } from '../ports/log.js';
 import { AppendLanes } from './append-lanes.js';
 import { AppendRouting } from './append-routing.js';
 import { ClientAppends } from './client-appends.js';
+import type { CoreLives } from './core-lives.js';
 import type { OuterEffect, Refusals } from './core-loop.js';
 import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
 import { LinearReads } from './linear-reads.js';
@@ -29,18 +30,37 @@ export interface ReplicaAccess {
   readonly nonce: string;
   /** Questions are numbered from here on, above those of this node's earlier processes. */
   readonly firstNumber: number;
-  readonly leads: boolean;
-  readonly leader: Ballot | null;
-  readonly applied: Slot;
-  readonly configuration: Configuration;
+  leads(): boolean;
+  leader(): Ballot | null;
+  applied(): Slot;
+  configuration(): Configuration;
   /** Why no append can be taken here now; null: they can. */
-  readonly full: string | null;
+  full(): string | null;
+  isSyncing(): boolean;
   send(to: string, message: WireMessage): void;
   input(input: Input): void;
   propose(entries: readonly Uint8Array[]): Refusals;
-  readonly isSyncing: boolean;
   /** Something waits to be sent on: at the end of this turn. */
   soon(): void;
+}
+
+/** The core's side of what the callers need, over all of its lives. */
+export function accessTo(
+  core: CoreLives,
+  own: Pick<ReplicaAccess, 'node' | 'nonce' | 'firstNumber' | 'send' | 'full' | 'soon'>,
+): ReplicaAccess {
+  return {
+    ...own,
+    leads: () => core.isServing && core.loop.leads,
+    leader: () => core.leader,
+    applied: () => slot(core.hasLoop ? core.loop.machine.state.applied : 0),
+    configuration: () => core.configuration,
+    isSyncing: () => core.loop.commit.isSyncing,
+    input: (input) => {
+      core.loop.input(input);
+    },
+    propose: (entries) => core.loop.propose(entries),
+  };
 }
 
 export class Callers {
@@ -54,7 +74,11 @@ export class Callers {
   #askers: { readonly from: string | null; readonly id: number }[] = [];
   #ticks = 0;
 
-  constructor(replica: ReplicaAccess, { timers, clock }: Pick<ReplicaHostPorts, 'timers' | 'clock'>, settings: HostSettings) {
+  constructor(
+    replica: ReplicaAccess,
+    { timers, clock }: Pick<ReplicaHostPorts, 'timers' | 'clock'>,
+    settings: HostSettings,
+  ) {
     this.#replica = replica;
     const { firstNumber } = replica;
     const lanes = new AppendLanes(`${replica.node}.${replica.nonce}`, APPENDS_KEPT_PER_CLIENT);
@@ -69,11 +93,11 @@ export class Callers {
       timers,
     );
     this.#routing = new AppendRouting(replica, this.#appends, firstNumber);
-    this.#reads = new LinearReads(
-      { ask: (id) => this.#readIndex.ask(id), applied: () => replica.applied },
-      timers,
-      { timeoutMs: settings.readTimeoutMs, pendingMax: settings.pendingReadsMax, firstId: firstNumber },
-    );
+    this.#reads = new LinearReads({ ask: (id) => this.#readIndex.ask(id), applied: () => replica.applied() }, timers, {
+      timeoutMs: settings.readTimeoutMs,
+      pendingMax: settings.pendingReadsMax,
+      firstId: firstNumber,
+    });
     this.#readIndex = new ReadIndex(replica, (id, at) => {
       this.#reads.answered(id, at);
       replica.soon();
@@ -84,9 +108,10 @@ export class Callers {
   }
 
   append(operation: Operation, request: RequestKey | null, key: AppendKey | null): Promise<AppendResult> {
-    const { full, leads, leader } = this.#replica;
-    if (full !== null && (leads || leader === null)) return Promise.resolve({ status: 'notDone', reason: full });
-    const answer = this.#appends.submit(operation, request, this.#replica.applied, key);
+    const full = this.#replica.full();
+    if (full !== null && (this.#replica.leads() || this.#replica.leader() === null))
+      return Promise.resolve({ status: 'notDone', reason: full });
+    const answer = this.#appends.submit(operation, request, this.#replica.applied(), key);
     this.#replica.soon();
     return answer;
   }
@@ -98,12 +123,12 @@ export class Callers {
   }
 
   reconfigure(members: MemberSet): Promise<Configuration> {
-    return this.#members.change(members, this.#replica.configuration);
+    return this.#members.change(members, this.#replica.configuration());
   }
 
   transferLeadership(): void {
-    const { leads, leader } = this.#replica;
-    if (leads) this.#replica.input({ kind: 'transfer' });
+    const leader = this.#replica.leader();
+    if (this.#replica.leads()) this.#replica.input({ kind: 'transfer' });
     else if (leader !== null) this.#replica.send(leader.node, { type: 'transfer' });
   }
 
@@ -120,18 +145,18 @@ export class Callers {
 
   /** Sends on whatever waits. */
   pump(): void {
-    const { leads, leader, full, isSyncing } = this.#replica;
+    const leader = this.#replica.leader();
+    const full = this.#replica.full();
     // A leader gathers what comes while its disk is busy: one proposal, one message and one sync for all of it.
-    if (leads) {
+    if (this.#replica.leads()) {
       if (full !== null) this.#routing.refuseAll(full);
-      else if (!isSyncing && this.#routing.hasProposals) this.#routing.propose(this.#ticks);
+      else if (!this.#replica.isSyncing() && this.#routing.hasProposals) this.#routing.propose(this.#ticks);
     } else if (leader !== null) this.#routing.forward(leader, this.#ticks);
     this.#reads.ask(this.#ticks);
   }
 
   leaderChanged(): void {
-    const { leads, leader } = this.#replica;
-    this.#routing.leads(leads ? leader : null);
+    this.#routing.leads(this.#replica.leads() ? this.#replica.leader() : null);
     this.#appends.retry(({ to }) => to !== null);
     this.#readIndex.forget();
     this.#reads.retry(Infinity);
@@ -139,7 +164,8 @@ export class Callers {
   }
 
   applied({ entry, outcome, from }: AppliedSlot): void {
-    if (entry?.append != null && outcome !== null) this.#appends.applied(entry.append, from, outcome);
+    const append = entry?.append ?? null;
+    if (append !== null && outcome !== null) this.#appends.applied(append, from, outcome);
   }
 
   moved(): void {
@@ -156,7 +182,7 @@ export class Callers {
   answered(effect: Extract<OuterEffect, { readonly kind: 'readable' | 'readRefused' | 'reconfigureRefused' }>): void {
     if (effect.kind !== 'reconfigureRefused') return this.#readIndex.answered(effect);
     for (const { from, id } of this.#askers.splice(0)) {
-      if (from === null) this.#members.refused(id, effect.reason);
+      if (from === null) this.#members.refused(id, effect.reason, this.#replica.configuration());
       else this.#replica.send(from, { type: 'reconfigureRefused', id, reason: effect.reason });
     }
   }
@@ -179,10 +205,10 @@ export class Callers {
         this.#toCore(from, message.id, message.voters, message.learners);
         return;
       case 'reconfigureRefused':
-        this.#members.refused(message.id, message.reason);
+        this.#members.refused(message.id, message.reason, this.#replica.configuration());
         return;
       case 'transfer':
-        if (this.#replica.leads) this.#replica.input({ kind: 'transfer' });
+        if (this.#replica.leads()) this.#replica.input({ kind: 'transfer' });
         return;
       default:
         unreachable(message);
@@ -196,13 +222,13 @@ export class Callers {
   }
 
   #reconfigure(id: number, voters: readonly NodeId[], learners: readonly NodeId[]): void {
-    const { leads, leader } = this.#replica;
-    if (leads) this.#toCore(null, id, voters, learners);
+    const leader = this.#replica.leader();
+    if (this.#replica.leads()) this.#toCore(null, id, voters, learners);
     else if (leader !== null) this.#replica.send(leader.node, { type: 'reconfigure', id, voters, learners });
   }
 
   #toCore(from: string | null, id: number, voters: readonly NodeId[], learners: readonly NodeId[]): void {
-    if (!this.#replica.leads) {
+    if (!this.#replica.leads()) {
       const reason: ReconfigurationRefusal = 'notLeading';
       if (from !== null) this.#replica.send(from, { type: 'reconfigureRefused', id, reason });
       return;

@@ -25,7 +25,7 @@ interface Served {
 export class CheckpointSource {
   readonly #store: Pick<ReplicaStore, 'readCheckpoint'>;
   readonly #send: (to: string, message: WireMessage) => void;
-  /** Sees to it that the stored checkpoint stands in the configuration of now: it is sent with that one. */
+  /** A checkpoint of now: who lost everything can use it, and it stands in the configuration that it is sent with. */
   readonly #prepare: () => Promise<void>;
   readonly #served = new Map<string, Served>();
 
@@ -42,14 +42,13 @@ export class CheckpointSource {
   async pulled(from: string, transfer: number, index: number): Promise<void> {
     const served = this.#served.get(from) ?? null;
     if (served?.transfer !== transfer) {
-      if (index !== 0) return this.#send(from, { type: 'gone', transfer });
-      if (served === null && this.#served.size >= SERVED_MAX) return;
-      return this.#begin(from, transfer);
+      if (index !== 0) this.#send(from, { type: 'gone', transfer });
+      else if (served !== null || this.#served.size < SERVED_MAX) await this.#begin(from, transfer);
+      return;
     }
     served.idleTicks = 0;
-    if (served.sent?.index === index) return this.#send(from, served.sent.message);
-    if (served.busy || index !== (served.sent?.index ?? -1) + 1) return;
-    await this.#next(from, served, index);
+    if (served.sent?.index === index) this.#send(from, served.sent.message);
+    else if (!served.busy && index === (served.sent?.index ?? -1) + 1) await this.#next(from, served, index);
   }
 
   tick(): void {
@@ -76,10 +75,14 @@ export class CheckpointSource {
       served.reader = null;
     }
     served.busy = false;
-    if (this.#served.get(from) !== served) return void (await served.reader?.close());
+    if (this.#served.get(from) !== served) {
+      await served.reader?.close();
+      return;
+    }
     if (served.reader === null || served.ahead === null) {
       await this.#end(from);
-      return this.#send(from, { type: 'gone', transfer });
+      this.#send(from, { type: 'gone', transfer });
+      return;
     }
     await this.#next(from, served, 0);
   }
@@ -92,7 +95,8 @@ export class CheckpointSource {
       served.ahead = await reader.next();
     } catch {
       await this.#end(from);
-      return this.#send(from, { type: 'gone', transfer });
+      this.#send(from, { type: 'gone', transfer });
+      return;
     } finally {
       served.busy = false;
     }

@@ -127,7 +127,8 @@ export class ClientAppends {
 
   /** Every append whose newest attempt fits; it is made again, and the old attempt may still succeed. */
   retry(fits: (attempt: Attempt) => boolean): void {
-    for (const append of this.#byName.values()) if (append.attempt !== null && fits(append.attempt)) this.#again(append);
+    for (const append of this.#byName.values())
+      if (append.attempt !== null && fits(append.attempt)) this.#again(append);
   }
 
   /** The appends whose newest attempt is this one. */

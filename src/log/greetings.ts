@@ -11,6 +11,8 @@ import type { WireMessage } from './wire.js';
 
 const ASK_TICKS = 4;
 const TELL_TICKS = 20;
+/** For so long every voter is waited for: the more are asked, the less a set-back store can hide. Then a majority is enough. */
+const PATIENCE_TICKS = 8;
 
 export interface GreetingsUser {
   send(to: string, message: WireMessage): void;
@@ -20,7 +22,6 @@ export interface GreetingsUser {
   forgetfulThrough(): number;
   /** A peer knows this node otherwise: nothing that it says may count up to this configuration. */
   forget(through: number, peer: string, verdict: LifeVerdict): void;
-  proven(): void;
 }
 
 export class Greetings {
@@ -28,6 +29,7 @@ export class Greetings {
   readonly #known: Acquaintances;
   readonly #user: GreetingsUser;
   #wasProven = false;
+  #hasPatience = true;
 
   constructor(self: NodeId, known: Acquaintances, user: GreetingsUser) {
     this.#self = self;
@@ -37,17 +39,19 @@ export class Greetings {
 
   /** Once proven, a process stays so: what it has promised since it started, it knows. */
   get isProven(): boolean {
-    return this.#wasProven || this.#known.isProven(this.#user.configuration());
+    return this.#wasProven || this.#known.isProven(this.#user.configuration(), this.#hasPatience);
   }
 
   tick(now: number): void {
+    this.#hasPatience = now < PATIENCE_TICKS;
+    this.#noteProven();
     const asks = !this.isProven;
     if (asks && now % ASK_TICKS === 0) this.greetAll();
     if (!asks && now % TELL_TICKS === 0) this.#tellAll();
   }
 
   greetAll(): void {
-    this.#announceProven();
+    this.#noteProven();
     for (const peer of this.#peers()) this.#user.send(peer, this.#greeting(!this.isProven));
   }
 
@@ -62,7 +66,7 @@ export class Greetings {
     if (nonce !== this.#user.life().nonce) return;
     if (verdict === 'known' || verdict === 'new') {
       this.#known.vouch(from);
-      this.#announceProven();
+      this.#noteProven();
       return;
     }
     const through = Math.max(configuration, this.#user.configuration().id);
@@ -73,10 +77,9 @@ export class Greetings {
     for (const [node, seen] of Object.entries(lives)) if (node !== from) this.#known.hear(node, seen);
   }
 
-  #announceProven(): void {
+  #noteProven(): void {
     if (this.#wasProven || !this.isProven) return;
     this.#wasProven = true;
-    this.#user.proven();
   }
 
   #tellAll(): void {

@@ -36,7 +36,7 @@ export class GroupCommit {
   #syncing: Gathering | null = null;
   #scheduled = false;
   #stopped = false;
-  #whenIdle: (() => void)[] = [];
+  readonly #whenIdle: (() => void)[] = [];
 
   constructor(store: Pick<ReplicaStore, 'persist'>, user: GroupCommitUser) {
     this.#store = store;

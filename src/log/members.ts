@@ -72,12 +72,15 @@ export class Members {
     });
   }
 
-  /** `invalid` ends it: asking again changes nothing. The others pass. */
-  refused(id: number, reason: ReconfigurationRefusal): void {
+  /**
+   * What can never be ends it: asking again changes nothing. The others pass; so does `invalid` of a set that is possible
+   * as far as this node knows, because whoever leads may have carried it out and not told us yet.
+   */
+  refused(id: number, reason: ReconfigurationRefusal, now: Configuration): void {
     const wanted = this.#wanted;
     if (wanted?.id !== id) return;
     wanted.refusal = reason;
-    if (reason !== 'invalid') return;
+    if (reason !== 'invalid' || isPossible(now, wanted)) return;
     this.#settle(() => {
       wanted.reject(impossible(wanted));
     });
@@ -98,8 +101,19 @@ export class Members {
   }
 }
 
-function isThat({ voters, learners }: Configuration, wanted: readonly NodeId[], wantedLearners: readonly NodeId[]): boolean {
+function isThat(
+  { voters, learners }: Configuration,
+  wanted: readonly NodeId[],
+  wantedLearners: readonly NodeId[],
+): boolean {
   return isSameSet(voters, wanted) && isSameSet(learners, wantedLearners);
+}
+
+function isPossible({ voters, learners }: Configuration, wanted: Pick<Wanted, 'voters' | 'learners'>): boolean {
+  const all = [...wanted.voters, ...wanted.learners];
+  const members = [...voters, ...learners];
+  const isKnown = wanted.voters.every((one) => members.includes(one));
+  return wanted.voters.length > 0 && new Set(all).size === all.length && isKnown;
 }
 
 function isSameSet(a: readonly NodeId[], b: readonly NodeId[]): boolean {
@@ -107,7 +121,10 @@ function isSameSet(a: readonly NodeId[], b: readonly NodeId[]): boolean {
 }
 
 function underWay(): SnapcommitError {
-  return new SnapcommitError('BUSY', 'another change of members is under way on this node; wait until it ends, or see `snapcommit cluster status`');
+  return new SnapcommitError(
+    'BUSY',
+    'another change of members is under way on this node; wait until it ends, or see `snapcommit cluster status`',
+  );
 }
 
 function tooSlow(timeoutMs: number, refusal: ReconfigurationRefusal | null): SnapcommitError {

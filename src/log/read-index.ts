@@ -8,8 +8,8 @@ import type { WireMessage } from './wire.js';
 const QUESTIONS_MAX = 1024;
 
 export interface ReadIndexUser {
-  readonly leads: boolean;
-  readonly leader: Ballot | null;
+  leads(): boolean;
+  leader(): Ballot | null;
   send(to: string, message: WireMessage): void;
   input(input: Input): void;
 }
@@ -27,18 +27,18 @@ export class ReadIndex {
 
   /** Of our own; false: nobody leads, as far as we know. */
   ask(id: number): boolean {
-    if (this.#user.leads) {
+    if (this.#user.leads()) {
       this.#askCore(null, id);
       return true;
     }
-    const leader = this.#user.leader;
+    const leader = this.#user.leader();
     if (leader === null) return false;
     this.#user.send(leader.node, { type: 'readIndex', id });
     return true;
   }
 
   asked(from: string, id: number): void {
-    if (!this.#user.leads || this.#asked.size >= QUESTIONS_MAX)
+    if (!this.#user.leads() || this.#asked.size >= QUESTIONS_MAX)
       return this.#user.send(from, { type: 'readAt', id, slot: null });
     this.#askCore(from, id);
   }

@@ -9,6 +9,7 @@ import type { ClusterLog, MemberSet, ReplicaStatus } from '../ports/cluster-log.
 import type { AppendResult, LogIdentity, LogStatus, ReplicatedLog, RequestKey } from '../ports/log.js';
 import { decodeGeneration } from './codec.js';
 import { DEFAULT_SETTINGS, type HostSettings, type ReplicaHostPorts } from './host-settings.js';
+import { stoppedServing } from './replica-errors.js';
 import { ReplicaNode } from './replica-node.js';
 import { describeReplica } from './replica-status.js';
 
@@ -54,13 +55,13 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
 
   /** As of the last slot applied here, which may be behind: for those who ask for it explicitly. */
   staleState(): State {
-    return this.#replica.loop.machine.state;
+    return this.#replica.core.loop.machine.state;
   }
 
   async generation(group: string, generation: number): Promise<GenerationRecord | undefined> {
     const state = await this.read();
     if (!isLive(state, group, generation)) return undefined;
-    const { machine } = this.#replica.loop;
+    const { machine } = this.#replica.core.loop;
     const bytes = machine.pendingArchive(group, generation) ?? (await this.#ports.store.archived(group, generation));
     if (bytes !== undefined) return decodeGeneration(bytes);
     // It may have been retired while the store was asked.
@@ -71,14 +72,16 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
   async generations(group: string): Promise<readonly GenerationRecord[]> {
     await this.read();
     const records = new Map((await this.#ports.store.archivedOf(group)).map((row) => [row.generation, row.bytes]));
-    for (const [generation, bytes] of this.#replica.loop.machine.pendingOf(group)) {
+    for (const [generation, bytes] of this.#replica.core.loop.machine.pendingOf(group)) {
       if (bytes === null) records.delete(generation);
       else records.set(generation, bytes);
     }
     const live = groupOf(this.staleState(), group)?.live ?? [];
     const found = [...records].filter(([generation]) => hasNumber(live, generation)).sort(([a], [b]) => a - b);
     if (found.length !== countRuns(live))
-      throw this.#lost(`${group} has ${String(countRuns(live))} generations and ${String(found.length)} records of them`);
+      throw this.#lost(
+        `${group} has ${String(countRuns(live))} generations and ${String(found.length)} records of them`,
+      );
     return found.map(([, bytes]) => decodeGeneration(bytes));
   }
 
@@ -89,18 +92,19 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
 
   async checkpoint(): Promise<void> {
     this.#assertServing();
-    await this.#replica.loop.checkpoint();
+    await this.#replica.core.loop.checkpoint();
   }
 
   async scrub(): Promise<number> {
-    const { rows } = await this.#replica.scrub();
+    const { rows } = await this.#replica.core.scrub();
     const { groups } = await this.read();
     for (const group of Object.keys(groups)) await this.generations(group);
     return rows;
   }
 
   replicaStatus(): ReplicaStatus {
-    const { loop, leader, isProven, isFull, isFetching } = this.#replica;
+    const { isProven, isFull, isFetching } = this.#replica;
+    const { loop, leader } = this.#replica.core;
     return describeReplica(loop.replica, {
       leader: leader?.node ?? null,
       appliedSlot: slot(loop.machine.state.applied),
@@ -131,13 +135,19 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
   }
 
   #assertServing(): void {
-    const { stopped } = this.#replica;
-    if (stopped !== null) throw stopped;
+    const { stopped } = this.#replica.core;
+    if (stopped === null) return;
+    // What was proposed when it stopped was told its own outcome; of anything later nothing was begun.
+    const isPlain = stopped instanceof SnapcommitError && stopped.code !== 'OUTCOME_UNKNOWN';
+    throw isPlain ? stopped : stoppedServing(this.#ports.store.file, stopped);
   }
 
   #lost(what: string): SnapcommitError {
     const { file } = this.#ports.store;
-    return new SnapcommitError('LOG_CORRUPT', `the log is damaged: ${file}: ${what}. Nothing was changed`, { file, what });
+    return new SnapcommitError('LOG_CORRUPT', `the log is damaged: ${file}: ${what}. Nothing was changed`, {
+      file,
+      what,
+    });
   }
 }
 

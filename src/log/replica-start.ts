@@ -101,7 +101,11 @@ export function forgetfulWrite({ head, identity }: Loaded, through: number): Wri
  * The batch by which a peer's checkpoint takes the place of ours, which cannot be read: what we accepted after it stays,
  * as the core judges it.
  */
-export function rescueBatch(loaded: Loaded, { slot: at, configuration }: CheckedCheckpoint, limits: Limits): StoreBatch {
+export function rescueBatch(
+  loaded: Loaded,
+  { slot: at, configuration }: CheckedCheckpoint,
+  limits: Limits,
+): StoreBatch {
   const { head, identity, entries } = loaded;
   if (at <= head.decided) return { adopt: at };
   const { promised, accepted, decided } = head;

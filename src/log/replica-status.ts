@@ -5,18 +5,20 @@ import { lastSlot } from '../paxos/contiguous-log.js';
 import type { Replica } from '../paxos/state.js';
 import type { MemberStatus, ReplicaStanding, ReplicaStatus } from '../ports/cluster-log.js';
 
-export type OutsideOfTheCore = Pick<ReplicaStatus, 'leader' | 'appliedSlot' | 'checkpointSlot' | 'isFull' | 'isFetching'> & {
+export type OutsideOfTheCore = Pick<
+  ReplicaStatus,
+  'leader' | 'appliedSlot' | 'checkpointSlot' | 'isFull' | 'isFetching'
+> & {
   readonly isProven: boolean;
 };
 
 export function describeReplica(replica: Replica, outside: OutsideOfTheCore): ReplicaStatus {
   const { self, role, promised, configuration, log, decided } = replica;
-  const { isProven, ...rest } = outside;
   return {
-    ...rest,
+    ...outside,
     node: self,
     role: role.kind === 'leading' ? 'leader' : role.kind === 'preparing' ? 'candidate' : 'follower',
-    standing: standingOf(replica, isProven),
+    standing: standingOf(replica, outside.isProven),
     ballot: { round: promised.round, node: promised.node },
     configuration,
     lastSlot: lastSlot(log),
@@ -33,7 +35,8 @@ function standingOf({ self, configuration, abstains }: Replica, isProven: boolea
 
 function membersOf({ self, role, configuration, log }: Replica): readonly MemberStatus[] {
   const last = lastSlot(log);
-  const lagOf = (accepted: Slot | null | undefined) => (accepted == null ? null : Math.max(0, last - accepted));
+  const lagOf = (accepted: Slot | null | undefined) =>
+    accepted === null || accepted === undefined ? null : Math.max(0, last - accepted);
   const describe = (votes: boolean) => (node: (typeof configuration.voters)[number]) => ({
     node,
     votes,

@@ -25,7 +25,7 @@ export class StateMachine {
   #state: State;
   readonly #file: string;
   /** In order, since the last `takeArchive`. */
-  #archive: ArchiveWrite[] = [];
+  readonly #archive: ArchiveWrite[] = [];
   /** What the archive will hold when everything handed out is durable; by `group@generation`. */
   readonly #overlay = new Map<string, { readonly bytes: Uint8Array | null; readonly slot: Slot }>();
   /** Bytes applied since the beginning. */
@@ -45,7 +45,11 @@ export class StateMachine {
     for (const [index, entry] of entries.entries()) {
       const at = slot(first + index);
       if (at <= this.#state.applied) continue;
-      assertInvariant(at === this.#state.applied + 1, 'M1', `slot ${String(at)} came after ${String(this.#state.applied)}`);
+      assertInvariant(
+        at === this.#state.applied + 1,
+        'M1',
+        `slot ${String(at)} came after ${String(this.#state.applied)}`,
+      );
       yield this.#applyOne(at, entry);
     }
   }

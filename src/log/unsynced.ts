@@ -30,11 +30,11 @@ export function passesUnsynced(effect: Effect): boolean {
   }
 }
 
+/** `confirmed` says "I have promised nothing higher": true of what we hold in memory, which is never behind the disk. */
 function messagePasses(message: Message): boolean {
   switch (message.type) {
     case 'heartbeat':
     case 'heartbeatReply':
-    // "I have promised nothing higher": true of what we hold in memory, which is never behind the disk.
     case 'confirm':
     case 'confirmed':
     case 'decide':

@@ -16,7 +16,7 @@ export function sendDatagram(path: string, message: string): void {
   const libc = loadLibc();
   const socket = libc.func('int socket(int domain, int type, int protocol)');
   const sendto = libc.func(
-    'ssize_t sendto(int fd, const uint8_t *message, size_t length, int flags, const uint8_t *address, uint32_t size)',
+    'long sendto(int fd, const uint8_t *message, size_t length, int flags, const uint8_t *address, uint32_t size)',
   );
   const fd = checkResult(Number(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)), 'socket', path);
   try {

@@ -11,6 +11,8 @@ export interface ReplicaStatus {
   readonly node: string;
   readonly role: 'follower' | 'candidate' | 'leader';
   readonly standing: ReplicaStanding;
+  /** Its peers have said what they know of its store: only then it is safe to let it vote. */
+  readonly isProven: boolean;
   /** As far as this node knows; null: nobody. */
   readonly leader: string | null;
   /** The highest ballot promised. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { DURATION_MAX_MS, parseCount, parseDuration, parseSize } from '#src/config/quantities.js';
+import { DURATION_MAX_MS, parseAddress, parseCount, parseDuration, parseSize } from '#src/config/quantities.js';
 
 const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
 t.comment(`SEED=${String(seed)}`);
@@ -65,4 +65,26 @@ t.test('whatever is typed, the answer is a whole number within its bounds, or no
     { seed, numRuns: 2000 },
   );
   t.pass('2,000 texts');
+});
+
+t.test('addresses are a host and a port', async (t) => {
+  t.same(parseAddress('db1.example:7420'), { host: 'db1.example', port: 7420 });
+  t.same(parseAddress('10.0.0.1:1'), { host: '10.0.0.1', port: 1 });
+  t.same(parseAddress('[fd00::1]:65535'), { host: 'fd00::1', port: 65535 });
+  for (const text of [
+    '',
+    'a',
+    ':1',
+    'a:',
+    'a:0',
+    'a:65536',
+    'a:01',
+    'a:1 ',
+    'fd00::1:7420',
+    '[a]:',
+    'a b:1',
+    '-a:1',
+    'a-:1',
+  ])
+    t.equal(parseAddress(text), null, text);
 });

@@ -35,6 +35,17 @@ t.test('numbers and texts with units', async (t) => {
   t.same(await loadSettings(directoryWith(t, '{"freeFloorBytes":0}')), { freeFloorBytes: 0 });
 });
 
+t.test('a cluster’s member has its addresses and its times', async (t) => {
+  const given = { listen: '[fd00::1]:7420', advertise: 'db1.example:7420', metricsListen: 9464, heartbeatMs: '100ms' };
+  t.same(await loadSettings(directoryWith(t, JSON.stringify(given))), {
+    ...given,
+    metricsListen: '127.0.0.1:9464',
+    heartbeatMs: 100,
+  });
+  const more = { metricsListen: '10.0.0.1:9464', logTimeoutMs: '1s', checkpointSlots: 16, keepSlots: 0 };
+  t.same(await loadSettings(directoryWith(t, JSON.stringify(more))), { ...more, logTimeoutMs: 1000 });
+});
+
 t.test('what is not valid is refused with the key and the law', async (t) => {
   const cases: readonly (readonly [text: string, says: RegExp])[] = [
     ['{"freeFlorBytes":1}', /"freeFlorBytes" is no setting.*freeFloorBytes/],
@@ -46,6 +57,12 @@ t.test('what is not valid is refused with the key and the law', async (t) => {
     ['{"hookTimeoutMs":"5"}', /"hookTimeoutMs" must be .*500ms/],
     ['{"hookTimeoutMs":null}', /"hookTimeoutMs" must be/],
     ['{"roundsMax":0}', /"roundsMax" must be a whole number from 1 to 100/],
+    ['{"listen":"here"}', /"listen" must be HOST:PORT/],
+    ['{"listen":7420}', /"listen" must be HOST:PORT/],
+    ['{"advertise":"10.0.0.1:0"}', /"advertise" must be HOST:PORT/],
+    ['{"metricsListen":70000}', /"metricsListen" must be a port, or HOST:PORT/],
+    ['{"heartbeatMs":"1m"}', /"heartbeatMs" must be a time from 10ms to 10s/],
+    ['{"checkpointSlots":1}', /"checkpointSlots" must be a whole number from 16/],
     ['[]', /it must be an object/],
     ['{', /no JSON/],
     ['', /no JSON/],

@@ -152,10 +152,12 @@ export function replicaStoreContract(t: Test, make: MakeDisk): void {
     t.equal(judgeLife(seen, await lifeOf(await make(t, replicaIdentity))), 'wiped', 'D8');
 
     const store = await disk.open();
-    const snapshot = await disk.copy();
+    const early = await disk.copy();
+    await store.persist({});
+    const later = await disk.copy();
     const voted = await store.persist({ writes: [write(1, 1, entry('x'))] });
     t.equal(judgeLife(seen, voted), 'known', 'a restart, and on');
-    for (let starts = 0; starts < 4; starts += 1) {
+    for (const snapshot of [early, early, early, later, later, later]) {
       const back = await snapshot.open();
       t.equal(judgeLife(voted, (await back.load()).life), 'rolledBack', 'D9 a vote is missing');
       await back.persist({ writes: [write(1, 1, entry('y'), entry('z'))] });

@@ -24,7 +24,15 @@ t.test('T2 with no daemon, a cluster’s member is opened by nobody, whatever is
   const cluster = new TestCluster(t);
   const member = await withGeneration(cluster);
   await member.ask('cluster', 'init', '--address', member.address);
-  for (const line of ['status', 'list app', 'commit app', 'recover', 'hold add app@1', 'log export', 'cluster status']) {
+  for (const line of [
+    'status',
+    'list app',
+    'commit app',
+    'recover',
+    'hold add app@1',
+    'log export',
+    'cluster status',
+  ]) {
     const result = await member.cli(line.split(' '));
     t.equal(result.status, 6, line);
     t.match(result.stderr, /snapcommit daemon/, line);

@@ -81,7 +81,10 @@ t.test('a member is replaced by a new one, in one change', async (t) => {
   await c.end('SIGKILL');
   const d = await cluster.join('d', a);
   t.match(await a.ask('cluster', 'replace', 'c', 'd'), { voters: ['a', 'b', 'd'], learners: [] });
-  t.match(await a.ask('cluster', 'replace', 'c', 'd').catch((error: unknown) => String(error)), /NODE_NOT_FOUND|no member c/);
+  t.match(
+    await a.ask('cluster', 'replace', 'c', 'd').catch((error: unknown) => String(error)),
+    /NODE_NOT_FOUND|no member c/,
+  );
   const names = (await d.status()).members.map(({ node }) => node);
   t.same(names, ['a', 'b', 'd']);
   await b.end('SIGKILL');

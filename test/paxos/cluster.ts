@@ -15,7 +15,7 @@ import { bytes, textOf } from './support.js';
 export const LIMITS: Limits = { ...DEFAULT_LIMITS, roundTicks: 1, learnEntries: 3 };
 
 export function configurationOf(voters: string, learners = ''): Configuration {
-  return { id: 1, voters: [...voters].map(nodeId), learners: [...learners].map(nodeId), after: slot(0) };
+  return { id: 1, voters: Array.from(voters).map(nodeId), learners: Array.from(learners).map(nodeId), after: slot(0) };
 }
 
 interface Member {
@@ -111,7 +111,9 @@ export class Cluster {
   }
 
   settle(): this {
+    let budget = 100_000;
     for (let next = this.#network.shift(); next !== undefined; next = this.#network.shift()) {
+      if ((budget -= 1) < 0) throw new Error('the network never falls silent');
       const { from, to, configuration, message } = next;
       if (!this.#members.has(to) || this.#down.has(`${from}>${to}`)) continue;
       if (from !== to) this.transcript.push(`${from} > ${to} ${message.type}`);

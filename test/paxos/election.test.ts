@@ -35,7 +35,7 @@ t.test('P9 quorum loss: only the one that still reaches a quorum can lead, and d
   const cluster = started('abcde');
   const old = cluster.leaders();
   const hub = old === 'a' ? 'b' : 'a';
-  const rest = [...'abcde'].filter((name) => name !== hub);
+  const rest = Array.from('abcde').filter((name) => name !== hub);
   for (const one of rest) for (const other of rest) if (one < other) cluster.cut(`${one}${other}`);
   cluster.ticks(6);
   t.equal(cluster.leaders(), hub);
@@ -48,7 +48,7 @@ t.test('P9 constrained election: the only connected one leads, though its log is
   const old = cluster.leaders();
   const hub = old === 'a' ? 'b' : 'a';
   cluster.isolate(hub).propose(old, 'x', 'y').mend();
-  const rest = [...'abcde'].filter((name) => name !== hub && name !== old);
+  const rest = Array.from('abcde').filter((name) => name !== hub && name !== old);
   cluster.isolate(old);
   for (const one of rest) for (const other of rest) if (one < other) cluster.cut(`${one}${other}`);
   cluster.ticks(8);
@@ -59,7 +59,7 @@ t.test('P9 constrained election: the only connected one leads, though its log is
 t.test('P9 chained: who merely lost sight of the leader does not take over, and learns from a neighbour', async (t) => {
   const cluster = started('abc');
   const leader = cluster.leaders();
-  const [middle = '', end = ''] = [...'abc'].filter((name) => name !== leader);
+  const [middle = '', end = ''] = Array.from('abc').filter((name) => name !== leader);
   const { promised } = cluster.replica(middle);
   cluster.cut(`${leader}${end}`).ticks(20);
   t.equal(cluster.leaders(), leader);
@@ -108,7 +108,7 @@ t.test('P8 a read is answered after a quorum round that began after it, in one e
     cluster.told.filter((line) => line.includes('readable')),
     [`${leader} readable 1 1`, `${leader} readable 2 1`],
   );
-  const others = [...'abc'].filter((name) => name !== leader);
+  const others = Array.from('abc').filter((name) => name !== leader);
   const first = others.map((name) => `${leader} > ${name} confirm`);
   t.same(cluster.transcript.slice(0, 2), first);
   t.equal(
@@ -121,7 +121,7 @@ t.test('P8 a read is answered after a quorum round that began after it, in one e
 t.test('P8 a leader that was replaced without knowing it answers no read', async (t) => {
   const cluster = started('abc');
   const old = cluster.leaders();
-  const [next = ''] = [...'abc'].filter((name) => name !== old);
+  const [next = ''] = Array.from('abc').filter((name) => name !== old);
   cluster.isolate(old).input(next, { kind: 'campaign', entries: [] }).propose(next, 'new');
   t.equal(cluster.replica(next).decided, 1);
   t.equal(cluster.replica(old).role.kind, 'leading', 'it still believes that it leads');
@@ -135,7 +135,7 @@ t.test('P8 a leader that was replaced without knowing it answers no read', async
 t.test('P8 a new leader answers no read before everything that it adopted is chosen', async (t) => {
   const cluster = started('abc');
   const old = cluster.leaders();
-  const [next = '', third = ''] = [...'abc'].filter((name) => name !== old);
+  const [next = '', third = ''] = Array.from('abc').filter((name) => name !== old);
   // `next` has accepted x and nobody said that it is chosen.
   cluster.isolate(third).cut(`${next}>${old}`).propose(old, 'x').mend().isolate(old);
   cluster.give(next, { kind: 'campaign', entries: [] });

@@ -71,7 +71,7 @@ t.test('T14 a stop-sign waits until a majority of the new voters holds the log',
 
 t.test('T14 a stop-sign is not decided while its voters lack it, whoever leads', async (t) => {
   const cluster = led('abcde', 'abc', 'de').propose('a', 'x');
-  cluster.give('a', { kind: 'reconfigure', voters: [...'ade'].map(nodeId), learners: [] });
+  cluster.give('a', { kind: 'reconfigure', voters: Array.from('ade').map(nodeId), learners: [] });
   cluster.cut('ad ae').settle().ticks(1);
   t.same(cluster.texts('b'), ['x', 'stop 2'], 'the old voters hold it');
   t.equal(cluster.replica('a').decided, 1);
@@ -206,4 +206,14 @@ t.test('only the decided slot needs no sync', async (t) => {
   const { effects } = receive(one, nodeId('c'), { type: 'accepted', ballot: promised, last: slot(1) });
   const writes = effects.flatMap((effect) => (effect.kind === 'persist' ? [effect.write] : []));
   t.match(writes, [{ decided: 1, sync: false, entries: [] }]);
+});
+
+t.test('P8 a confirmation of an earlier round answers no later read', async (t) => {
+  const replica = led('abc', 'abc').replica('a');
+  const confirmed = { type: 'confirmed', ballot: replica.promised, round: 1 } as const;
+  const asked = step(replica, { kind: 'read', id: 1 }).state;
+  const answered = receive(asked, nodeId('b'), confirmed);
+  t.match(answered.effects, [{ kind: 'readable', ids: [1] }]);
+  const again = step(answered.state, { kind: 'read', id: 2 }).state;
+  t.same(receive(again, nodeId('c'), confirmed).effects, []);
 });

@@ -98,6 +98,11 @@ const BREACHES: readonly (readonly [rule: string, file: string, text: string])[]
     `import { createRequire } from 'node:module'; const require = createRequire('/'); export const x = require('koffi');`,
   ],
   ['execa-has-one-owner', 'src/daemon/b.ts', `export const x = import('execa');`],
+  [
+    'prom-client-has-one-owner',
+    'src/daemon/p.ts',
+    `import { Registry } from 'prom-client'; export const x = Registry;`,
+  ],
   ['commander-has-one-owner', 'src/daemon/c.ts', `import { Command } from 'commander'; export const x = Command;`],
   ['better-sqlite3-has-one-owner', 'src/log/c.ts', `import Database from 'better-sqlite3'; export const x = Database;`],
   [

@@ -68,18 +68,31 @@ export class History {
     this.acknowledged += 1;
     const { slot, outcome } = result;
     const known = this.#acknowledged.get(operation.id);
-    if (known !== undefined && known.ok !== outcome.ok && outcome.ok === false && outcome.code !== 'REQUEST_CONFLICT' && known.ok)
+    if (
+      known !== undefined &&
+      known.ok !== outcome.ok &&
+      !outcome.ok &&
+      outcome.code !== 'REQUEST_CONFLICT' &&
+      known.ok
+    )
       throw new Violation('exactly once', `operation ${String(operation.id)} was told two outcomes`);
     if (outcome.ok || known === undefined) this.#acknowledged.set(operation.id, { slot, ok: outcome.ok });
     if (!outcome.ok && outcome.code === 'APPEND_EXPIRED') return;
     const at = this.chosen[slot - 1];
-    if (at === undefined) throw new Violation('durability', `slot ${String(slot)} was acknowledged and applied by nobody`);
+    if (at === undefined)
+      throw new Violation('durability', `slot ${String(slot)} was acknowledged and applied by nobody`);
     if (at.operation !== operation.id)
-      throw new Violation('agreement', `operation ${String(operation.id)} was told slot ${String(slot)}, which holds ${String(at.operation)}`);
+      throw new Violation(
+        'agreement',
+        `operation ${String(operation.id)} was told slot ${String(slot)}, which holds ${String(at.operation)}`,
+      );
     if (at.outcome !== canonicalJson(outcome))
       throw new Violation('agreement', `slot ${String(slot)} had another outcome than its client was told`);
     if (slot <= operation.floor && operation.attempts === 1)
-      throw new Violation('linearizability', `operation ${String(operation.id)} took slot ${String(slot)}, though slot ${String(operation.floor)} was known before it began`);
+      throw new Violation(
+        'linearizability',
+        `operation ${String(operation.id)} took slot ${String(slot)}, though slot ${String(operation.floor)} was known before it began`,
+      );
     this.#told = Math.max(this.#told, slot);
   }
 
@@ -91,10 +104,16 @@ export class History {
   answeredRead(floor: number, applied: number, volumes: readonly string[]): void {
     this.reads += 1;
     if (applied < floor)
-      throw new Violation('linearizability', `a read that began after slot ${String(floor)} was known answered as of slot ${String(applied)}`);
+      throw new Violation(
+        'linearizability',
+        `a read that began after slot ${String(floor)} was known answered as of slot ${String(applied)}`,
+      );
     const wanted = this.#model.volumesAt(applied);
     if (wanted !== volumes.join())
-      throw new Violation('linearizability', `a read as of slot ${String(applied)} answered ${volumes.join()}, not ${wanted}`);
+      throw new Violation(
+        'linearizability',
+        `a read as of slot ${String(applied)} answered ${volumes.join()}, not ${String(wanted)}`,
+      );
     this.#told = Math.max(this.#told, applied);
   }
 
@@ -103,13 +122,18 @@ export class History {
     const known = this.chosen[slot - 1];
     const text = outcome === null ? '' : canonicalJson(outcome);
     if (known === undefined) {
-      if (slot !== this.chosen.length + 1) throw new Violation('order', `${node} applied slot ${String(slot)} after ${String(this.chosen.length)}`);
+      if (slot !== this.chosen.length + 1)
+        throw new Violation('order', `${node} applied slot ${String(slot)} after ${String(this.chosen.length)}`);
       this.#choose(slot, bytes, outcome, from, text);
       return;
     }
-    if (Buffer.compare(known.bytes, bytes) !== 0) throw new Violation('agreement', `${node} applied another entry in slot ${String(slot)}`);
+    if (Buffer.compare(known.bytes, bytes) !== 0)
+      throw new Violation('agreement', `${node} applied another entry in slot ${String(slot)}`);
     if (known.outcome !== text || known.from !== from)
-      throw new Violation('determinism', `${node} had another outcome in slot ${String(slot)}: ${text} and ${known.outcome}`);
+      throw new Violation(
+        'determinism',
+        `${node} had another outcome in slot ${String(slot)}: ${text} and ${known.outcome}`,
+      );
   }
 
   /** The hash of a node's state as of a slot. */
@@ -130,7 +154,8 @@ export class History {
     const text = JSON.stringify([voters, learners, after]);
     const known = this.#configurations.get(id) ?? text;
     this.#configurations.set(id, known);
-    if (known !== text) throw new Violation('membership', `${node} has configuration ${String(id)} as ${text}, others as ${known}`);
+    if (known !== text)
+      throw new Violation('membership', `${node} has configuration ${String(id)} as ${text}, others as ${known}`);
   }
 
   /** Nothing that was acknowledged is missing, and nothing that was refused was done. */
@@ -149,11 +174,17 @@ export class History {
     const operation = entry === null ? null : operationOf(entry);
     const invoked = operation === null ? undefined : this.operations[operation - 1];
     if (operation !== null && (invoked === undefined || invoked.attempts === 0))
-      throw new Violation('validity', `slot ${String(slot)} holds operation ${String(operation)}, which nobody asked for`);
+      throw new Violation(
+        'validity',
+        `slot ${String(slot)} holds operation ${String(operation)}, which nobody asked for`,
+      );
     const wanted = this.#model.apply(slot, entry);
     if (wanted !== null && outcome !== null && (wanted.ok !== outcome.ok || wanted.from !== from))
       if (outcome.ok || outcome.code !== 'APPEND_EXPIRED')
-        throw new Violation('exactly once', `slot ${String(slot)} answered ${text} from slot ${String(from)}, the model ${JSON.stringify(wanted)}`);
+        throw new Violation(
+          'exactly once',
+          `slot ${String(slot)} answered ${text} from slot ${String(from)}, the model ${JSON.stringify(wanted)}`,
+        );
     this.chosen.push({ bytes, operation, ok: wanted?.ok ?? null, from, outcome: text, hash: null });
   }
 }

@@ -7,7 +7,13 @@ import type { Weather } from './network.js';
 
 export type Action =
   /** `request`: the append carries a request id, and is said again with it when its outcome is unknown. */
-  | { readonly kind: 'append'; readonly node: string; readonly volume: string; readonly adds: boolean; readonly request: boolean }
+  | {
+      readonly kind: 'append';
+      readonly node: string;
+      readonly volume: string;
+      readonly adds: boolean;
+      readonly request: boolean;
+    }
   | { readonly kind: 'read'; readonly node: string }
   | { readonly kind: 'crash'; readonly node: string; readonly forMs: number }
   | { readonly kind: 'pause'; readonly node: string; readonly forMs: number }
@@ -18,12 +24,21 @@ export type Action =
   | { readonly kind: 'full'; readonly node: string; readonly forMs: number }
   | { readonly kind: 'slow'; readonly node: string; readonly forMs: number }
   | { readonly kind: 'failSync'; readonly node: string; readonly done: boolean }
-  | { readonly kind: 'damage'; readonly node: string; readonly how: 'missing' | 'flipped' | 'misdirected' | 'checkpoint' }
+  | {
+      readonly kind: 'damage';
+      readonly node: string;
+      readonly how: 'missing' | 'flipped' | 'misdirected' | 'checkpoint';
+    }
   /** Keeps what the disk holds now, for a `rollBack`. */
   | { readonly kind: 'keep'; readonly node: string }
   | { readonly kind: 'rollBack'; readonly node: string }
   | { readonly kind: 'wipe'; readonly node: string }
-  | { readonly kind: 'members'; readonly node: string; readonly voters: readonly string[]; readonly learners: readonly string[] }
+  | {
+      readonly kind: 'members';
+      readonly node: string;
+      readonly voters: readonly string[];
+      readonly learners: readonly string[];
+    }
   | { readonly kind: 'transfer'; readonly node: string }
   | { readonly kind: 'checkpoint'; readonly node: string }
   | { readonly kind: 'scrub'; readonly node: string };
@@ -50,7 +65,7 @@ export function planFor(seed: number): Plan {
   const count = dice.pick([1, 3, 3, 3, 3, 3, 5]);
   const voters = NAMES.slice(0, count);
   const spares = count === 3 ? NAMES.slice(count, count + dice.below(3)) : [];
-  const lastsMs = 3000 + dice.below(5000);
+  const lastsMs = 2000 + dice.below(4500);
   const maker = new PlanMaker(dice, voters, spares, lastsMs);
   maker.load();
   maker.faults();
@@ -97,11 +112,15 @@ class PlanMaker {
 
   faults(): void {
     const dice = this.#dice;
-    for (let n = dice.below(4); n > 0; n -= 1) this.#add({ kind: 'crash', node: this.#anyNode(), forMs: dice.below(2000) });
-    for (let n = dice.below(3); n > 0; n -= 1) this.#add({ kind: 'pause', node: this.#anyNode(), forMs: dice.below(2500) });
+    for (let n = dice.below(4); n > 0; n -= 1)
+      this.#add({ kind: 'crash', node: this.#anyNode(), forMs: dice.below(2000) });
+    for (let n = dice.below(3); n > 0; n -= 1)
+      this.#add({ kind: 'pause', node: this.#anyNode(), forMs: dice.below(2500) });
     for (let n = dice.below(4); n > 0; n -= 1) this.#add(this.#cut());
-    for (let n = dice.below(3); n > 0; n -= 1) this.#add({ kind: 'weather', weather: this.#weather(), forMs: dice.below(4000) });
-    for (let n = dice.below(2); n > 0; n -= 1) this.#add({ kind: 'slow', node: this.#anyNode(), forMs: dice.below(2000) });
+    for (let n = dice.below(3); n > 0; n -= 1)
+      this.#add({ kind: 'weather', weather: this.#weather(), forMs: dice.below(4000) });
+    for (let n = dice.below(2); n > 0; n -= 1)
+      this.#add({ kind: 'slow', node: this.#anyNode(), forMs: dice.below(2000) });
     if (dice.below(3) === 0) this.#add({ kind: 'clock', node: this.#anyNode(), byMs: dice.below(20_000) - 10_000 });
     if (dice.below(4) === 0) this.#add({ kind: 'full', node: this.#anyNode(), forMs: dice.below(2500) });
     if (dice.below(4) === 0) this.#add({ kind: 'failSync', node: this.#anyNode(), done: dice.below(2) === 0 });
@@ -121,7 +140,13 @@ class PlanMaker {
       const leaving = dice.pick(voters);
       voters = dice.below(3) === 0 ? [...voters, spare] : [...voters.filter((node) => node !== leaving), spare];
       at += 300 + dice.below(1500);
-      this.items.push({ at, kind: 'members', node: dice.below(2) === 0 ? via : dice.pick(voters), voters, learners: [] });
+      this.items.push({
+        at,
+        kind: 'members',
+        node: dice.below(2) === 0 ? via : dice.pick(voters),
+        voters,
+        learners: [],
+      });
       at += 300 + dice.below(1500);
     }
   }

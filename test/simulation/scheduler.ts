@@ -12,6 +12,9 @@ interface Event {
   run: (() => void) | null;
 }
 
+/** Awaited for one turn of the microtasks. */
+const TURN = Promise.resolve();
+
 export class Scheduler {
   /** Simulated ms since the world began. */
   now = 0;
@@ -36,7 +39,7 @@ export class Scheduler {
       this.now = first.at;
       this.events += 1;
       first.run();
-      for (let turn = 0; turn < SETTLE_TURNS; turn += 1) await null;
+      for (let turn = 0; turn < SETTLE_TURNS; turn += 1) await TURN;
       if (stop()) return;
     }
     this.now = until;

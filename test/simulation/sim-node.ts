@@ -24,7 +24,7 @@ export class Process {
 
   resume(): void {
     this.paused = false;
-    for (let work = this.#held.shift(); work !== undefined && !this.paused; work = this.#held.shift()) work();
+    for (let work = this.#held.shift(); work !== undefined; work = this.#held.shift()) work();
   }
 }
 

@@ -10,7 +10,7 @@ import type { Operation as MachineOperation } from '#src/machine/entry.js';
 import { nodeId } from '#src/paxos/ballot.js';
 import { DEFAULT_LIMITS } from '#src/paxos/limits.js';
 import { slot } from '#src/paxos/contiguous-log.js';
-import { SnapcommitError } from '#src/errors.js';
+import { SnapcommitError, unreachable } from '#src/errors.js';
 import { MemoryDisk } from '../support/memory-replica-store.js';
 import { History, Violation, type Operation } from './history.js';
 import { FAIR, Network } from './network.js';
@@ -23,7 +23,7 @@ import { Trace } from './trace.js';
 
 /** Small bounds, so that a short run reaches them. */
 const SETTINGS: Partial<HostSettings> = {
-  tickMs: 50,
+  tickMs: 100,
   appendTimeoutMs: 2500,
   readTimeoutMs: 2500,
   reconfigureTimeoutMs: 3000,
@@ -31,10 +31,12 @@ const SETTINGS: Partial<HostSettings> = {
   checkpointSlots: 16,
   keepSlots: 6,
   fullRetryMs: 500,
-  limits: { ...DEFAULT_LIMITS, learnEntries: 4, inFlightEntries: 12 },
+  limits: { ...DEFAULT_LIMITS, learnEntries: 4, inFlightEntries: 12, roundTicks: 2 },
 };
-const HASH_EVERY_SLOTS = 8;
+const HASH_EVERY_SLOTS = 10;
 const LIVENESS_MS = 30_000;
+/** Many times what any world needs: something feeds itself. */
+const EVENTS_MAX = 60_000;
 
 export interface WorldResult {
   readonly violation: { readonly law: string; readonly message: string } | null;
@@ -80,9 +82,12 @@ class World {
       this.#scheduler.after(item.at, () => {
         this.#do(() => this.#act(item));
       });
-    await this.#scheduler.run(this.#plan.lastsMs, () => this.#violation !== null);
+    await this.#scheduler.run(this.#plan.lastsMs, () => this.#isOver());
     if (this.#violation === null) await this.#liveness();
-    if (this.#violation === null) this.#judge(() => { this.#history.finish(); });
+    if (this.#violation === null)
+      this.#judge(() => {
+        this.#history.finish();
+      });
     return {
       violation: this.#violation,
       hash: this.#trace.hash,
@@ -107,7 +112,10 @@ class World {
       },
       hooks: (node) => ({
         onApplied: (applied, state) => {
-          this.#note(name, `applied ${String(applied.slot)} ${applied.outcome === null ? '-' : applied.outcome.ok ? 'ok' : applied.outcome.code}`);
+          this.#note(
+            name,
+            `applied ${String(applied.slot)} ${applied.outcome === null ? '-' : applied.outcome.ok ? 'ok' : applied.outcome.code}`,
+          );
           this.#judge(() => {
             this.#history.applied(name, applied);
             if (applied.slot % HASH_EVERY_SLOTS === 0) this.#history.hashed(name, applied.slot, stateHash(state));
@@ -116,7 +124,10 @@ class World {
         onEvent: (event) => {
           this.#tally.count(`event ${event.type}`);
           this.#note(name, event.type === 'stopped' ? `stopped: ${event.error.message}` : JSON.stringify(event));
-          if (event.type === 'configured') this.#judge(() => { this.#history.configured(name, event.configuration); });
+          if (event.type === 'configured')
+            this.#judge(() => {
+              this.#history.configured(name, event.configuration);
+            });
           if (event.type === 'stopped') this.#stopped(node, event.error);
         },
         metrics: {
@@ -126,10 +137,14 @@ class World {
             if (status?.role !== 'leader') return;
             this.#tally.count('leader elected');
             const { round, node: of } = status.ballot;
-            this.#judge(() => { this.#history.leads(name, `${String(status.configuration.id)}.${String(round)}.${of}`); });
+            this.#judge(() => {
+              this.#history.leads(name, `${String(status.configuration.id)}.${String(round)}.${of}`);
+            });
           },
           slotsChosen: () => undefined,
-          batch: () => { this.#tally.count('batch synced'); },
+          batch: () => {
+            this.#tally.count('batch synced');
+          },
           queue: () => undefined,
           lag: () => undefined,
           messageRefused: (from, reason) => {
@@ -137,8 +152,15 @@ class World {
           },
         },
       }),
-      broke: (error) => { this.#fail('error', String(error)); },
+      broke: (error) => {
+        this.#fail('error', String(error));
+      },
     });
+  }
+
+  #isOver(): boolean {
+    if (this.#scheduler.events > EVENTS_MAX) this.#fail('bounds', `more than ${String(EVENTS_MAX)} events in one world`);
+    return this.#violation !== null;
   }
 
   #newDisk(name: string, generation: number): MemoryDisk {
@@ -150,10 +172,16 @@ class World {
 
   /** A node stops of itself when its disk fails; anything else is a bug. It is started again like after a crash. */
   #stopped(node: SimNode, error: Error): void {
-    const expected = error instanceof SnapcommitError && (error.code === 'OUTCOME_UNKNOWN' || error.code === 'UNAVAILABLE');
+    const alone = this.#plan.voters.length === 1;
+    const expected =
+      error instanceof SnapcommitError && (error.code === 'OUTCOME_UNKNOWN' || (alone && error.code === 'LOG_CORRUPT'));
     if (!expected) return this.#fail('stopped', `${node.name} stopped: ${error.stack ?? error.message}`);
-    this.#scheduler.after(1, () => { this.#do(() => node.kill()); });
-    this.#scheduler.after(300, () => { this.#do(() => node.start()); });
+    this.#scheduler.after(1, () => {
+      this.#do(() => node.kill());
+    });
+    this.#scheduler.after(300, () => {
+      this.#do(() => node.start());
+    });
   }
 
   #note(node: string, what: string): void {
@@ -197,7 +225,11 @@ class World {
     if (item.kind !== 'append' && item.kind !== 'read') this.#note('*', JSON.stringify(item));
     switch (item.kind) {
       case 'append':
-        return this.#append(this.#history.invoke(item.volume, item.adds, item.request), item.node, item.request ? 2 : 0);
+        return this.#append(
+          this.#history.invoke(item.volume, item.adds, item.request),
+          item.node,
+          item.request ? 2 : 0,
+        );
       case 'read':
         return this.#read(item.node);
       case 'crash':
@@ -212,7 +244,9 @@ class World {
       case 'weather':
         this.#tally.count('bad weather');
         this.#network.weather = item.weather;
-        this.#later(item.forMs, async () => { this.#network.weather = FAIR; });
+        this.#later(item.forMs, async () => {
+          this.#network.weather = FAIR;
+        });
         return;
       case 'clock':
         this.#tally.count('clock stepped');
@@ -221,12 +255,16 @@ class World {
       case 'full':
         this.#tally.count('disk full');
         this.#node(item.node).disk.isFull = true;
-        this.#later(item.forMs, async () => { this.#node(item.node).disk.isFull = false; });
+        this.#later(item.forMs, async () => {
+          this.#node(item.node).disk.isFull = false;
+        });
         return;
       case 'slow':
         this.#tally.count('disk slow');
         this.#node(item.node).slow = true;
-        this.#later(item.forMs, async () => { this.#node(item.node).slow = false; });
+        this.#later(item.forMs, async () => {
+          this.#node(item.node).slow = false;
+        });
         return;
       case 'failSync':
         this.#tally.count('sync failed');
@@ -241,12 +279,19 @@ class World {
         return this.#rollBack(this.#node(item.node));
       case 'wipe':
         return this.#wipe(this.#node(item.node));
-      default:
+      case 'members':
+      case 'transfer':
+      case 'checkpoint':
+      case 'scrub':
         return this.#command(item);
+      default:
+        unreachable(item);
     }
   }
 
-  async #command(item: Extract<PlanItem, { readonly kind: 'members' | 'transfer' | 'checkpoint' | 'scrub' }>): Promise<void> {
+  async #command(
+    item: Extract<PlanItem, { readonly kind: 'members' | 'transfer' | 'checkpoint' | 'scrub' }>,
+  ): Promise<void> {
     const { host } = this.#node(item.node);
     if (host === null) return;
     try {
@@ -268,7 +313,17 @@ class World {
     operation.attempts += 1;
     const { id, volume, adds, request } = operation;
     const what: MachineOperation = adds
-      ? { type: 'addVolume', volume: { name: volume, node: 'n', driver: 'memory', source: `/${volume}#${String(id)}`, publishDirectory: `/${volume}#${String(id)}/p`, filesystem: 'f' } }
+      ? {
+          type: 'addVolume',
+          volume: {
+            name: volume,
+            node: 'n',
+            driver: 'memory',
+            source: `/${volume}#${String(id)}`,
+            publishDirectory: `/${volume}#${String(id)}/p`,
+            filesystem: 'f',
+          },
+        }
       : { type: 'removeVolume', volume };
     const key = request || !adds ? { id: `r${String(id)}`, digest: String(id) } : null;
     this.#note(name, `append ${String(id)} ${adds ? 'add' : 'remove'} ${volume}`);
@@ -276,8 +331,14 @@ class World {
     try {
       const result = await host.append(what, key);
       status = result.status;
-      this.#note(name, `append ${String(id)}: ${result.status}${result.status === 'chosen' ? ` ${String(result.slot)}` : ''}`);
-      if (running.alive) this.#judge(() => { this.#history.answered(operation, result); });
+      this.#note(
+        name,
+        `append ${String(id)}: ${result.status}${result.status === 'chosen' ? ` ${String(result.slot)}` : ''}`,
+      );
+      if (running.alive)
+        this.#judge(() => {
+          this.#history.answered(operation, result);
+        });
     } catch (error) {
       if (!(error instanceof SnapcommitError)) throw error;
       status = error.code;
@@ -298,7 +359,9 @@ class World {
       const state = await host.read();
       if (!running.alive) return;
       this.#note(name, `read as of ${String(state.applied)}`);
-      this.#judge(() => { this.#history.answeredRead(floor, state.applied, Object.keys(state.volumes).sort()); });
+      this.#judge(() => {
+        this.#history.answeredRead(floor, state.applied, Object.keys(state.volumes).sort());
+      });
       this.#tally.count('read answered');
     } catch (error) {
       if (!(error instanceof SnapcommitError)) throw error;
@@ -311,7 +374,9 @@ class World {
     if (running === null) return;
     this.#tally.count('pause');
     running.paused = true;
-    this.#later(forMs, async () => { running.resume(); });
+    this.#later(forMs, async () => {
+      running.resume();
+    });
   }
 
   async #cut(from: readonly string[], to: readonly string[], forMs: number): Promise<void> {
@@ -319,7 +384,9 @@ class World {
     const both = links.some(([a, b]) => links.some(([c, d]) => a === d && b === c));
     this.#tally.count(both ? 'partition' : 'partition one way');
     for (const [a, b] of links) this.#network.cut(a, b);
-    this.#later(forMs, async () => { for (const [a, b] of links) this.#network.mend(a, b); });
+    this.#later(forMs, async () => {
+      for (const [a, b] of links) this.#network.mend(a, b);
+    });
   }
 
   /** What lies on the disk changes while the process is down, or under its feet. */
@@ -385,7 +452,7 @@ class World {
     while (this.#scheduler.now < until) {
       const members = this.#members();
       for (const name of members) if (!done.has(name)) this.#do(() => this.#tryOut(name, done));
-      await this.#scheduler.run(this.#scheduler.now + 500, () => this.#violation !== null);
+      await this.#scheduler.run(this.#scheduler.now + 500, () => this.#isOver());
       if (this.#violation !== null || this.#isEven(done)) return;
     }
     this.#fail('liveness', `after ${String(LIVENESS_MS)} ms without a fault: ${this.#describe(done)}`);
@@ -404,10 +471,8 @@ class World {
   }
 
   #members(): readonly string[] {
-    const newest = this.#hosts().reduce((best, host) => {
-      const { configuration } = host.replicaStatus();
-      return best === null || configuration.id > best.id ? configuration : best;
-    }, null as ReturnType<ReplicaHost['replicaStatus']>['configuration'] | null);
+    const known = this.#hosts().map((host) => host.replicaStatus().configuration);
+    const [newest = null] = known.sort((a, b) => b.id - a.id);
     return newest === null ? [] : [...newest.voters, ...newest.learners];
   }
 
@@ -434,7 +499,8 @@ class World {
     const lines = [...this.#nodes.values()].map((node) => {
       const host = this.#hosts().find((one) => one === node.host);
       if (host === undefined) return `${node.name} is down`;
-      const { role, standing, leader, ballot, configuration, lastSlot, decidedSlot, appliedSlot } = host.replicaStatus();
+      const { role, standing, leader, ballot, configuration, lastSlot, decidedSlot, appliedSlot } =
+        host.replicaStatus();
       return `${node.name} ${role} ${standing} leader ${String(leader)} ballot ${String(ballot.round)}.${ballot.node} configuration ${String(configuration.id)} (${configuration.voters.join()}/${configuration.learners.join()}) last ${String(lastSlot)} decided ${String(decidedSlot)} applied ${String(appliedSlot)}${done.has(node.name) ? ' answered' : ''}`;
     });
     return lines.join('; ');

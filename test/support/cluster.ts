@@ -102,7 +102,7 @@ export class TestCluster {
 
   constructor(t: Test) {
     this.directory = temporaryDirectory(t, 'cluster');
-    this.#network = `127.${String(1 + (process.pid >> 8) % 250)}.${String(process.pid & 255)}`;
+    this.#network = `127.${String(1 + ((process.pid >> 8) % 250))}.${String(process.pid & 255)}`;
     t.teardown(async () => {
       for (const member of this.members.values()) await member.end('SIGKILL');
     });
@@ -110,7 +110,11 @@ export class TestCluster {
 
   /** A machine with an empty state directory. */
   machine(node: string, stateDirectory = join(this.directory, node)): TestMember {
-    const member = new TestMember(node, stateDirectory, `${this.#network}.${String(this.members.size + 1)}:${String(PORT)}`);
+    const member = new TestMember(
+      node,
+      stateDirectory,
+      `${this.#network}.${String(this.members.size + 1)}:${String(PORT)}`,
+    );
     this.members.set(node, member);
     member.configure();
     return member;

@@ -110,8 +110,7 @@ function checkpointed(now: Contents, bytes: Uint8Array, keep: number): Contents 
 }
 
 function installed(now: Contents, staged: StagedCheckpoint | null, at: Slot, keepsRows: boolean): Contents {
-  if (staged?.header.slot !== at)
-    throw new InvariantError('P7', `no checkpoint of slot ${String(at)} was checked`);
+  if (staged?.header.slot !== at) throw new InvariantError('P7', `no checkpoint of slot ${String(at)} was checked`);
   const { header, state } = staged;
   const chain = Buffer.from(header.chain, 'hex');
   const { head, identity } = now;

@@ -1,4 +1,5 @@
 /** The cluster's administration as this member's daemon serves it. Every request may come twice. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { SnapcommitError } from '../../errors.js';
 import { lookup } from '../../machine/record.js';
 import type { Configuration } from '../../paxos/configuration.js';
@@ -17,22 +18,28 @@ import type {
 import type { Certificates } from './certificates.js';
 import { appendKnown, refuse } from './ledger.js';
 
+const PROVEN_WAIT_MS = 30_000;
+const PROVEN_POLL_MS = 50;
+
 export class MemberAdmin implements ClusterAdmin {
   readonly #log: ReplicatedLog & ClusterLog;
   readonly #ledger: TokenLedger;
   readonly #certificates: Certificates;
   readonly #status: () => ClusterStatus;
+  /** Whether that member's peers know its store. */
+  readonly #isProven: (node: string) => boolean;
 
   constructor(
     log: ReplicatedLog & ClusterLog,
     ledger: TokenLedger,
     certificates: Certificates,
-    status: () => ClusterStatus,
+    seen: { readonly status: () => ClusterStatus; readonly isProven: (node: string) => boolean },
   ) {
     this.#log = log;
     this.#ledger = ledger;
     this.#certificates = certificates;
-    this.#status = status;
+    this.#status = seen.status;
+    this.#isProven = seen.isProven;
   }
 
   async status(): Promise<ClusterStatus> {
@@ -56,6 +63,7 @@ export class MemberAdmin implements ClusterAdmin {
     const { voters, learners } = this.#configuration();
     if (voters.some((one) => one === node)) return changeOf(this.#configuration());
     if (!learners.some((one) => one === node)) throw unknown(node);
+    await this.#untilProven(node);
     return this.#change({ voters: [...voters, node], learners: learners.filter((one) => one !== node) });
   }
 
@@ -69,6 +77,7 @@ export class MemberAdmin implements ClusterAdmin {
     await this.#log.read();
     const { voters, learners } = this.#configuration();
     if (![...voters, ...learners].some((one) => one === next)) throw unknown(next);
+    await this.#untilProven(next);
     await this.#forgetName(old);
     const left = without(this.#configuration(), old);
     return this.#change({
@@ -79,6 +88,18 @@ export class MemberAdmin implements ClusterAdmin {
 
   async renewCertificate(): Promise<RenewedCertificate> {
     return this.#certificates.renew();
+  }
+
+  /**
+   * A new store under a name that was in use before must be found out while it is a learner: as a voter it would have to
+   * abstain (D8), and the vote that it was to bring would be missing.
+   */
+  async #untilProven(node: string): Promise<void> {
+    if (node === this.#log.identity.node) return;
+    for (let leftMs = PROVEN_WAIT_MS; !this.#isProven(node); leftMs -= PROVEN_POLL_MS) {
+      if (leftMs <= 0) throw notHeardOf(node);
+      await delay(PROVEN_POLL_MS);
+    }
   }
 
   async #forgetName(node: string): Promise<void> {
@@ -110,6 +131,14 @@ function without({ voters, learners }: Configuration, node: string): MemberSet {
 
 function changeOf({ id, voters, learners }: Configuration): MembershipChange {
   return { configuration: id, voters: [...voters].sort(), learners: [...learners].sort() };
+}
+
+function notHeardOf(node: string): SnapcommitError {
+  return new SnapcommitError(
+    'UNAVAILABLE',
+    `${node} has not been heard of, so it cannot be let vote; nothing was changed. Start its daemon, and look at its log`,
+    { node },
+  );
 }
 
 function unknown(node: string): SnapcommitError {

@@ -6,7 +6,7 @@
  */
 import type { Clock } from '../../ports/clock.js';
 import { decodeCbor, encodeCbor } from '../../wire/cbor.js';
-import { natural } from '../../wire/shape.js';
+import { list, natural } from '../../wire/shape.js';
 
 /** How often it is told. */
 export const PROGRESS_MS = 500;
@@ -15,6 +15,8 @@ const CBOR_LIST = 4;
 interface Known {
   /** null: never heard of. */
   lastSlot: number | null;
+  /** Its peers know its store: it may be let vote. */
+  isProven: boolean;
   connected: boolean;
   /** ms since the epoch; null while it is connected. */
   unreachableSince: number | null;
@@ -29,7 +31,7 @@ export class Progress {
   }
 
   connected(peer: string): void {
-    Object.assign(this.#of(peer), { connected: true, unreachableSince: null });
+    Object.assign(this.#of(peer), { connected: true, isProven: false, unreachableSince: null });
   }
 
   disconnected(peer: string): void {
@@ -41,8 +43,8 @@ export class Progress {
   /** True: it was one of ours. What is none is for the log. */
   take(from: string, message: Uint8Array): boolean {
     if ((message[0] ?? 0) >> 5 !== CBOR_LIST) return false;
-    const said = decodeCbor(message);
-    this.#of(from).lastSlot = natural(Array.isArray(said) ? said[0] : null, 'progress');
+    const [lastSlot = 0, isProven = 0] = list(natural)(decodeCbor(message), 'progress');
+    Object.assign(this.#of(from), { lastSlot, isProven: isProven === 1 });
     return true;
   }
 
@@ -59,6 +61,7 @@ export class Progress {
   #of(peer: string): Known {
     const known = this.#known.get(peer) ?? {
       lastSlot: null,
+      isProven: false,
       connected: false,
       unreachableSince: this.#clock.now(),
     };
@@ -67,6 +70,6 @@ export class Progress {
   }
 }
 
-export function encodeProgress(lastSlot: number): Uint8Array {
-  return encodeCbor([lastSlot]);
+export function encodeProgress(lastSlot: number, isProven: boolean): Uint8Array {
+  return encodeCbor([lastSlot, Number(isProven)]);
 }

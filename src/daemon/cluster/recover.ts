@@ -71,7 +71,8 @@ function aloneFrom(loaded: Loaded, file: string, incarnation: number): StoreBatc
   const { machine } = startReplica(loaded, file, DEFAULT_LIMITS);
   const known = machine.state.applied;
   const undecided = entries.slice(known - head.checkpoint);
-  for (const applied of machine.apply(slot(known + 1), undecided)) void applied;
+  // What they do is in the machine; what each answered, nobody waits for any more.
+  Array.from(machine.apply(slot(known + 1), undecided));
   const at = slot(head.last + 1);
   const configuration: Configuration = {
     id: newestConfiguration(loaded) + 1,

@@ -1,0 +1,210 @@
+/**
+ * The lives of a replica's core in one process: it starts from what is durable, starts again in place when the disk has no
+ * room or when it has to know that it forgot, waits for a peer's checkpoint when its own cannot be read, and stops for
+ * good when a sync fails or a law is broken (D6).
+ */
+import { SnapcommitError } from '../errors.js';
+import type { Ballot } from '../paxos/ballot.js';
+import type { Configuration } from '../paxos/configuration.js';
+import { entriesAfter, slot } from '../paxos/contiguous-log.js';
+import type { CheckedCheckpoint, Loaded, ScrubReport, StoreLife } from '../ports/replica-store.js';
+import { CoreLoop, isSureRefusal, type CoreLoopUser } from './core-loop.js';
+import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
+import { checkpointTooOld, checkpointWithoutMembers, checkpointUnreadable, nobodyToHeal } from './replica-errors.js';
+import { forgetfulWrite, rescueBatch, startReplica } from './replica-start.js';
+
+export interface CoreLivesUser extends Omit<CoreLoopUser, 'failed'> {
+  /** A new life has begun: nothing of the last one's leader, questions and proposals is known to it. */
+  begun(): void;
+  /** The disk has no room for another batch. */
+  full(): void;
+  stopped(error: Error): void;
+}
+
+export class CoreLives {
+  #life: StoreLife;
+  #loaded: Loaded;
+  /** null: the checkpoint cannot be read, and a peer's has to take its place first. */
+  #loop: CoreLoop | null;
+  /** Not null: the core is being started again, and nothing reaches it meanwhile. */
+  #restarting: Promise<void> | null = null;
+  #stopped: Error | null = null;
+  readonly #ports: ReplicaHostPorts;
+  readonly #settings: HostSettings;
+  readonly #user: CoreLivesUser;
+
+  constructor(loaded: Loaded, ports: ReplicaHostPorts, settings: HostSettings, user: CoreLivesUser) {
+    this.#ports = ports;
+    this.#settings = settings;
+    this.#user = user;
+    this.#loaded = loaded;
+    this.#life = loaded.life;
+    this.#loop = this.#begin(loaded);
+  }
+
+  /** @throws UNAVAILABLE while the checkpoint cannot be read. */
+  get loop(): CoreLoop {
+    if (this.#loop !== null) return this.#loop;
+    throw checkpointUnreadable(this.#ports.store.file);
+  }
+
+  get hasLoop(): boolean {
+    return this.#loop !== null;
+  }
+
+  get isServing(): boolean {
+    return this.#loop !== null && this.#restarting === null && this.#stopped === null;
+  }
+
+  get leader(): Ballot | null {
+    return this.isServing ? this.loop.leader : null;
+  }
+
+  get stopped(): Error | null {
+    return this.#stopped;
+  }
+
+  get life(): StoreLife {
+    return this.#life;
+  }
+
+  get configuration(): Configuration {
+    return this.#loop?.replica.configuration ?? this.#loaded.identity.configuration;
+  }
+
+  /** Up to which configuration this replica abstains because it forgot; 0: it does not. */
+  get forgetfulThrough(): number {
+    const abstains = this.#loop === null ? this.#loaded.head.abstains : this.#loop.replica.abstains;
+    return abstains?.kind === 'forgetful' ? abstains.configuration : 0;
+  }
+
+  /** Nothing that this replica says may count up to this configuration: durable before it says anything more. */
+  forget(through: number): void {
+    this.#restart((loaded) => this.#ports.store.persist({ writes: [forgetfulWrite(loaded, through)] }));
+  }
+
+  /** A peer's checkpoint, whole: takes the place of ours. @throws EXPECTATION_FAILED when it is of no use. */
+  async install(checked: CheckedCheckpoint): Promise<void> {
+    const { file } = this.#ports.store;
+    if (checked.configuration.after > checked.slot) throw checkpointWithoutMembers(checked);
+    if (this.#loop !== null) return this.#loop.install(checked);
+    if (checked.slot < this.#loaded.head.base) throw checkpointTooOld(file, checked.slot, this.#loaded.head.base);
+    this.#restart((loaded) => this.#ports.store.persist(rescueBatch(loaded, checked, this.#settings.limits)));
+    await this.#restarting;
+  }
+
+  /**
+   * Reads and checks all that is stored, and heals what this node's memory can: damaged rows by the same rows, a damaged
+   * checkpoint by a new one.
+   */
+  async scrub(): Promise<ScrubReport> {
+    const { store, onEvent } = this.#ports;
+    const report = await store.scrub();
+    const { damaged, checkpointDamaged } = report;
+    if (damaged.length === 0 && !checkpointDamaged) return report;
+    onEvent?.({ type: 'damaged', slots: damaged, message: `a scrub found damage in ${store.file}` });
+    const { log, decided } = this.loop.replica;
+    const first = damaged.find((at) => at > log.base && at <= decided);
+    if (first !== undefined) await store.repair(first, entriesAfter(log, slot(first - 1), decided));
+    await this.loop.checkpoint();
+    return report;
+  }
+
+  /** Nobody can heal us: the checkpoint cannot be read, and there are no peers. */
+  giveUp(): void {
+    this.stop(nobodyToHeal(this.#ports.store.file));
+  }
+
+  stop(error: Error): void {
+    if (this.#stopped !== null) return;
+    this.#stopped = error;
+    this.#loop?.stop();
+    this.#user.stopped(error);
+  }
+
+  /** Writes what only waits to be written. */
+  async settle(): Promise<void> {
+    if (!this.isServing) return;
+    this.loop.settle();
+    await this.loop.commit.idle();
+  }
+
+  async ended(): Promise<void> {
+    await this.#restarting;
+  }
+
+  #begin(loaded: Loaded): CoreLoop | null {
+    if (loaded.damaged.length > 0 || loaded.checkpoint.kind === 'damaged') this.#tellDamage(loaded);
+    if (loaded.checkpoint.kind === 'damaged') return null;
+    const { store, onApplied } = this.#ports;
+    const started = startReplica(loaded, store.file, this.#settings.limits, onApplied);
+    const user: CoreLoopUser = {
+      ...this.#user,
+      durable: (life, batch) => {
+        this.#life = life;
+        this.#user.durable(life, batch);
+      },
+      failed: (error) => {
+        this.#failed(error);
+      },
+    };
+    return new CoreLoop(started, store, user, this.#settings);
+  }
+
+  /** The core's loop has ended. A sure "not done" of the store: start again from what is durable. Otherwise stop. */
+  #failed(error: unknown): void {
+    if (!isSureRefusal(error)) return this.stop(asError(error));
+    this.#user.full();
+    this.#restart(() => Promise.resolve());
+  }
+
+  /** A new life, from what is durable after `prepare`. */
+  #restart(prepare: (loaded: Loaded) => Promise<unknown>): void {
+    if (this.#restarting !== null || this.#stopped !== null) return;
+    this.#loop?.stop();
+    this.#restarting = this.#startAgain(prepare).then(
+      () => {
+        this.#restarting = null;
+        if (this.isServing) this.#user.begun();
+      },
+      (error: unknown) => {
+        this.#restarting = null;
+        if (isSureRefusal(error)) this.#retry(prepare);
+        else this.stop(asError(error));
+      },
+    );
+  }
+
+  async #startAgain(prepare: (loaded: Loaded) => Promise<unknown>): Promise<void> {
+    const { store } = this.#ports;
+    await prepare(await store.load());
+    const loaded = await store.load();
+    this.#loaded = loaded;
+    this.#life = loaded.life;
+    this.#loop = this.#begin(loaded);
+  }
+
+  /** The core stays out of it until what it has to know is durable. */
+  #retry(prepare: (loaded: Loaded) => Promise<unknown>): void {
+    this.#restarting = new Promise((resolve) => {
+      this.#ports.timers.after(this.#settings.fullRetryMs, () => {
+        this.#restarting = null;
+        this.#restart(prepare);
+        resolve();
+      });
+    });
+  }
+
+  #tellDamage({ damaged, checkpoint }: Loaded): void {
+    const parts = [
+      ...(checkpoint.kind === 'damaged' ? [`the checkpoint of slot ${String(checkpoint.slot)}`] : []),
+      ...(damaged.length > 0 ? [`slots ${damaged.join(', ')}`] : []),
+    ];
+    const message = `the log is damaged: ${parts.join(' and ')} of ${this.#ports.store.file} cannot be read. This node does not vote until its peers have healed it`;
+    this.#ports.onEvent?.({ type: 'damaged', slots: damaged, message });
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new SnapcommitError('UNAVAILABLE', String(error));
+}

@@ -1,0 +1,117 @@
+/** Three hosts over the real store, joined by queues in memory: the loop outside of the simulation. */
+import { join } from 'node:path';
+import t from 'tap';
+import { createStore } from '#src/adapters/store-sqlite/create.js';
+import { openReplicaStore } from '#src/adapters/store-sqlite/replica/index.js';
+import { systemTimers } from '#src/adapters/timers-system.js';
+import { openReplica, type ReplicaHost } from '#src/log/replica-host.js';
+import type { Operation } from '#src/machine/entry.js';
+import { nodeId } from '#src/paxos/ballot.js';
+import { slot } from '#src/paxos/contiguous-log.js';
+import type { ReplicaMetrics } from '#src/ports/cluster-log.js';
+import { temporaryDirectory } from '../support/temp.js';
+import { until } from '../support/until.js';
+
+const NAMES = ['a', 'b', 'c'];
+const SETTINGS = { tickMs: 20, checkpointSlots: 100 };
+
+interface Cluster {
+  readonly hosts: Map<string, ReplicaHost>;
+  /** Entries of each batch, by node. */
+  readonly batches: Map<string, number[]>;
+  open(name: string): Promise<ReplicaHost>;
+}
+
+async function clusterIn(directory: string): Promise<Cluster> {
+  const configuration = { id: 1, voters: NAMES.map(nodeId), learners: [], after: slot(0) };
+  const hosts = new Map<string, ReplicaHost>();
+  const batches = new Map<string, number[]>(NAMES.map((name) => [name, []]));
+  const fileOf = (name: string) => join(directory, name, 'log.db');
+  for (const node of NAMES)
+    createStore(fileOf(node), { cluster: 'test', node, incarnation: 1, configuration, mode: 'cluster' });
+  const open = async (name: string): Promise<ReplicaHost> => {
+    const metrics: ReplicaMetrics = {
+      ballot: () => undefined,
+      leaderChanged: () => undefined,
+      slotsChosen: () => undefined,
+      batch: (entries) => void batches.get(name)?.push(entries),
+      queue: () => undefined,
+      lag: () => undefined,
+      messageRefused: (from, reason) => t.fail(`${name} could not read a message of ${from}: ${reason}`),
+    };
+    const host = await openReplica(
+      {
+        store: await openReplicaStore(fileOf(name)),
+        send: (to, message) => {
+          setImmediate(() => hosts.get(to)?.receive(name, message));
+        },
+        timers: systemTimers,
+        clock: { now: () => Date.now(), monotonic: () => performance.now() },
+        metrics,
+      },
+      SETTINGS,
+    );
+    hosts.set(name, host);
+    return host;
+  };
+  for (const name of NAMES) await open(name);
+  return { hosts, batches, open };
+}
+
+function adding(name: string): Operation {
+  const source = `/sources/${name}`;
+  const volume = { name, node: 'n', driver: 'memory', source, publishDirectory: `${source}/p`, filesystem: 'f' } as const;
+  return { type: 'addVolume', volume };
+}
+
+t.test('appends of every node are chosen, many in one sync, and every node reads all of them', async (t) => {
+  const { hosts, batches } = await clusterIn(temporaryDirectory(t));
+  const all = [...hosts.values()];
+  const names = Array.from({ length: 90 }, (_, index) => `v${String(index)}`);
+  const results = await Promise.all(names.map((name, index) => all[index % 3]?.append(adding(name))));
+  t.ok(
+    results.every((result) => result?.status === 'chosen' && result.outcome.ok),
+    'all were chosen',
+  );
+  for (const host of all) {
+    const { volumes } = await host.read();
+    t.equal(Object.keys(volumes).length, names.length, `${host.identity.node} reads all of them`);
+  }
+  for (const [name, sizes] of batches) {
+    const withEntries = sizes.filter((size) => size > 0);
+    t.ok(withEntries.length < names.length / 2, `${name} wrote ${String(withEntries.length)} batches with entries`);
+  }
+  for (const host of all) await host.end();
+});
+
+t.test('a node that was away comes back by a checkpoint, and a leader that goes is replaced', async (t) => {
+  const cluster = await clusterIn(temporaryDirectory(t));
+  const [a, b, c] = NAMES.map((name) => cluster.hosts.get(name));
+  if (a === undefined || b === undefined || c === undefined) throw new Error('three hosts are open');
+  t.equal((await a.append(adding('first'))).status, 'chosen');
+  cluster.hosts.delete('c');
+  await c.end();
+  for (let n = 0; n < 30; n += 1)
+    await Promise.all(Array.from({ length: 10 }, (_, at) => b.append(adding(`v${String(n)}-${String(at)}`))));
+  await a.checkpoint();
+  await b.checkpoint();
+  const back = await cluster.open('c');
+  await until('c has caught up', () => back.replicaStatus().appliedSlot >= a.replicaStatus().appliedSlot);
+  t.equal(Object.keys((await back.read()).volumes).length, 301, 'c holds all that was appended');
+  const leader = NAMES.find((name) => cluster.hosts.get(name)?.replicaStatus().role === 'leader') ?? 'a';
+  const gone = cluster.hosts.get(leader);
+  cluster.hosts.delete(leader);
+  await gone?.end();
+  const [other] = cluster.hosts.values();
+  t.equal((await other?.append(adding('last')))?.status, 'chosen', 'the others go on');
+  for (const host of cluster.hosts.values()) await host.end();
+});
+
+t.test('L6 a closed log takes nothing, and says so', async (t) => {
+  const { hosts } = await clusterIn(temporaryDirectory(t));
+  for (const host of hosts.values()) await host.end();
+  const closed = hosts.get('a');
+  if (closed === undefined) throw new Error('a host was open');
+  await t.rejects(closed.append(adding('late')), { code: 'UNAVAILABLE' });
+  await t.rejects(closed.read(), { code: 'UNAVAILABLE' });
+});
