@@ -18,6 +18,8 @@ const RUNTIME_PACKAGES = [
   { name: 'util-linux', command: 'unshare' },
   { name: 'e2fsprogs', command: 'mkfs.ext4' },
   { name: 'strace', command: 'strace' },
+  { name: 'nftables', command: 'nft' },
+  { name: 'libfaketime', library: 'faketime/libfaketimeMT.so.1' },
   { name: 'iproute2', command: 'ip' },
 ];
 /** Only where npm has no ready-made binary of better-sqlite3 for this machine. */

@@ -3,18 +3,10 @@
 // clocks that are off and full disks; what concurrent clients saw is checked for linearizability. Needs root.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { bootstrapOrExit, ensurePackages } from './bootstrap.mjs';
+import { bootstrapOrExit } from './bootstrap.mjs';
 import { root } from './lib/files.mjs';
 
 bootstrapOrExit({ packages: 'required', tests: true });
-ensurePackages(
-  [
-    { name: 'iproute2', command: 'ip' },
-    { name: 'nftables', command: 'nft' },
-    { name: 'libfaketime', command: 'faketime' },
-  ],
-  true,
-);
 const program = join(root, 'build', 'test', 'cluster', 'soak-process.js');
 const child = spawn(process.execPath, [program, ...process.argv.slice(2)], { stdio: 'inherit' });
 child.once('exit', (status, signal) => {

@@ -24,12 +24,16 @@ async function killed({ below }: Faulty, victim: Member): Promise<() => Promise<
 
 async function paused(_: Faulty, victim: Member): Promise<() => Promise<void>> {
   victim.pause();
-  return async () => victim.resume();
+  return async () => {
+    victim.resume();
+  };
 }
 
 async function diskFull(_: Faulty, victim: Member): Promise<() => Promise<void>> {
   victim.disk.fill();
-  return async () => victim.disk.relieve();
+  return async () => {
+    victim.disk.relieve();
+  };
 }
 
 function partition(cutsOf: (others: readonly number[], victim: number) => readonly Cut[]): Fault {
@@ -40,7 +44,9 @@ function partition(cutsOf: (others: readonly number[], victim: number) => readon
         number,
       ),
     );
-    return async () => network.cut([]);
+    return async () => {
+      network.cut([]);
+    };
   };
 }
 

@@ -45,6 +45,11 @@ export class Member {
     throw new Error(`snapcommit ${args.join(' ')}: status ${String(result.status)} ${result.stdout}${result.stderr}`);
   }
 
+  /** Whether a command succeeds. */
+  async done(...args: readonly string[]): Promise<boolean> {
+    return (await this.#cli(args)).status === 0;
+  }
+
   async #cli(args: readonly string[]): Promise<CliResult> {
     return cli(['--json', ...args], { stateDirectory: this.stateDirectory, under: this.#under });
   }

@@ -11,6 +11,7 @@ import { openRemoteLog } from '#src/daemon/local-api/remote-log.js';
 import type { LogIdentity } from '#src/ports/log.js';
 import { checkLinearizable, type Verdict } from '../support/linearizability/check.js';
 import { registersModel } from '../support/linearizability/models.js';
+import { until } from '../support/until.js';
 import { Client, groupRecord, VOLUME, type ClusterEvent } from './clients.js';
 import { wreak } from './faults.js';
 import { Member } from './member.js';
@@ -80,7 +81,8 @@ async function found(members: readonly Member[], directory: string): Promise<rea
     await member.ask('cluster', 'join', '--token-file', token, '--node', member.node, '--address', member.address);
     member.start();
     await member.serves();
-    await first.ask('cluster', 'add', member.node);
+    // It serves before everybody knows it as a learner.
+    await until(`${member.node} votes`, async () => first.done('cluster', 'add', member.node));
   }
   return Promise.all(members.map(identityOf));
 }

@@ -44,6 +44,23 @@ t.test('L3 an append whose answer is lost is repeated under its key, and done on
   t.equal(keys[2]?.sequence, (keys[0]?.sequence ?? 0) + 1);
 });
 
+t.test(
+  'L3 a client that only appends says how far it has come, so that it is not taken for a late repeat',
+  async (t) => {
+    const { log, keys } = exactlyOnce(() => undefined);
+    const { stateDirectory } = await serve(t, log);
+    const far = await remote(t, stateDirectory);
+    await far.append(volumeNamed('a'));
+    await far.append(volumeNamed('b'));
+    await far.append(volumeNamed('c'));
+    t.same(
+      keys.slice(1).map(({ since }) => since),
+      [1, 2],
+      'each comes after the slot that the one before was told',
+    );
+  },
+);
+
 t.test('an answer of `unknown` is asked again, and so becomes known', async (t) => {
   let attempts = 0;
   const append = async (): Promise<AppendResult> => {
