@@ -20,9 +20,7 @@ import { forgetfulReason, messageOf, stoppedServing } from './replica-errors.js'
 import { decodeWire, encodeWire } from './wire.js';
 import type { WireMessage } from './wire-message.js';
 
-/** What is applied and not yet written is written after so many ticks. */
 const SETTLE_TICKS = 20;
-/** What does not need the core. */
 const SERVED_ALWAYS: ReadonlySet<WireMessage['type']> = new Set(['greeting', 'lives', 'verdict', 'chunk', 'gone']);
 
 export class ReplicaNode {
@@ -156,8 +154,10 @@ export class ReplicaNode {
   }
 
   #receiveCore(from: NodeId, configuration: number, message: Message): void {
-    const heard = this.isProven || configuration > this.core.configuration.id || onlyTeaches(message);
-    if (!heard || (this.isFull && bearsEntries(message))) return;
+    const isAhead = configuration > this.core.configuration.id;
+    const heard = this.isProven || isAhead || onlyTeaches(message);
+    // Who is ahead makes us ask for what we could not write now, and would be asked again at once.
+    if (!heard || (this.isFull && (isAhead || bearsEntries(message)))) return;
     this.core.loop.input({ kind: 'receive', from, configuration, message });
   }
 

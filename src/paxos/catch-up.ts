@@ -62,7 +62,12 @@ export function onLearn(turn: Turn, from: NodeId, message: Learn): void {
   const stop = all.findIndex((entry) => isStop(entry, configuration));
   const fresh = stop < 0 ? all : all.slice(0, stop + 1);
   const newest = fresh.at(-1);
-  if (newest === undefined) return fetchFrom(turn, from);
+  if (newest === undefined) {
+    // A copy of what we have learned brings no question with it: copies of questions and answers would breed.
+    const isCopy = message.entries.length > 0 && message.after <= decided;
+    if (!isCopy) fetchFrom(turn, from);
+    return;
+  }
   const through = slot(decided + fresh.length);
   const held = entryAt(log, through);
   // An entry's ballot fixes everything before it, too: where it is the same, our log is.
