@@ -41,8 +41,8 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const network = new Network(options.members);
   const members: Member[] = [];
   const clean = (): void => {
-    for (const member of members) member.end();
-    for (const member of members) member.disk.remove();
+    for (const member of members) attempt(() => member.end());
+    for (const member of members) attempt(() => member.disk.remove());
     network.remove();
     rmSync(directory, { recursive: true, force: true });
   };
@@ -59,6 +59,15 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     clean();
     process.removeListener('exit', clean);
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.removeListener(signal, exitOnSignal);
+  }
+}
+
+function attempt(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    // The rest is taken away all the same.
+    console.error(error);
   }
 }
 
