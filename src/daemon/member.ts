@@ -68,8 +68,7 @@ export async function openMember(options: MemberOptions): Promise<Member> {
   const opened: { log: ReplicaHost | null; transport: TlsTransport | null } = { log: null, transport: null };
   const metrics = new Metrics({
     replica: () => opened.log?.replicaStatus() ?? null,
-    lagSlots: () =>
-      Object.fromEntries(status().members.flatMap((one) => (one.isSelf ? [] : [[one.node, one.lagSlots]]))),
+    lagSlots: () => lagOfOthers(status()),
     peers: () => opened.transport?.counters() ?? new Map(),
   });
   const link = new PeerLink({
@@ -189,6 +188,10 @@ function issuerOver(
       else logger.warn({ from, node, refusal }, 'refused a certificate');
     },
   };
+}
+
+function lagOfOthers({ members }: ClusterStatus): Readonly<Record<string, number | null>> {
+  return Object.fromEntries(members.filter(({ isSelf }) => !isSelf).map(({ node, lagSlots }) => [node, lagSlots]));
 }
 
 /** On every address of this machine, unless config.json names one: the address that peers are told may be a router's. */
