@@ -83,7 +83,12 @@ export class ClientAppends {
     const key = given ?? this.#lanes.open();
     let bytes: Uint8Array;
     try {
-      const entry: Entry = { at: Math.floor(this.#clock.now()), request, append: given ?? { ...key, since }, operation };
+      const entry: Entry = {
+        at: Math.floor(this.#clock.now()),
+        request,
+        append: given ?? { ...key, since },
+        operation,
+      };
       bytes = encodeEntry(entry);
     } catch (error) {
       this.#lanes.close(key, 'known');
@@ -93,7 +98,16 @@ export class ClientAppends {
       const stopWaiting = this.#timers.after(this.#limits.timeoutMs, () => {
         this.#expire(append);
       });
-      const append: ClientAppend = { key, bytes, resolve, stopWaiting, open: 0, attempt: null, refusal: null, also: [] };
+      const append: ClientAppend = {
+        key,
+        bytes,
+        resolve,
+        stopWaiting,
+        open: 0,
+        attempt: null,
+        refusal: null,
+        also: [],
+      };
       this.#byName.set(nameOf(key), append);
       this.#waiting.add(append);
       this.#bytes += bytes.length;
