@@ -3,14 +3,19 @@ import { crashPoint } from '../crash-points.js';
 import { SnapcommitError } from '../errors.js';
 import { generationKey } from '../machine/keys.js';
 import type { Member } from '../machine/entry.js';
-import type { GenerationRecord, OpenTransaction, State } from '../machine/state.js';
+import { lookup } from '../machine/record.js';
+import type { GenerationRecord, OpenTransaction } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { commandLock, transactionLock, volumeLock, withFence } from '../participant/fence.js';
 import { messageOf, placeOf } from '../participant/publish.js';
 import type { KernelLocks } from '../ports/locks.js';
-import { abort, append } from './decide.js';
+import { assertEpoch } from './cut.js';
+import { abort, append, type Begun } from './decide.js';
 import { publishForAnother } from './publish.js';
 import type { Step } from './recovery.js';
+
+/** So often we try again when another recovery takes over between our take-over and our abort. */
+const TAKE_OVERS_MAX = 5;
 
 export function publishStep(context: Context, record: GenerationRecord): Step {
   const target = generationKey(record.group, record.generation);
@@ -64,13 +69,36 @@ async function takeOverAndAbort(context: Context, transaction: OpenTransaction, 
     await locks.endHolders(commandLock(begin.transaction), context.settings.takeOverGraceMs);
     locks.forget(commandLock(begin.transaction));
   }
+  for (let attempt = 1; attempt <= TAKE_OVERS_MAX; attempt += 1) {
+    if (await tryTakeOverAndAbort(context, transaction, withoutLost)) return;
+  }
+  throw new SnapcommitError(
+    'BUSY',
+    `transaction ${begin.transaction} is being taken over by another recovery; run \`snapcommit recover\` again.`,
+    { transaction: begin.transaction },
+  );
+}
+
+/** False when somebody else took it over meanwhile, and it is still open. */
+async function tryTakeOverAndAbort(
+  context: Context,
+  transaction: OpenTransaction,
+  withoutLost: boolean,
+): Promise<boolean> {
+  const { begin } = transaction;
   crashPoint('recover.before-take-over');
   const slot = await takeOver(context, transaction);
   crashPoint('recover.after-take-over');
-  if (slot === null) return;
-  const epoch = { incarnation: context.log.identity.incarnation, slot };
-  if (begin.mode !== 'capture') await reopenLiveTrees(context, transaction, withoutLost);
-  await abort(context, { begin, epoch }, 'ABORTED', 'its coordinator was gone');
+  if (slot === null) return true;
+  const begun = { begin, epoch: { incarnation: context.log.identity.incarnation, slot } };
+  try {
+    if (begin.mode !== 'capture') await reopenLiveTrees(context, begun, withoutLost);
+    await abort(context, begun, 'ABORTED', 'its coordinator was gone');
+  } catch (error) {
+    if (!(error instanceof SnapcommitError) || error.code !== 'STALE_EPOCH') throw error;
+  }
+  // What was answered to an abort may be another's take-over: only the log tells.
+  return lookup((await context.log.read()).open, begin.transaction) === undefined;
 }
 
 /** The slot of our take-over; null when the transaction was decided meanwhile. */
@@ -93,13 +121,14 @@ async function takeOver(
  * An interrupted swap left them read-only; `begin` refuses trees that were so before. Every one is tried; one that fails
  * keeps the transaction open, since afterwards nobody could tell who made it read-only.
  */
-async function reopenLiveTrees(context: Context, { begin }: OpenTransaction, withoutLost: boolean): Promise<void> {
-  const state = await context.log.read();
+async function reopenLiveTrees(context: Context, begun: Begun, withoutLost: boolean): Promise<void> {
+  const { begin } = begun;
   const failures: unknown[] = [];
   for (const member of begin.members) {
     if (member.node !== context.self.node) continue;
-    await reopenLiveTree(context, state, member).catch((error: unknown) => failures.push(error));
+    await reopenLiveTree(context, begun, member).catch((error: unknown) => failures.push(error));
   }
+  for (const error of failures) if (error instanceof SnapcommitError && error.code === 'STALE_EPOCH') throw error;
   const isLost = (error: unknown): boolean => error instanceof SnapcommitError && error.code === 'VOLUME_UNAVAILABLE';
   const serious = failures.find((error) => !(withoutLost && isLost(error)));
   if (serious === undefined) {
@@ -117,9 +146,11 @@ async function reopenLiveTrees(context: Context, { begin }: OpenTransaction, wit
   );
 }
 
-async function reopenLiveTree(context: Context, state: State, member: Member): Promise<void> {
+async function reopenLiveTree(context: Context, begun: Begun, member: Member): Promise<void> {
   await withFence(context, volumeLock(member.volume), async () => {
-    const place = placeOf(state, member.volume);
+    // Another recovery may have ended it, and another transaction have closed the tree for its own check (T7).
+    await assertEpoch(context, begun);
+    const place = placeOf(await context.log.read(), member.volume);
     const driver = await context.driver(member.driver);
     const live = await driver.live(place);
     if (live.id !== member.base || !live.readOnly) return;

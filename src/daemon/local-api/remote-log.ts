@@ -9,6 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import { SnapcommitError } from '../../errors.js';
 import { decodeGeneration, decodeState, encodeEntry } from '../../log/codec.js';
+import { APPENDS_KEPT_PER_CLIENT } from '../../machine/appends.js';
 import type { Operation, Slot } from '../../machine/entry.js';
 import type { GenerationRecord, State } from '../../machine/state.js';
 import type { Clock } from '../../ports/clock.js';
@@ -46,6 +47,8 @@ export class RemoteLog implements ReplicatedLog {
   readonly #daemon: DaemonClient;
   readonly #client = randomUUID();
   #sequence = 0;
+  readonly #unanswered = new Set<number>();
+  readonly #waiting: (() => void)[] = [];
   #newest: State | null = null;
   /** The newest slot that we know to be applied: what is appended from now on comes after it. */
   #applied: Slot | null = null;
@@ -60,12 +63,33 @@ export class RemoteLog implements ReplicatedLog {
     await this.#daemon.connected(this.#deadline());
   }
 
+  /**
+   * The log keeps so many answers a client: whatever is this far ahead of the oldest unanswered append could make a
+   * repeat of that one unknown, so it waits.
+   */
   async append(operation: Operation, request: RequestKey | null = null): Promise<AppendResult> {
+    while (this.#sequence + 1 - this.#oldestUnanswered() >= APPENDS_KEPT_PER_CLIENT)
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#sequence += 1;
+    const sequence = this.#sequence;
+    this.#unanswered.add(sequence);
+    try {
+      return await this.#append(sequence, operation, request);
+    } finally {
+      this.#unanswered.delete(sequence);
+      for (const resume of this.#waiting.splice(0)) resume();
+    }
+  }
+
+  #oldestUnanswered(): number {
+    return Math.min(this.#sequence + 1, ...this.#unanswered);
+  }
+
+  async #append(sequence: number, operation: Operation, request: RequestKey | null): Promise<AppendResult> {
     // A slot that was applied before the first attempt, so that the log can tell a late repeat from a new entry.
     if (this.#applied === null) await this.read();
     const since = this.#applied ?? (0 as Slot);
-    this.#sequence += 1;
-    const append = { client: this.#client, sequence: this.#sequence, since };
+    const append = { client: this.#client, sequence, since };
     // Encoded here, so that what cannot be an entry is refused here.
     const entry = encodeEntry({ at: Math.floor(this.#options.clock.now()), request, append, operation });
     return this.#appendUntilKnown({ type: 'append', entry });
