@@ -4,8 +4,8 @@
  * good when a sync fails or a law is broken (D6).
  */
 import { SnapcommitError } from '../errors.js';
-import type { Ballot } from '../paxos/ballot.js';
-import type { Configuration } from '../paxos/configuration.js';
+import { nodeId, type Ballot } from '../paxos/ballot.js';
+import { isVoter, type Configuration } from '../paxos/configuration.js';
 import { entriesAfter, slot } from '../paxos/contiguous-log.js';
 import type { CheckedCheckpoint, Loaded, ScrubReport, StoreLife } from '../ports/replica-store.js';
 import { CoreLoop, isSureRefusal, type CoreLoopUser } from './core-loop.js';
@@ -73,8 +73,13 @@ export class CoreLives {
     return this.#loop?.replica.configuration ?? this.#loaded.identity.configuration;
   }
 
-  /** Up to which configuration this replica abstains because it forgot; 0: it does not. */
+  /**
+   * Up to which configuration nothing that this replica says counts, because it forgot; 0: it did not. A learner's word counts in none up to its own, without
+   * having to be told so: as a forgetful one it would not be seen to hold the log, and so never be let vote.
+   */
   get forgetfulThrough(): number {
+    const { configuration } = this;
+    if (!isVoter(configuration, nodeId(this.#loaded.identity.node))) return configuration.id;
     const abstains = this.#loop === null ? this.#loaded.head.abstains : this.#loop.replica.abstains;
     return abstains?.kind === 'forgetful' ? abstains.configuration : 0;
   }
