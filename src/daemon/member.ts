@@ -67,8 +67,8 @@ export async function openMember(options: MemberOptions): Promise<Member> {
   const address = settings.advertise ?? contacts.address;
   const opened: { log: ReplicaHost | null; transport: TlsTransport | null } = { log: null, transport: null };
   const metrics = new Metrics({
-    replica: () => opened.log?.replicaStatus() ?? null,
-    lagSlots: () => lagOfOthers(status()),
+    replica: () => (opened.log?.hasCore === true ? opened.log.replicaStatus() : null),
+    lagSlots: () => (opened.log?.hasCore === true ? lagOfOthers(status()) : {}),
     peers: () => opened.transport?.counters() ?? new Map(),
   });
   const link = new PeerLink({

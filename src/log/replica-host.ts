@@ -102,6 +102,12 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
     return rows;
   }
 
+  /** Whether there is a core to ask: not while the checkpoint cannot be read and a peer's is being fetched. */
+  get hasCore(): boolean {
+    return this.#replica.core.hasLoop;
+  }
+
+  /** @throws UNAVAILABLE without a core. */
   replicaStatus(): ReplicaStatus {
     const { isProven, isFull, isFetching } = this.#replica;
     const { loop, leader } = this.#replica.core;

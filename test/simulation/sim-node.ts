@@ -24,7 +24,8 @@ export class Process {
 
   resume(): void {
     this.paused = false;
-    for (let work = this.#held.shift(); work !== undefined; work = this.#held.shift()) work();
+    // It may have been killed while it was paused.
+    for (let work = this.#held.shift(); work !== undefined; work = this.#held.shift()) if (this.alive) work();
   }
 }
 
