@@ -121,7 +121,9 @@ t.test('a command whose own time is up waits for a moment only', async (t) => {
   const append = async (): Promise<AppendResult> => Promise.resolve({ status: 'notDone', reason: 'no leader' });
   const { stateDirectory } = await serve(t, logWith({ append }));
   const far = await remote(t, stateDirectory, { clock, timeoutMs: 3_600_000, endsAtMs: performance.now() - 1 });
-  t.match(await far.append(volumeNamed('a')), { status: 'notDone', reason: 'no leader' }, 'and not for the hour');
+  // The last try may be under way when the time is up: then nobody knows.
+  const { status } = await far.append(volumeNamed('a'));
+  t.ok(status === 'notDone' || status === 'unknown', `${status}, and not after the hour`);
 });
 
 t.test('reads wait for a daemon that comes back', async (t) => {
