@@ -13,6 +13,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bootstrapOrExit, ensurePackages } from './bootstrap.mjs';
 
+const ENGINES = ['etcd', 'snapcommit'];
+const PARTS = ['load', 'failover', 'million'];
 const { values } = parseArgs({
   options: {
     engines: { type: 'string', default: 'etcd,snapcommit' },
@@ -22,6 +24,18 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '5' },
   },
 });
+const wanted = { engines: values.engines.split(','), parts: values.parts.split(',') };
+const counts = [values.rounds, values.seconds, values.failovers].map(Number);
+if (
+  wanted.engines.some((engine) => !ENGINES.includes(engine)) ||
+  wanted.parts.some((part) => !PARTS.includes(part)) ||
+  counts.some((count) => !Number.isInteger(count) || count < 1)
+) {
+  process.stderr.write(
+    `bench:log: engines are ${ENGINES.join(', ')}; parts are ${PARTS.join(', ')}; numbers are whole, from 1\n`,
+  );
+  process.exit(2);
+}
 bootstrapOrExit({ packages: 'required' });
 ensurePackages([{ name: 'etcd-server', command: 'etcd' }], true);
 
@@ -29,7 +43,7 @@ const { compareLoads, compareFailovers, openMillion } = await import('./bench-lo
 const { EtcdCluster } = await import('./bench-log/etcd.mjs');
 const { OurCluster } = await import('./bench-log/ours.mjs');
 
-const engines = [EtcdCluster, OurCluster].filter(({ engine }) => values.engines.split(',').includes(engine));
+const engines = [EtcdCluster, OurCluster].filter(({ engine }) => wanted.engines.includes(engine));
 const directory = mkdtempSync(join(tmpdir(), 'snapcommit-bench-log-'));
 const clusters = [];
 let met = true;
@@ -41,12 +55,9 @@ process.on('exit', () => {
 });
 for (const Engine of engines) clusters.push(await Engine.start(join(directory, Engine.engine)));
 const parts = { load: compareLoads, failover: compareFailovers, million: openMillion };
-for (const part of values.parts.split(',')) {
-  const settings = {
-    rounds: Number(values.rounds),
-    seconds: Number(values.seconds),
-    failovers: Number(values.failovers),
-  };
+const [rounds, seconds, failovers] = counts;
+for (const part of wanted.parts) {
+  const settings = { rounds, seconds, failovers };
   met = (await parts[part](clusters, settings)) && met;
 }
 process.exitCode = met ? 0 : 1;
