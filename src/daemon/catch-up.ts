@@ -38,6 +38,7 @@ export async function catchUp(
       if (code === 'DENIED' || code?.startsWith('LOG_') === true) return;
     }
     await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
   }
 }
 
