@@ -21,7 +21,7 @@ import type { ClusterStatus } from './cluster/admin.js';
 import { Certificates, requireAuthority, requireCredentials } from './cluster/certificates.js';
 import { logLedger } from './cluster/ledger.js';
 import { MemberAdmin } from './cluster/member-admin.js';
-import { addressIn } from './cluster/peers.js';
+import { addressesIn, addressIn } from './cluster/peers.js';
 import { clusterDirectory, readContacts } from './cluster/place.js';
 import { clusterStatus } from './cluster/status.js';
 import { encodeWelcome } from './cluster/welcome.js';
@@ -116,7 +116,7 @@ export async function openMember(options: MemberOptions): Promise<Member> {
   }
   return {
     log,
-    admin: new MemberAdmin(log, ledger, certificates, { status, isProven: (node) => link.progress.of(node).isProven }),
+    admin: new MemberAdmin(log, ledger, certificates, { status, isProven: (node) => link.isProven(node) }),
     certificates,
     metrics,
     listens: transport.address,
@@ -170,11 +170,7 @@ function issuerOver(
   return {
     ledger,
     timers: systemTimers,
-    members: async () =>
-      Object.entries((await log.read()).members).map(([node, member]) => ({
-        node,
-        address: addressOf(member.address),
-      })),
+    members: async () => addressesIn(await log.read()),
     welcome: async () =>
       Promise.resolve(
         encodeWelcome({

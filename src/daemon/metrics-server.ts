@@ -16,7 +16,11 @@ export interface MetricsServer {
 }
 
 /** @throws UNAVAILABLE when the address cannot be had. */
-export async function serveMetrics(metrics: Metrics, { host, port }: PeerAddress): Promise<MetricsServer> {
+export async function serveMetrics(
+  metrics: Metrics,
+  { host, port }: PeerAddress,
+  onError: (error: Error) => void,
+): Promise<MetricsServer> {
   const server = createServer((request, response) => {
     if (request.method !== 'GET' || request.url !== '/metrics') {
       response.writeHead(request.method === 'GET' ? 404 : 405).end();
@@ -31,6 +35,7 @@ export async function serveMetrics(metrics: Metrics, { host, port }: PeerAddress
   server.headersTimeout = 5000;
   server.maxConnections = 16;
   await listening(server, host, port);
+  server.on('error', onError);
   const taken = server.address() as AddressInfo;
   return {
     address: formatAddress({ host: taken.address, port: taken.port }),
@@ -46,10 +51,14 @@ export async function serveMetrics(metrics: Metrics, { host, port }: PeerAddress
 
 async function listening(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => {
+    const onError = (error: Error): void => {
       const message = `the metrics cannot be served on ${host}:${String(port)}: ${error.message}. Name another port as metricsListen in config.json`;
       reject(new SnapcommitError('UNAVAILABLE', message, { host, port }, error));
+    };
+    server.once('error', onError);
+    server.listen(port, host, () => {
+      server.off('error', onError);
+      resolve();
     });
-    server.listen(port, host, resolve);
   });
 }

@@ -81,6 +81,11 @@ export class PeerLink implements TransportUser {
     this.#transport.setPeers(peers);
   }
 
+  /** Whether its peers know that member's store; this one is judged like any other. */
+  isProven(node: string): boolean {
+    return node === this.#options.identity.node ? this.#isProvenHere() : this.progress.of(node).isProven;
+  }
+
   introduce(): Introduction {
     const { incarnation } = this.#options.identity;
     return { incarnation, store: '', configuration: this.#log?.replicaStatus().configuration.id ?? 0, notes: {} };
@@ -129,16 +134,17 @@ export class PeerLink implements TransportUser {
     }
   }
 
-  #isJudged(): boolean {
+  /** Its peers have had the time to judge it, and found nothing. */
+  #isProvenHere(): boolean {
     const { clock, heartbeatMs } = this.#options;
+    if (this.#log?.replicaStatus().isProven !== true) return false;
     return this.#metAtMs !== null && clock.monotonic() - this.#metAtMs >= BEATS_UNTIL_JUDGED * heartbeatMs;
   }
 
   #tell(): void {
     if (this.#log === null) return;
     if ([...this.#leaving.values()].some((until) => until <= this.#options.clock.monotonic())) this.refreshPeers();
-    const { lastSlot, isProven } = this.#log.replicaStatus();
-    const message = encodeProgress(lastSlot, isProven && this.#isJudged());
+    const message = encodeProgress(this.#log.replicaStatus().lastSlot, this.#isProvenHere());
     for (const peer of this.#peers.keys()) this.send(peer, message);
   }
 }

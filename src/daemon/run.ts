@@ -5,13 +5,9 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino, type Logger } from 'pino';
-import { finishPublishes } from '../coordinator/publish.js';
-import { SnapcommitError } from '../errors.js';
-import { assertStamps } from '../participant/stamps.js';
+import { catchUp } from './catch-up.js';
 import { addressOf } from './cluster/address.js';
 import { isEmbedded } from './cluster/client.js';
-import { appendKnown, refuse } from './cluster/ledger.js';
-import { addressIn } from './cluster/peers.js';
 import { contextOver } from './compose.js';
 import { takeDaemonLock } from './daemon-lock.js';
 import { serveLocally, type LocalServer } from './local-api/server.js';
@@ -112,7 +108,9 @@ async function serveUntil(
   process.on('SIGHUP', reload);
   try {
     if (settings.metricsListen !== null)
-      metrics = await serveMetrics(member.metrics, addressOf(settings.metricsListen));
+      metrics = await serveMetrics(member.metrics, addressOf(settings.metricsListen), (error) => {
+        logger.warn({ reason: error.message }, 'a scrape of the metrics could not be taken');
+      });
     server = await serveLocally({
       stateDirectory,
       service: { log: member.log, admin: member.admin },
@@ -125,7 +123,7 @@ async function serveUntil(
     logger.info({ listens: { host, port }, told: member.address, metrics: metrics?.address ?? null }, 'serving');
     manager.ready('serving');
     void renew(member, logger);
-    void catchUp(member, stateDirectory, logger, work.signal);
+    void catchUp(contextOver(member.log, { stateDirectory }), member.address, logger, work.signal);
     await aborted(stop);
     const why = messageOf(stop.reason);
     logger.info({ reason: why }, 'stopping');
@@ -136,40 +134,9 @@ async function serveUntil(
     work.abort();
     clearInterval(renewing);
     process.off('SIGHUP', reload);
-    await server?.close();
-    await metrics?.close();
-    await handOver(member);
+    // Beside each other: nobody who is slow to read an answer keeps the others without a leader.
+    await Promise.all([handOver(member), server?.close(), metrics?.close()]);
   }
-}
-
-/**
- * What waits for a start: the address that peers are told, and what was committed while this node was down, before any
- * of its readers asks. Tried until a majority answers.
- */
-async function catchUp(member: Member, stateDirectory: string, logger: Logger, signal: AbortSignal): Promise<void> {
-  const context = contextOver(member.log, { stateDirectory });
-  for (;;) {
-    try {
-      const state = await member.log.read();
-      await tellAddress(member);
-      await assertStamps(state, member.log);
-      await finishPublishes(context, state);
-      return;
-    } catch (error) {
-      if (signal.aborted) return;
-      const passes = error instanceof SnapcommitError && error.code === 'UNAVAILABLE';
-      logger[passes ? 'info' : 'error']({ reason: messageOf(error) }, 'not caught up with publishing yet');
-      if (!passes) return;
-      await delay(1000, undefined, { signal }).catch(() => undefined);
-    }
-  }
-}
-
-/** `advertise` in config.json may have changed since the members were told. */
-async function tellAddress({ log, address }: Member): Promise<void> {
-  const known = addressIn(log.staleState(), log.identity.node);
-  if (known === undefined || known === address) return;
-  refuse(await appendKnown(log, { type: 'putMember', node: log.identity.node, address }));
 }
 
 async function renew({ certificates }: Member, logger: Logger): Promise<void> {

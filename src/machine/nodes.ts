@@ -5,14 +5,13 @@
  * A name stands for one machine as long as anything names it: volumes and manifests say on which node a snapshot is, so
  * a name that volumes still carry is given to no other node.
  */
+import { ADDRESS_LAW, parseAddress } from './address.js';
 import type { PutMember, RemoveMember } from './entry.js';
 import { badName } from './refusals.js';
 import { isName } from './names.js';
 import { compareText, lookup, withKey, withoutKey } from './record.js';
 import type { State } from './state.js';
 import { done, refusal, refused, type Refusal, type Step } from './step.js';
-
-const ADDRESS = /^[\x21-\x7e]{1,255}$/;
 
 /** Founds the list with its first member, changes a member's address, or enters a node under a name that is free. */
 export function putMember(state: State, { node, address }: PutMember): Step {
@@ -46,9 +45,10 @@ export function nodeNameTaken(state: State, node: string): Refusal | null {
   return refusal('EXISTS', message, { node, volume });
 }
 
+/** What enters the state, every daemon will call: an address that one of them could not read would end them all. */
 export function addressProblem(address: string): Refusal | null {
-  if (ADDRESS.test(address)) return null;
-  const message = `${JSON.stringify(address)} is no address: write HOST:PORT in at most 255 printable characters.`;
+  if (parseAddress(address) !== null) return null;
+  const message = `${JSON.stringify(address)} is no address: write ${ADDRESS_LAW}.`;
   return refusal('USAGE', message, { address });
 }
 

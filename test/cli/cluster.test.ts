@@ -1,5 +1,5 @@
 /** The cluster's commands: what people read, what is asked for, and bad input. Secrets stay where they belong. */
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { SnapcommitError } from '#src/errors.js';
@@ -36,6 +36,14 @@ t.test('a token goes to stdout alone, or into a new file of its own', async (t) 
   const again = await run(['--json', 'cluster', 'token', '--out', file]);
   t.equal(again.status, 4, 'an existing file is not written over');
   t.notMatch(again.stdout + again.stderr, /SECRET/);
+  t.notOk(
+    again.calls.some(({ method }) => method === 'issueToken'),
+    'nor is a token made that nobody would have',
+  );
+  const issueToken = async (): Promise<never> => Promise.reject(new SnapcommitError('UNAVAILABLE', 'no'));
+  const failed = await run(['cluster', 'token', '--out', `${file}-2`], { cluster: { issueToken } });
+  t.equal(failed.status, 6);
+  t.notOk(existsSync(`${file}-2`), 'and a failure leaves no file');
 });
 
 t.test('join reads the token from a file or stdin', async (t) => {

@@ -1,5 +1,5 @@
 /** How one machine's log becomes a cluster's first member: with all that it holds, in one moment, and never twice. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { openEmbeddedLog } from '#src/daemon/embedded-log.js';
@@ -40,6 +40,18 @@ t.test('T2 with no daemon, a cluster’s member is opened by nobody, whatever is
   await member.start();
   t.equal((await member.ask<readonly unknown[]>('list', 'app')).length, 1, 'and nothing of it was done');
   t.same(await member.ask('hold', 'list', 'app'), []);
+});
+
+t.test('D9 a rolled-back log becomes no cluster', async (t) => {
+  const cluster = new TestCluster(t);
+  const member = await withGeneration(cluster);
+  const [volume] = await member.ask<readonly { publishDirectory: string }[]>('volume', 'list');
+  const stamp = join(volume?.publishDirectory ?? '', '.stamp');
+  const [identity = '', incarnation = ''] = readlinkSync(stamp).split('/');
+  rmSync(stamp);
+  symlinkSync(`${identity}/${incarnation}/999`, stamp);
+  const refused = await member.cli(['--json', 'cluster', 'init', '--address', member.address]);
+  t.match(refused.json, { error: { code: 'LOG_BEHIND_STAMP' } });
 });
 
 t.test('T2 a command that had the log open before the marking does nothing more with it', async (t) => {

@@ -1,5 +1,5 @@
 /** Three daemons: joining, a leader that dies, coming back, replacing, stopping, and what must be refused. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import t from 'tap';
@@ -132,17 +132,28 @@ t.test('a token is good for one node, once, and for its own cluster', async (t) 
   t.equal((await a.cli(['cluster', 'remove', 'a'])).status, 4, 'the only voter stays');
 });
 
+/** An incarnation of a time that is still to come. */
+const UNSEEN = 9_000_000_000;
+
 t.test('T17 a member that goes on alone after an unsafe recovery refuses those that it gave up', async (t) => {
   const cluster = new TestCluster(t);
   const [a, b, c] = await cluster.three();
   await addVolume(a, cluster, 'v');
   await a.ask('group', 'create', 'app', '--volume', 'v');
   await a.ask('commit', 'app');
+  const [volume] = await a.ask<readonly { publishDirectory: string }[]>('volume', 'list');
   for (const member of [a, b, c]) await member.end('SIGKILL');
   t.equal((await a.cli(['cluster', 'recover'])).status, 2, 'not without consent');
-  t.match(await a.ask('cluster', 'recover', '--unsafe-discard-others'), { incarnation: 2, discarded: ['b', 'c'] });
+  // Of a recovery that this state directory knows nothing of: it is a copy from before it.
+  const stamp = join(volume?.publishDirectory ?? '', '.stamp');
+  const [identity = '', , slot = ''] = readlinkSync(stamp).split('/');
+  rmSync(stamp);
+  symlinkSync(`${identity}/${String(UNSEEN)}/${slot}`, stamp);
+  const done = await a.ask<{ incarnation: number }>('cluster', 'recover', '--unsafe-discard-others');
+  t.match(done, { discarded: ['b', 'c'] });
+  t.ok(done.incarnation > UNSEEN, 'above everything that was seen');
   await a.start();
-  t.match(await a.status(), { incarnation: 2, leader: 'a' });
+  t.match(await a.status(), { incarnation: done.incarnation, leader: 'a' });
   t.match(await a.ask('commit', 'app'), { generation: 2 });
   t.match(await a.ask('recover'), { actions: [] });
   t.match(await a.ask('verify'), { generations: 2, problems: [] });

@@ -176,6 +176,31 @@ t.test('a closing daemon answers what it works on and refuses the rest', async (
   await refusedOne;
 });
 
+t.test('neither a client that reads nothing nor work that never ends keeps a daemon from closing', async (t) => {
+  const asked: string[] = [];
+  const log = logWith({
+    scrub: async () => {
+      asked.push('scrub');
+      return Promise.reject(new Error('x'.repeat(4 * 1024 * 1024)));
+    },
+    checkpoint: async () => {
+      asked.push('checkpoint');
+      return new Promise(() => undefined);
+    },
+  });
+  const { stateDirectory, server } = await serve(t, log);
+  for (const type of ['scrub', 'checkpoint'] as const) {
+    const socket = connect(join(stateDirectory, 'daemon.sock'));
+    t.teardown(() => socket.destroy());
+    socket.on('error', () => undefined);
+    socket.pause();
+    socket.write(framed(encodeCbor({ id: 1, request: { type } })));
+    await until(`${type} is asked`, () => asked.includes(type));
+  }
+  await server.close();
+  t.same(asked, ['scrub', 'checkpoint']);
+});
+
 /** Sends bytes; resolves when the daemon has closed the connection. */
 async function cutOff(t: Test, stateDirectory: string, bytes: Uint8Array): Promise<void> {
   const socket = connect(join(stateDirectory, 'daemon.sock'));

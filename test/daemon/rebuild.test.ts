@@ -2,6 +2,7 @@
 import t from 'tap';
 import { exportDocument, parseExport } from '#src/daemon/rebuild/export.js';
 import type { FoundVolume, LogExport } from '#src/daemon/rebuild/found.js';
+import { nextIncarnation } from '#src/daemon/incarnation.js';
 import { judge } from '#src/daemon/rebuild/judge.js';
 import { parseManifest } from '#src/daemon/rebuild/scan.js';
 import { rebuildState, type Rebuilt } from '#src/daemon/rebuild/state.js';
@@ -84,7 +85,7 @@ function rebuilt(
   volumes: readonly FoundVolume[],
   exported: LogExport | null = null,
 ): Rebuilt & { readonly newest: number } {
-  const made = rebuildState(volumes, judge(volumes, exported), exported, 'host');
+  const made = rebuildState(volumes, judge(volumes, exported), exported, 'host', 0);
   return { ...made, newest: made.state.groups['app']?.newest ?? -1 };
 }
 
@@ -106,6 +107,17 @@ function nextNumber(state: State): number | null {
   const { outcome } = apply(begun.state, slot, { at: 1, request: null, append: null, operation: commit });
   return outcome.ok ? outcome.generation : null;
 }
+
+t.test(
+  'T17 an incarnation is above all that was seen, not below the time, and a number that can be kept',
+  async (t) => {
+    t.equal(nextIncarnation([1, 7, 3], 0), 8);
+    t.equal(nextIncarnation([1], 1_800_000_000_999), 1_800_000_000);
+    t.equal(nextIncarnation([1_900_000_000], 1_800_000_000_000), 1_900_000_001);
+    t.equal(nextIncarnation([], 0), 1);
+    t.equal(nextIncarnation([NaN, Number.MAX_SAFE_INTEGER, Infinity, 4], 0), 5, 'whatever a damaged stamp says');
+  },
+);
 
 t.test('T17 M2 the new log is above everything that the lost one has left', async (t) => {
   const volumes = [
@@ -169,7 +181,7 @@ t.test('M2 no number is used again that anything in a publish directory may have
   t.equal(rebuilt(volumes({ unproven: ['x', 'y'] })).newest, 4, 'two that may have been committed');
   const orphan = judge([holding('db', { published: [], names: ['web@3'] })], null);
   t.same(
-    rebuildState([], orphan, null, 'host').state.retiredNewest,
+    rebuildState([], orphan, null, 'host', 0).state.retiredNewest,
     { web: 3 },
     'a group of which nothing else is left',
   );

@@ -4,7 +4,7 @@ import type { ServedLog } from '#src/daemon/local-api/service.js';
 import { SnapcommitError } from '#src/errors.js';
 import type { AppendKey, Outcome, Slot } from '#src/machine/entry.js';
 import type { AppendResult } from '#src/ports/log.js';
-import { volumeNamed } from '../log/support.js';
+import { identity, volumeNamed } from '../log/support.js';
 import { cuttable, logWith, remote, serve, stateDirectoryOf } from './support.js';
 
 const OK: Outcome = { ok: true, generation: null, transaction: null };
@@ -87,6 +87,23 @@ t.test('once an attempt may have been chosen, no refusal makes it `not done`', a
   const far = await remote(t, stateDirectory, { timeoutMs: 300 });
   t.same(await far.append(volumeNamed('a')), { status: 'unknown', reason: 'the sync failed' });
   t.ok(attempts > 1);
+});
+
+t.test('nor does a daemon of another log that answers by then', async (t) => {
+  const stateDirectory = stateDirectoryOf(t);
+  let attempts = 0;
+  let replaced: Promise<unknown> | undefined;
+  const append = async (): Promise<AppendResult> => {
+    attempts += 1;
+    const other = logWith({ identity: { ...identity, cluster: 'another' } });
+    replaced = first.server.close().then(async () => serve(t, other, stateDirectory));
+    return Promise.resolve({ status: 'unknown', reason: 'the sync failed' });
+  };
+  const first = await serve(t, logWith({ append }), stateDirectory);
+  const far = await remote(t, stateDirectory, { timeoutMs: 1500 });
+  t.match(await far.append(volumeNamed('a')), { status: 'unknown' });
+  await replaced;
+  t.equal(attempts, 1);
 });
 
 t.test('an append that never reached a daemon is surely not done', async (t) => {

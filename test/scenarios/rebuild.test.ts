@@ -69,7 +69,8 @@ await t.test('T17 M2 a lost log is built anew, and everything goes on from there
 
   const before = everything(world);
   const told = (await world.ask(...fromVolumes(world))) as Report;
-  t.match(told, { done: false, incarnation: 2, groups: [{ group: 'app', newest: 3, settings: 'manifest' }] });
+  t.match(told, { done: false, groups: [{ group: 'app', newest: 3, settings: 'manifest' }] });
+  t.ok(told.incarnation > 1);
   t.same(
     told.groups[0]?.generations.map(({ generation, taken }) => [generation, taken]),
     [
@@ -83,7 +84,7 @@ await t.test('T17 M2 a lost log is built anew, and everything goes on from there
   t.equal((await world.cli([...fromVolumes(world), '--accept-loss', '--dry-run'])).status, 0);
   t.strictSame(everything(world), before);
 
-  t.match(await rebuild(world), { done: true, cluster: told.cluster, incarnation: 2 });
+  t.match(await rebuild(world), { done: true, cluster: told.cluster });
   const shut = await world.cli(['--json', 'status'], { stateDirectory: aside });
   t.match([shut.status, shut.json], [6, { error: { code: 'LOG_BEHIND_STAMP' } }], 'before anything else is done');
   t.same(await world.ask('group', 'show', 'app'), group, 'hooks, freezing and limits are as they were');
@@ -234,7 +235,7 @@ await t.test('T17 an export gives back what manifests do not tell, and the volum
   lose(world);
   const report = (await world.ask('init', '--from-export', file, '--accept-loss')) as Report;
   makeImpatient(world);
-  t.match(report, { done: true, incarnation: 2, groups: [{ newest: 3, settings: 'export' }] });
+  t.match(report, { done: true, groups: [{ newest: 3, settings: 'export' }] });
   t.strictSame(await problemsOf(world, ['three']), []);
   t.match(await world.ask('hold', 'list', 'app'), [{ generation: 1, tag: 'audit' }]);
   t.match(await world.ask('commit', 'app'), { generation: 4 });

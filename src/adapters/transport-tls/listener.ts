@@ -60,6 +60,10 @@ export class Listener {
       this.#server.once('error', onError);
       this.#server.listen(address.port, address.host, () => {
         this.#server.off('error', onError);
+        // One connection that cannot be taken, as when no file descriptor is left, ends no daemon.
+        this.#server.on('error', (error: Error) => {
+          this.#user.onRefused('unknown address', 'busy', `it could not be taken: ${error.message}`);
+        });
         resolve();
       });
     });

@@ -1,5 +1,5 @@
 /** `snapcommit cluster token`: a secret that lets one node join. It goes to stdout or into a file, and nowhere else. */
-import { openSync, closeSync, fsyncSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { SnapcommitError } from '../../errors.js';
 import type { CommandModule } from '../command.js';
 import { durationOf, nameOf, pathOf } from '../input.js';
@@ -23,9 +23,12 @@ export const clusterToken: CommandModule = {
       node: node === null ? null : nameOf('node', node),
       lifetimeMs: lifetime === null ? DEFAULT_LIFETIME_MS : durationOf('--lifetime', lifetime),
     };
-    const issued = await (await openCluster()).issueToken(wish);
-    if (file === null) return { json: issued, text: () => `${issued.token}\n` };
-    writeSecret(file, `${issued.token}\n`);
+    const issue = async () => (await openCluster()).issueToken(wish);
+    if (file === null) {
+      const printed = await issue();
+      return { json: printed, text: () => `${printed.token}\n` };
+    }
+    const issued = await keepSecret(file, issue);
     const told = { file, expiresAt: issued.expiresAt, node: issued.node };
     return {
       json: told,
@@ -34,18 +37,27 @@ export const clusterToken: CommandModule = {
   },
 };
 
-function writeSecret(file: string, text: string): void {
-  let descriptor: number;
+/** The file first: a token that could be kept nowhere would be good all the same, until it expires. */
+async function keepSecret<T extends { readonly token: string }>(file: string, issue: () => Promise<T>): Promise<T> {
+  const descriptor = openNew(file);
   try {
-    descriptor = openSync(file, 'wx', 0o600);
+    const issued = await issue();
+    writeSync(descriptor, `${issued.token}\n`);
+    fsyncSync(descriptor);
+    return issued;
+  } catch (error) {
+    unlinkSync(file);
+    throw error;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function openNew(file: string): number {
+  try {
+    return openSync(file, 'wx', 0o600);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
     throw new SnapcommitError('EXISTS', `${file} is there already; name a new file.`, { path: file }, error);
-  }
-  try {
-    writeSync(descriptor, text);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
   }
 }

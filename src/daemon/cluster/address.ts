@@ -1,5 +1,5 @@
 /** Addresses between the transport's form and people's. */
-import { parseAddress } from '../../config/quantities.js';
+import { parseAddress } from '../../machine/address.js';
 import { InvariantError } from '../../errors.js';
 import type { PeerAddress } from '../../ports/transport.js';
 
@@ -8,7 +8,7 @@ export function formatAddress({ host, port }: PeerAddress): string {
   return `${host.includes(':') ? `[${host}]` : host}:${String(port)}`;
 }
 
-/** Of an address that was checked when it came in. */
+/** Of one of our own, which was checked when it was set. What others have said goes through `parseAddress`. */
 export function addressOf(text: string): PeerAddress {
   const address = parseAddress(text);
   if (address === null) throw new InvariantError('types', `${text} is no address`);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../adapters/clock-system.js';
 import { crashPoint } from '../../crash-points.js';
 import { SnapcommitError } from '../../errors.js';
+import { assertStamps } from '../../participant/stamps.js';
 import { withDaemonLock } from '../daemon-lock.js';
 import { LOG_FILE, openEmbeddedLog } from '../embedded-log.js';
 import { readStoreIdentity } from '../open-log.js';
@@ -61,6 +62,7 @@ async function makeCredentials(stateDirectory: string, cluster: string, node: st
 async function enterFirstMember(stateDirectory: string, node: string, address: string): Promise<void> {
   const log = await openEmbeddedLog(logDirectory(stateDirectory), { clock: systemClock });
   try {
+    await assertStamps(await log.read(), log);
     const result = await log.append({ type: 'putMember', node, address });
     if (result.status !== 'chosen') throw new SnapcommitError('UNAVAILABLE', result.reason);
     const { outcome } = result;

@@ -6,9 +6,9 @@
 import { join as joinPath } from 'node:path';
 import { systemClock } from '../../adapters/clock-system.js';
 import { systemTimers } from '../../adapters/timers-system.js';
-import { parseAddress } from '../../config/quantities.js';
 import { crashPoint } from '../../crash-points.js';
 import { SnapcommitError } from '../../errors.js';
+import { parseAddress } from '../../machine/address.js';
 import { isName, nameProblem } from '../../machine/names.js';
 import { withDaemonLock } from '../daemon-lock.js';
 import { LOG_FILE } from '../embedded-log.js';

@@ -5,7 +5,9 @@
  */
 import { SnapcommitError } from '../../errors.js';
 import type { Operation, Outcome } from '../../machine/entry.js';
+import { ADDRESS_LAW, parseAddress } from '../../machine/address.js';
 import { lookup } from '../../machine/record.js';
+import { assertStamps } from '../../participant/stamps.js';
 import type { ClusterLog } from '../../ports/cluster-log.js';
 import type { ReplicatedLog } from '../../ports/log.js';
 import type { TokenLedger } from '../../ports/token-ledger.js';
@@ -14,6 +16,7 @@ import { decodeAbout } from './welcome.js';
 export function logLedger(log: ReplicatedLog & ClusterLog): TokenLedger {
   return {
     async add({ hash, expiresAt, node }) {
+      await assertStamps(await log.read(), log);
       refuse(await appendKnown(log, { type: 'addToken', hash, expires: expiresAt, node }));
     },
     async find(hash) {
@@ -22,7 +25,8 @@ export function logLedger(log: ReplicatedLog & ClusterLog): TokenLedger {
       return { hash, expiresAt: token.expires, node: token.node, used: token.usedBy !== null };
     },
     async consume(hash, { node, about }) {
-      const { address } = decodeAbout(about);
+      const address = usableAddress(about);
+      await assertStamps(await log.read(), log);
       const outcome = await appendKnown(log, { type: 'useToken', hash, node, address });
       if (!outcome.ok && outcome.code === 'TOKEN_REFUSED' && outcome.details['reason'] === 'used') return false;
       refuse(outcome);
@@ -30,6 +34,14 @@ export function logLedger(log: ReplicatedLog & ClusterLog): TokenLedger {
       return true;
     },
   };
+}
+
+/** What a stranger says of itself, before anything is done with it. @throws USAGE */
+function usableAddress(about: Uint8Array): string {
+  const { address } = decodeAbout(about);
+  if (parseAddress(address) !== null) return address;
+  const message = `${JSON.stringify(address)} is no address at which the others could reach it; write ${ADDRESS_LAW}.`;
+  throw new SnapcommitError('USAGE', message, { address });
 }
 
 /** A voter of that name becomes a learner: whoever joins anew under it has an empty store. */

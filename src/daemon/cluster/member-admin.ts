@@ -2,11 +2,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { SnapcommitError } from '../../errors.js';
 import { lookup } from '../../machine/record.js';
+import type { State } from '../../machine/state.js';
+import { assertStamps } from '../../participant/stamps.js';
 import type { Configuration } from '../../paxos/configuration.js';
 import type { ClusterLog, MemberSet } from '../../ports/cluster-log.js';
 import type { ReplicatedLog } from '../../ports/log.js';
 import type { TokenLedger } from '../../ports/token-ledger.js';
-import { addressOf } from './address.js';
 import type {
   ClusterAdmin,
   ClusterStatus,
@@ -17,6 +18,7 @@ import type {
 } from './admin.js';
 import type { Certificates } from './certificates.js';
 import { appendKnown, refuse } from './ledger.js';
+import { addressesIn } from './peers.js';
 
 const PROVEN_WAIT_MS = 30_000;
 const PROVEN_POLL_MS = 50;
@@ -48,18 +50,19 @@ export class MemberAdmin implements ClusterAdmin {
 
   /** Names every member, this one first: any of them can let the node in. */
   async issueToken(wish: TokenWish): Promise<IssuedToken> {
-    const { members } = await this.#log.read();
     const { node: self } = this.#log.identity;
-    const places = Object.entries(members).sort(([a], [b]) => Number(b === self) - Number(a === self));
+    const places = [...addressesIn(await this.#log.read())].sort(
+      (a, b) => Number(b.node === self) - Number(a.node === self),
+    );
     return this.#certificates.issueToken(
       wish,
-      places.map(([, { address }]) => addressOf(address)),
+      places.map(({ address }) => address),
       this.#ledger,
     );
   }
 
   async addVoter(node: string): Promise<MembershipChange> {
-    await this.#log.read();
+    await this.#current();
     const { voters, learners } = this.#configuration();
     if (voters.some((one) => one === node)) return changeOf(this.#configuration());
     if (!learners.some((one) => one === node)) throw unknown(node);
@@ -74,7 +77,7 @@ export class MemberAdmin implements ClusterAdmin {
   }
 
   async replaceMember(old: string, next: string): Promise<MembershipChange> {
-    await this.#log.read();
+    await this.#current();
     const { voters, learners } = this.#configuration();
     if (![...voters, ...learners].some((one) => one === next)) throw unknown(next);
     await this.#untilProven(next);
@@ -95,7 +98,6 @@ export class MemberAdmin implements ClusterAdmin {
    * abstain (D8), and the vote that it was to bring would be missing.
    */
   async #untilProven(node: string): Promise<void> {
-    if (node === this.#log.identity.node) return;
     for (let leftMs = PROVEN_WAIT_MS; !this.#isProven(node); leftMs -= PROVEN_POLL_MS) {
       if (leftMs <= 0) throw notHeardOf(node);
       await delay(PROVEN_POLL_MS);
@@ -103,7 +105,7 @@ export class MemberAdmin implements ClusterAdmin {
   }
 
   async #forgetName(node: string): Promise<void> {
-    const { members } = await this.#log.read();
+    const { members } = await this.#current();
     const { voters, learners } = this.#configuration();
     const isMember = [...voters, ...learners].some((one) => one === node);
     if (lookup(members, node) === undefined) {
@@ -114,6 +116,13 @@ export class MemberAdmin implements ClusterAdmin {
     if (voters.length === 1 && voters[0] === node)
       throw new SnapcommitError('IN_USE', `${node} is the only voter; add another one first.`, { node });
     refuse(await appendKnown(this.#log, { type: 'removeMember', node }));
+  }
+
+  /** A rolled-back log changes no membership: in a cluster of one nobody else would notice (D9). */
+  async #current(): Promise<State> {
+    const state = await this.#log.read();
+    await assertStamps(state, this.#log);
+    return state;
   }
 
   async #change(members: MemberSet): Promise<MembershipChange> {

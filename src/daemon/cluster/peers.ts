@@ -1,11 +1,11 @@
 /** Whom this member talks to: everybody in the membership, wherever the log (or, before it is read, the welcome) says they are. */
+import { parseAddress } from '../../machine/address.js';
 import type { State } from '../../machine/state.js';
 import type { Configuration } from '../../paxos/configuration.js';
 import type { PeerAddress } from '../../ports/transport.js';
-import { addressOf } from './address.js';
 import type { Contacts } from './place.js';
 
-/** Members without this node; those of whom no address is known are left out. */
+/** Members without this node; those of whom no usable address is known are left out, and the others reached all the same. */
 export function peerAddresses(
   self: string,
   { voters, learners }: Configuration,
@@ -15,10 +15,19 @@ export function peerAddresses(
   const peers = new Map<string, PeerAddress>();
   for (const node of [...voters, ...learners]) {
     if (node === self) continue;
-    const address = addressIn(state, node) ?? contacts.members.find((one) => one.node === node)?.address;
-    if (address !== undefined) peers.set(node, addressOf(address));
+    const text = addressIn(state, node) ?? contacts.members.find((one) => one.node === node)?.address;
+    const address = text === undefined ? null : parseAddress(text);
+    if (address !== null) peers.set(node, address);
   }
   return peers;
+}
+
+/** Every member whose address can be used, as the log has it. */
+export function addressesIn({ members }: State): readonly { readonly node: string; readonly address: PeerAddress }[] {
+  return Object.entries(members).flatMap(([node, member]) => {
+    const address = parseAddress(member.address);
+    return address === null ? [] : [{ node, address }];
+  });
 }
 
 /** `HOST:PORT`, as the log has it. */

@@ -2,10 +2,11 @@
  * `cluster recover`: disaster recovery. This member's log, all of it, becomes the log of a cluster of one: what it had
  * accepted and never knew to be chosen counts as chosen, and what it never had is given up. One sync does it.
  *
- * The incarnation rises, so that no token, stamp or staged name of the history that is given up can pass for one of this
- * (T17), and the members that are given up are refused by it for ever.
+ * The incarnation rises (../incarnation.ts), so that no token, stamp or staged name of the history that is given up can
+ * pass for one of this (T17), and the members that are given up are refused by it for ever.
  */
 import { join } from 'node:path';
+import { systemClock } from '../../adapters/clock-system.js';
 import { openReplicaStore } from '../../adapters/store-sqlite/replica/index.js';
 import { crashPoint } from '../../crash-points.js';
 import { SnapcommitError } from '../../errors.js';
@@ -17,9 +18,12 @@ import { nodeId } from '../../paxos/ballot.js';
 import type { Configuration } from '../../paxos/configuration.js';
 import { DEFAULT_LIMITS } from '../../paxos/limits.js';
 import { slot } from '../../paxos/slot.js';
+import { readStamp } from '../../participant/stamps.js';
+import type { LogIdentity } from '../../ports/log.js';
 import type { Loaded, ReplicaStore, StoreBatch } from '../../ports/replica-store.js';
 import { withDaemonLock } from '../daemon-lock.js';
 import { LOG_FILE } from '../embedded-log.js';
+import { nextIncarnation } from '../incarnation.js';
 import { readStoreIdentity } from '../open-log.js';
 import { assertOurs, logDirectory } from '../state-directory.js';
 import { isEmbedded } from './client.js';
@@ -56,8 +60,10 @@ export async function recoverCluster({
   return withStore(stateDirectory, async (store) => {
     const loaded = await store.load();
     if (loaded.damaged.length > 0) throw damaged(store.file, loaded.damaged);
-    const incarnation = loaded.identity.incarnation + 1;
-    const batch = aloneFrom(loaded, store.file, incarnation);
+    const machine = appliedWhole(loaded, store.file);
+    const stamped = await stampedIncarnations(machine.state, loaded.identity);
+    const incarnation = nextIncarnation([loaded.identity.incarnation, ...stamped], systemClock.now());
+    const batch = aloneFrom(loaded, machine, incarnation);
     crashPoint('cluster.before-recovery');
     await store.persist(batch);
     crashPoint('cluster.after-recovery');
@@ -65,14 +71,28 @@ export async function recoverCluster({
   });
 }
 
-/** Everything at once: all entries applied, a stop-sign that nobody else has to agree to any more, a checkpoint over both. */
-function aloneFrom(loaded: Loaded, file: string, incarnation: number): StoreBatch {
-  const { head, identity, entries } = loaded;
+type Machine = ReturnType<typeof startReplica>['machine'];
+
+/** With every entry that is here, chosen or not. */
+function appliedWhole(loaded: Loaded, file: string): Machine {
   const { machine } = startReplica(loaded, file, DEFAULT_LIMITS);
   const known = machine.state.applied;
-  const undecided = entries.slice(known - head.checkpoint);
+  const undecided = loaded.entries.slice(known - loaded.head.checkpoint);
   // What they do is in the machine; what each answered, nobody waits for any more.
   Array.from(machine.apply(slot(known + 1), undecided));
+  return machine;
+}
+
+/** What this log's stamps on this node's volumes say: also of a recovery that this state directory knows nothing of. */
+async function stampedIncarnations({ volumes }: State, { cluster, node }: LogIdentity): Promise<readonly number[]> {
+  const own = Object.values(volumes).filter(({ record }) => record.node === node);
+  const stamps = await Promise.all(own.map(async ({ record }) => readStamp(record.publishDirectory).catch(() => null)));
+  return stamps.flatMap((stamp) => (stamp?.cluster === cluster ? [stamp.incarnation] : []));
+}
+
+/** Everything at once: all entries applied, a stop-sign that nobody else has to agree to any more, a checkpoint over both. */
+function aloneFrom(loaded: Loaded, machine: Machine, incarnation: number): StoreBatch {
+  const { head, identity } = loaded;
   const at = slot(head.last + 1);
   const configuration: Configuration = {
     id: newestConfiguration(loaded) + 1,

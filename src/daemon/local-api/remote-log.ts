@@ -119,6 +119,8 @@ export class RemoteLog implements ReplicatedLog {
       connection = await this.#daemon.connected(deadline);
     } catch (error) {
       if (isUnavailable(error)) return { status: 'notDone', reason: error.message };
+      // Of this attempt only: an earlier one may be chosen all the same.
+      if (error instanceof SnapcommitError) return { status: 'refused', reason: error.message, error };
       throw error;
     }
     try {

@@ -6,6 +6,7 @@
  */
 import { rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { SnapcommitError } from '../../errors.js';
 import { FrameDecoder } from '../../wire/frames.js';
 import { answerTo } from './answers.js';
@@ -27,9 +28,12 @@ const CONNECTIONS_MAX = 256;
 const OPEN_REQUESTS_MAX = 64;
 /** Unread answers of one connection, beyond which it is read no further. */
 const UNREAD_BYTES_MAX = 4 * 1024 * 1024;
+/** When the daemon stops: how long what is being worked on may take, and then the client to read its answers. */
+const LAST_WORK_MS = 5000;
+const LAST_ANSWER_MS = 1000;
 
 export interface LocalServer {
-  /** Refuses what comes, lets what is being worked on end, and removes the socket. */
+  /** Refuses what comes, lets what is being worked on end, and removes the socket. Nothing makes it wait for long. */
   close(): Promise<void>;
 }
 
@@ -54,6 +58,9 @@ export async function serveLocally(options: LocalServerOptions): Promise<LocalSe
     socket.once('close', () => connections.delete(connection));
   });
   await listen(server, stateDirectory);
+  server.on('error', (error) => {
+    onRefused(`a connection could not be taken: ${error.message}`);
+  });
   return {
     async close() {
       rmSync(socketFile(stateDirectory), { force: true });
@@ -116,13 +123,14 @@ class Connection {
     this.#send(encodeMessage({ type: 'welcome', version: PROTOCOL_VERSION, identity, pid: process.pid }));
   }
 
-  /** Resolves when everything that was asked for is answered. */
+  /** Resolves when everything that was asked for is answered; a client that is stopped, or reads nothing, is cut off. */
   async end(): Promise<void> {
     this.#isEnding = true;
-    await Promise.all(this.#working);
-    await new Promise<void>((resolve) => {
+    await atMost(LAST_WORK_MS, Promise.all(this.#working));
+    const read = new Promise<void>((resolve) => {
       this.#socket.end(resolve);
     });
+    await atMost(LAST_ANSWER_MS, read);
     this.#socket.destroy();
   }
 
@@ -166,6 +174,12 @@ class Connection {
     if (isFull) this.#socket.pause();
     else this.#socket.resume();
   }
+}
+
+async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  const waiting = new AbortController();
+  await Promise.race([work, delay(ms, undefined, { signal: waiting.signal }).catch(() => undefined)]);
+  waiting.abort();
 }
 
 function wireError(error: unknown): WireError {

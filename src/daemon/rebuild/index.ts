@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemClock } from '../../adapters/clock-system.js';
 import { SnapcommitError } from '../../errors.js';
 import { isName, nameProblem } from '../../machine/names.js';
 import { sortedUnique } from '../../machine/record.js';
@@ -42,7 +43,7 @@ export async function rebuild(request: RebuildRequest, openDriver: OpenDriver): 
   const cluster = onlyCluster(volumes, exported);
   const node = nodeOf(request, volumes, exported);
   const judged = judge(volumes, exported);
-  const rebuilt = rebuildState(volumes, judged, exported, node);
+  const rebuilt = rebuildState(volumes, judged, exported, node, systemClock.now());
   const identity = { stateDirectory, cluster, node };
   if (!request.acceptLoss) return rebuildReport(identity, volumes, judged, rebuilt, exported, false);
 

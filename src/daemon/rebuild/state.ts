@@ -1,6 +1,6 @@
 /**
  * The state that a rebuilt log begins with. PURE. Its slot is above every slot that any stamp or generation names, its
- * incarnation above every one: what the lost log has left anywhere is older than everything that this one will do (T17).
+ * incarnation above every one and of this time: what the lost log has left anywhere is older than everything that this one will do (T17).
  */
 import { chainArchive, digestOf } from '../../machine/digest.js';
 import type { Slot } from '../../machine/entry.js';
@@ -10,6 +10,7 @@ import { lookup, mapRecord, sortedUnique } from '../../machine/record.js';
 import { hasNumber, intersectRuns, runsOf, type Runs } from '../../machine/runs.js';
 import { emptyState, FINISHED_KEPT } from '../../machine/state.js';
 import type { FinishedTransaction, GenerationRecord, GroupState, State, VolumeState } from '../../machine/state.js';
+import { nextIncarnation } from '../incarnation.js';
 import type { FoundVolume, Judged, JudgedGroup, LogExport } from './found.js';
 
 export interface Rebuilt {
@@ -23,14 +24,21 @@ export function rebuildState(
   judged: Judged,
   exported: LogExport | null,
   node: string,
+  nowMs: number,
 ): Rebuilt {
   const taken = judged.groups.flatMap((group) => takenOf(group, exported));
   const generations = taken.map(({ record }) => record);
   const stamps = volumes.map(({ stamp }) => stamp);
   const before = exported?.state ?? emptyState(0);
-  const incarnations = [before.incarnation, ...stamps.map(({ incarnation }) => incarnation)];
+  const incarnation = nextIncarnation(
+    [
+      before.incarnation,
+      ...stamps.map((stamp) => stamp.incarnation),
+      ...generations.map(({ epoch }) => epoch.incarnation),
+    ],
+    nowMs,
+  );
   const slots = [before.applied, ...stamps.map(({ slot }) => slot), ...generations.map(({ slot }) => slot)];
-  const incarnation = 1 + Math.max(...incarnations, ...generations.map(({ epoch }) => epoch.incarnation));
   const applied = (1 + Math.max(...slots)) as Slot;
   const live = new Set(generations.map(({ group, generation }) => generationKey(group, generation)));
   const state: State = {

@@ -1,0 +1,67 @@
+/**
+ * What waits for a daemon's start: the address that peers are told, and what was committed while this node was down,
+ * before any of its readers asks. Tried until it is done: a majority may come back, and a volume be mended, at any time.
+ * Nothing is appended before the stamps are asked (D9), and a log that cannot go on is left to whoever mends it.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { finishPublishes, pendingHere } from '../coordinator/publish.js';
+import { SnapcommitError } from '../errors.js';
+import { sortedUnique } from '../machine/record.js';
+import type { State } from '../machine/state.js';
+import type { Context } from '../participant/context.js';
+import { assertStamps } from '../participant/stamps.js';
+import { appendKnown, refuse } from './cluster/ledger.js';
+import { addressIn } from './cluster/peers.js';
+
+/** Between two tries; each pause is twice the one before. */
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 60_000;
+
+/** `address`: `HOST:PORT` that peers are to be told. Never rejects. */
+export async function catchUp(
+  context: Context,
+  address: string,
+  logger: Pick<Logger, 'info' | 'error'>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+    try {
+      const state = await context.log.read();
+      await assertStamps(state, context.log);
+      await tellAddress(context, state, address);
+      if (await finishAll(context, state, logger)) return;
+    } catch (error) {
+      if (signal.aborted) return;
+      const code = error instanceof SnapcommitError ? error.code : null;
+      logger[code === 'UNAVAILABLE' ? 'info' : 'error']({ reason: messageOf(error) }, 'not caught up yet');
+      if (code === 'DENIED' || code?.startsWith('LOG_') === true) return;
+    }
+    await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
+  }
+}
+
+/** `advertise` in config.json may have changed since the members were told. */
+async function tellAddress({ log }: Context, state: State, address: string): Promise<void> {
+  const { node } = log.identity;
+  const known = addressIn(state, node);
+  if (known === undefined || known === address) return;
+  refuse(await appendKnown(log, { type: 'putMember', node, address }));
+}
+
+/** A generation that cannot be published hides no other group's; within a group they go in their order. */
+async function finishAll(context: Context, state: State, logger: Pick<Logger, 'error'>): Promise<boolean> {
+  let isDone = true;
+  for (const group of sortedUnique(pendingHere(context, state).map((record) => record.group))) {
+    await finishPublishes(context, state, group).catch((error: unknown) => {
+      isDone = false;
+      logger.error({ group, reason: messageOf(error) }, 'not caught up with publishing yet');
+    });
+  }
+  return isDone;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
