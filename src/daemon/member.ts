@@ -179,7 +179,7 @@ function issuerOver(
       Promise.resolve(
         encodeWelcome({
           incarnation: log.identity.incarnation,
-          configuration: log.replicaStatus().configuration,
+          configuration: log.configuration,
           authority,
         }),
       ),

@@ -5,17 +5,19 @@ import type { PeerAddress } from '../../ports/transport.js';
 import { addressOf } from './address.js';
 import type { Contacts } from './place.js';
 
-/** Members without this node; those of whom no address is known are left out. */
+/** Members without this node (`state` is null: the log cannot be read); those of whom no address is known are left out. */
 export function peerAddresses(
   self: string,
   { voters, learners }: Configuration,
-  state: State,
+  state: State | null,
   contacts: Contacts,
 ): ReadonlyMap<string, PeerAddress> {
   const peers = new Map<string, PeerAddress>();
   for (const node of [...voters, ...learners]) {
     if (node === self) continue;
-    const address = addressIn(state, node) ?? contacts.members.find((one) => one.node === node)?.address;
+    const address =
+      (state === null ? undefined : addressIn(state, node)) ??
+      contacts.members.find((one) => one.node === node)?.address;
     if (address !== undefined) peers.set(node, addressOf(address));
   }
   return peers;
