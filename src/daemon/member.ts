@@ -175,7 +175,7 @@ function issuerOver(
       Promise.resolve(
         encodeWelcome({
           incarnation: log.identity.incarnation,
-          configuration: log.replicaStatus().configuration,
+          configuration: log.configuration,
           authority,
         }),
       ),

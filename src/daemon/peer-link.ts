@@ -31,6 +31,8 @@ export class PeerLink implements TransportUser {
   #peers: ReadonlyMap<string, PeerAddress> = new Map();
   /** Until when (monotonic, ms) a former member is still talked to. */
   readonly #leaving = new Map<string, number>();
+  /** False: the log could not be read when the peers were last looked up. */
+  #knowsState = true;
   #telling: NodeJS.Timeout | undefined;
   /** When the first peer was met, by the monotonic clock. */
   #metAtMs: number | null = null;
@@ -65,8 +67,9 @@ export class PeerLink implements TransportUser {
   refreshPeers(): void {
     const { identity, contacts, clock } = this.#options;
     if (this.#log === null || this.#transport === null) return;
-    const { configuration } = this.#log.replicaStatus();
-    const members = peerAddresses(identity.node, configuration, this.#log.staleState(), contacts);
+    const state = this.#log.stateIfAny;
+    this.#knowsState = state !== null;
+    const members = peerAddresses(identity.node, this.#log.configuration, state, contacts);
     const now = clock.monotonic();
     for (const [node] of this.#peers)
       if (!members.has(node) && !this.#leaving.has(node)) this.#leaving.set(node, now + FAREWELL_MS);
@@ -88,7 +91,7 @@ export class PeerLink implements TransportUser {
 
   introduce(): Introduction {
     const { incarnation } = this.#options.identity;
-    return { incarnation, store: '', configuration: this.#log?.replicaStatus().configuration.id ?? 0, notes: {} };
+    return { incarnation, store: '', configuration: this.#log?.configuration.id ?? 0, notes: {} };
   }
 
   judge(_peer: string, { incarnation }: Introduction): string | null {
@@ -142,8 +145,10 @@ export class PeerLink implements TransportUser {
   }
 
   #tell(): void {
-    if (this.#log === null) return;
-    if ([...this.#leaving.values()].some((until) => until <= this.#options.clock.monotonic())) this.refreshPeers();
+    // A member whose checkpoint cannot be read has nothing to tell until a peer's has taken its place.
+    if (this.#log?.hasCore !== true) return;
+    const now = this.#options.clock.monotonic();
+    if (!this.#knowsState || [...this.#leaving.values()].some((until) => until <= now)) this.refreshPeers();
     const message = encodeProgress(this.#log.replicaStatus().lastSlot, this.#isProvenHere());
     for (const peer of this.#peers.keys()) this.send(peer, message);
   }

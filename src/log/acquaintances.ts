@@ -14,8 +14,8 @@ export class Acquaintances {
   readonly #self: NodeId;
   readonly #remembered: Map<string, StoreSeen>;
   #changed = new Map<string, StoreSeen>();
-  /** Who has told this start that it is the store that it knew. */
-  readonly #vouchers = new Set<string>();
+  /** Who has told this start that it is the store that it knew, and in which configuration it last said so. */
+  readonly #vouchers = new Map<string, number>();
 
   constructor(self: NodeId, remembered: Readonly<Record<string, StoreSeen>>) {
     this.#self = self;
@@ -40,15 +40,18 @@ export class Acquaintances {
     if (peer !== this.#self && (known === undefined || known.id === seen.id)) this.#remember(peer, seen);
   }
 
-  vouch(peer: string): void {
-    this.#vouchers.add(peer);
+  vouch(peer: string, configuration: number): void {
+    this.#vouchers.set(peer, Math.max(configuration, this.#vouchers.get(peer) ?? 0));
   }
 
-  /** Whether a majority (`waits`: every voter), with ourselves, knows this store; who is no voter has nothing to prove. */
-  isProven(configuration: Configuration, waits: boolean): boolean {
-    if (!isVoter(configuration, this.#self)) return true;
-    const { voters } = configuration;
-    const known = voters.filter((voter) => voter === this.#self || this.#vouchers.has(voter));
+  /**
+   * Whether we vote, and a majority (`waits`: every voter), with ourselves, knows this store. Who vouched in an earlier
+   * configuration may have known nothing of how we voted in this one.
+   */
+  isVouchedFor(configuration: Configuration, waits: boolean): boolean {
+    if (!isVoter(configuration, this.#self)) return false;
+    const { voters, id } = configuration;
+    const known = voters.filter((voter) => voter === this.#self || (this.#vouchers.get(voter) ?? 0) >= id);
     return known.length >= (waits ? voters.length : quorumSize(configuration));
   }
 

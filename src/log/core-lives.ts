@@ -28,6 +28,8 @@ export class CoreLives {
   #loop: CoreLoop | null;
   /** Not null: the core is being started again, and nothing reaches it meanwhile. */
   #restarting: Promise<void> | null = null;
+  /** Through which configuration the next life has to know that it forgot; 0: nobody has said so since the last one began. */
+  #toForget = 0;
   #stopped: Error | null = null;
   #keepsNothing = false;
   readonly #ports: ReplicaHostPorts;
@@ -79,14 +81,16 @@ export class CoreLives {
    */
   get forgetfulThrough(): number {
     const { configuration } = this;
-    if (!isVoter(configuration, nodeId(this.#loaded.identity.node))) return configuration.id;
     const abstains = this.#loop === null ? this.#loaded.head.abstains : this.#loop.replica.abstains;
-    return abstains?.kind === 'forgetful' ? abstains.configuration : 0;
+    const forgot = abstains?.kind === 'forgetful' ? abstains.configuration : 0;
+    const learns = !isVoter(configuration, nodeId(this.#loaded.identity.node));
+    return learns ? Math.max(configuration.id, forgot) : forgot;
   }
 
   /** Nothing that this replica says may count up to this configuration: durable before it says anything more. */
   forget(through: number): void {
-    this.#restart((loaded) => this.#ports.store.persist({ writes: [forgetfulWrite(loaded, through)] }));
+    this.#toForget = Math.max(this.#toForget, through);
+    this.#restart(() => Promise.resolve());
   }
 
   /** A peer's checkpoint, whole: takes the place of ours. @throws EXPECTATION_FAILED when it is of no use. */
@@ -189,10 +193,20 @@ export class CoreLives {
   async #startAgain(prepare: (loaded: Loaded) => Promise<unknown>): Promise<void> {
     const { store } = this.#ports;
     await prepare(await store.load());
-    const loaded = await store.load();
+    let loaded = await store.load();
+    // More may be asked for while this is written.
+    for (; this.#toForget > 0; loaded = await store.load()) await this.#writeForgotten(loaded);
     this.#loaded = loaded;
     this.#life = loaded.life;
     this.#loop = this.#begin(loaded);
+  }
+
+  async #writeForgotten(loaded: Loaded): Promise<void> {
+    const { abstains } = loaded.head;
+    const known = abstains?.kind === 'forgetful' ? abstains.configuration : 0;
+    const through = Math.max(this.#toForget, known);
+    await this.#ports.store.persist({ writes: [forgetfulWrite(loaded, through)] });
+    if (this.#toForget <= through) this.#toForget = 0;
   }
 
   /** The core stays out of it until what it has to know is durable. */

@@ -3,7 +3,7 @@
  * nodes tell each other their lives, and those that they have seen, every now and then.
  */
 import type { NodeId } from '../paxos/ballot.js';
-import type { Configuration } from '../paxos/configuration.js';
+import { isVoter, type Configuration } from '../paxos/configuration.js';
 import type { StoreLife, StoreSeen } from '../ports/replica-store.js';
 import type { Acquaintances } from './acquaintances.js';
 import type { LifeVerdict } from './store-life.js';
@@ -37,9 +37,12 @@ export class Greetings {
     this.#user = user;
   }
 
-  /** Once proven, a process stays so: what it has promised since it started, it knows. */
+  /**
+   * Once proven as a voter, a process stays so: what it has promised since it started, it knows. Who is no voter has
+   * nothing to prove yet: its store may have been set back to before it voted, so as a voter it has to.
+   */
   get isProven(): boolean {
-    return this.#wasProven || this.#known.isProven(this.#user.configuration(), this.#hasPatience);
+    return this.#wasProven || !isVoter(this.#user.configuration(), this.#self);
   }
 
   tick(now: number): void {
@@ -50,6 +53,7 @@ export class Greetings {
     if (!asks && now % TELL_TICKS === 0) this.#tellAll();
   }
 
+  /** At the start, and as soon as a configuration begins, in which we may have to be known anew. */
   greetAll(): void {
     this.#noteProven();
     for (const peer of this.#peers()) this.#user.send(peer, this.#greeting(!this.isProven));
@@ -65,7 +69,7 @@ export class Greetings {
   judged(from: string, { nonce, verdict, configuration }: Extract<WireMessage, { readonly type: 'verdict' }>): void {
     if (nonce !== this.#user.life().nonce) return;
     if (verdict === 'known' || verdict === 'new') {
-      this.#known.vouch(from);
+      this.#known.vouch(from, configuration);
       this.#noteProven();
       return;
     }
@@ -78,8 +82,7 @@ export class Greetings {
   }
 
   #noteProven(): void {
-    if (this.#wasProven || !this.isProven) return;
-    this.#wasProven = true;
+    if (this.#known.isVouchedFor(this.#user.configuration(), this.#hasPatience)) this.#wasProven = true;
   }
 
   #tellAll(): void {

@@ -53,7 +53,10 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
     return this.staleState();
   }
 
-  /** As of the last slot applied here, which may be behind: for those who ask for it explicitly. */
+  /**
+   * As of the last slot applied here, which may be behind: for those who ask for it explicitly.
+   * @throws UNAVAILABLE without a core.
+   */
   staleState(): State {
     return this.#replica.core.loop.machine.state;
   }
@@ -100,6 +103,16 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
     const { groups } = await this.read();
     for (const group of Object.keys(groups)) await this.generations(group);
     return rows;
+  }
+
+  /** Known also without a core. */
+  get configuration(): Configuration {
+    return this.#replica.core.configuration;
+  }
+
+  /** As `staleState`; null without a core. */
+  get stateIfAny(): State | null {
+    return this.hasCore ? this.staleState() : null;
   }
 
   /** Whether there is a core to ask: not while the checkpoint cannot be read and a peer's is being fetched. */

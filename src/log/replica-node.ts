@@ -154,8 +154,10 @@ export class ReplicaNode {
   }
 
   #receiveCore(from: NodeId, configuration: number, message: Message): void {
-    const isAhead = configuration > this.core.configuration.id;
-    const heard = this.isProven || isAhead || onlyTeaches(message);
+    const ours = this.core.configuration.id;
+    const isAhead = configuration > ours;
+    // Who is behind is only told what is decided: it may be whom we wait for.
+    const heard = this.isProven || configuration !== ours || onlyTeaches(message);
     // Who is ahead makes us ask for what we could not write now, and would be asked again at once.
     if (!heard || (this.isFull && (isAhead || bearsEntries(message)))) return;
     this.core.loop.input({ kind: 'receive', from, configuration, message });
@@ -249,6 +251,7 @@ export class ReplicaNode {
         return;
       case 'configured':
         this.#ports.onEvent?.({ type: 'configured', configuration: effect.configuration });
+        this.#greetings.greetAll();
         return this.callers.configured(effect.configuration);
       case 'retired':
         return this.#ports.onEvent?.({ type: 'retired' });

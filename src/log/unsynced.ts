@@ -39,7 +39,6 @@ function messagePasses(message: Message): boolean {
     case 'confirmed':
     case 'decide':
     case 'fetch':
-    case 'learn':
     case 'handover':
       return true;
     case 'prepare':
@@ -49,6 +48,8 @@ function messagePasses(message: Message): boolean {
     case 'accepted':
     case 'nack':
     case 'compacted':
+    // A voter that is alone has decided what only its own disk will hold.
+    case 'learn':
       return false;
     default:
       return unreachable(message);

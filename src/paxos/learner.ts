@@ -26,9 +26,10 @@ export function heldByMajority(leading: Leading, configuration: Configuration): 
   return slot(held[quorumSize(configuration) - 1] ?? 0);
 }
 
+/** What a voter accepted counts by its newest promise, which says whether it forgot (D8): without one, for nothing. */
 function heldBy(leading: Leading, voter: NodeId): number {
-  const progress = leading.members.get(voter);
-  return progress?.promise?.standing === 'forgetful' ? 0 : (progress?.accepted ?? 0);
+  const { promise, accepted } = leading.members.get(voter) ?? { promise: null, accepted: null };
+  return promise === null || promise.standing === 'forgetful' ? 0 : (accepted ?? 0);
 }
 
 /** Whether this entry ends `configuration`. */

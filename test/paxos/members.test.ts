@@ -1,7 +1,7 @@
 /** Members that come, go, lag, lose rows or forget: the scenarios behind T14, P6, P7, D8 and D10. */
 import t from 'tap';
 import { NO_BALLOT, nodeId } from '#src/paxos/ballot.js';
-import { slot } from '#src/paxos/contiguous-log.js';
+import { lastSlot, slot } from '#src/paxos/contiguous-log.js';
 import { step } from '#src/paxos/replica.js';
 import { NOTHING_DURABLE, withDamage, type Replica } from '#src/paxos/state.js';
 import { Cluster, configurationOf, LIMITS } from './cluster.js';
@@ -148,6 +148,13 @@ t.test('D10 a damaged minority heals while the others go on', async (t) => {
   t.same(told(cluster, 'healed'), ['c healed']);
 });
 
+/** `leader`, after a nack of `voter` has made it ask for a new promise, and `voter` says first that it holds all. */
+function unheard(leader: Replica, voter: string): Replica {
+  const { promised: ballot, log } = leader;
+  const asked = receive(leader, nodeId(voter), { type: 'nack', ballot, promised: NO_BALLOT }).state;
+  return receive(asked, nodeId(voter), { type: 'accepted', ballot, last: lastSlot(log) }).state;
+}
+
 t.test('D8 a wiped voter never votes again in its configuration', async (t) => {
   const cluster = led('abc', 'abc').propose('a', 'x');
   const wiped = { ...NOTHING_DURABLE, abstains: { kind: 'forgetful', configuration: 1 } } as const;
@@ -155,6 +162,7 @@ t.test('D8 a wiped voter never votes again in its configuration', async (t) => {
   t.same(cluster.texts('b'), ['x'], 'it receives the log');
   cluster.isolate('c').propose('a', 'y');
   t.equal(cluster.replica('a').decided, 1, 'its acceptances do not count');
+  t.equal(unheard(cluster.replica('a'), 'b').decided, 1, 'nor while the leader asks again who it is');
   cluster.input('a', { kind: 'read', id: 1 });
   t.same(told(cluster, 'readable'), [], 'nor do its confirmations');
   cluster.isolate('a').mend().isolate('a').ticks(6);

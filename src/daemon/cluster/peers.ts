@@ -5,17 +5,19 @@ import type { Configuration } from '../../paxos/configuration.js';
 import type { PeerAddress } from '../../ports/transport.js';
 import type { Contacts } from './place.js';
 
-/** Members without this node; those of whom no usable address is known are left out, and the others reached all the same. */
+/** Members without this node (`state` is null: the log cannot be read); those of whom no usable address is known are left out. */
 export function peerAddresses(
   self: string,
   { voters, learners }: Configuration,
-  state: State,
+  state: State | null,
   contacts: Contacts,
 ): ReadonlyMap<string, PeerAddress> {
   const peers = new Map<string, PeerAddress>();
   for (const node of [...voters, ...learners]) {
     if (node === self) continue;
-    const text = addressIn(state, node) ?? contacts.members.find((one) => one.node === node)?.address;
+    const text =
+      (state === null ? undefined : addressIn(state, node)) ??
+      contacts.members.find((one) => one.node === node)?.address;
     const address = text === undefined ? null : parseAddress(text);
     if (address !== null) peers.set(node, address);
   }
