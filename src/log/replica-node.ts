@@ -15,7 +15,7 @@ import type { OuterEffect } from './core-loop.js';
 import { Greetings } from './greetings.js';
 import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
 import { firstNumber } from './numbering.js';
-import { bearsEntries, onlyTeaches } from './message-gate.js';
+import { mayReachCore } from './message-gate.js';
 import { forgetfulReason, messageOf, stoppedServing } from './replica-errors.js';
 import { decodeWire, encodeWire } from './wire.js';
 import type { WireMessage } from './wire-message.js';
@@ -154,12 +154,7 @@ export class ReplicaNode {
   }
 
   #receiveCore(from: NodeId, configuration: number, message: Message): void {
-    const ours = this.core.configuration.id;
-    const isAhead = configuration > ours;
-    // Who is behind is only told what is decided: it may be whom we wait for.
-    const heard = this.isProven || configuration !== ours || onlyTeaches(message);
-    // Who is ahead makes us ask for what we could not write now, and would be asked again at once.
-    if (!heard || (this.isFull && (isAhead || bearsEntries(message)))) return;
+    if (!mayReachCore(message, configuration - this.core.configuration.id, this)) return;
     this.core.loop.input({ kind: 'receive', from, configuration, message });
   }
 

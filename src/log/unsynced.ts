@@ -30,7 +30,10 @@ export function passesUnsynced(effect: Effect): boolean {
   }
 }
 
-/** `confirmed` says "I have promised nothing higher": true of what we hold in memory, which is never behind the disk. */
+/**
+ * `confirmed` says "I have promised nothing higher": true of what we hold in memory, which is never behind the disk.
+ * `learn` has to wait: a voter that is alone has decided what only its own disk will hold.
+ */
 function messagePasses(message: Message): boolean {
   switch (message.type) {
     case 'heartbeat':
@@ -48,7 +51,6 @@ function messagePasses(message: Message): boolean {
     case 'accepted':
     case 'nack':
     case 'compacted':
-    // A voter that is alone has decided what only its own disk will hold.
     case 'learn':
       return false;
     default:

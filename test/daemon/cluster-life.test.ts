@@ -2,6 +2,7 @@
 import { readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import t from 'tap';
 import { TestCluster, type TestMember } from '../support/cluster.js';
 import { until } from '../support/until.js';
@@ -97,6 +98,24 @@ t.test('a member is replaced by a new one, in one change', async (t) => {
     names,
     'and knows who is left',
   );
+});
+
+t.test('D10 a member whose checkpoint cannot be read serves again when its peers have healed it', async (t) => {
+  const cluster = new TestCluster(t);
+  const [a, b, c] = await cluster.three();
+  c.configure({ checkpointSlots: 16 });
+  await c.end();
+  await c.start();
+  for (let n = 0; (await c.status()).checkpointSlot === 0; n += 1) await addVolume(a, cluster, `v${String(n)}`);
+  await c.end();
+  const database = new Database(join(c.stateDirectory, 'log', 'log.sqlite'));
+  database.exec("UPDATE checkpoint SET bytes = CAST(bytes || x'21' AS BLOB)");
+  database.close();
+  await c.start();
+  t.match(c.log, /the checkpoint of slot \d+ of .* cannot be read/);
+  await until('it is healed', async () => (await c.cli(['cluster', 'status'])).status === 0);
+  await b.end('SIGKILL');
+  t.match(await c.ask('volume', 'list'), [{ name: 'v0' }], 'and votes');
 });
 
 t.test('a token is good for one node, once, and for its own cluster', async (t) => {

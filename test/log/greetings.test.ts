@@ -11,7 +11,7 @@ const SELF = nodeId('n');
 const LIFE = { id: 's', starts: 1, nonce: 'n1', startedAt: 0, batches: 0, earlier: [] };
 
 function configurationOf(id: number, voters: string, learners = ''): Configuration {
-  return { id, voters: [...voters].map(nodeId), learners: [...learners].map(nodeId), after: slot(0) };
+  return { id, voters: voters.split('').map(nodeId), learners: learners.split('').map(nodeId), after: slot(0) };
 }
 
 function started(first: Configuration) {

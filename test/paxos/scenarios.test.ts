@@ -178,9 +178,9 @@ t.test('P5 acceptances under an earlier ballot choose nothing', async (t) => {
   );
   t.equal(leading.role.kind, 'leading');
   const own = receive(leading, a, { type: 'accepted', ballot: ballotOf(2), last: slot(2) }).state;
-  const late = receive(own, c, { type: 'accepted', ballot: first, last: slot(2) });
+  const late = receive(own, b, { type: 'accepted', ballot: first, last: slot(2) });
   t.equal(late.state.decided, 0);
-  const fresh = receive(own, c, { type: 'accepted', ballot: ballotOf(2), last: slot(2) });
+  const fresh = receive(own, b, { type: 'accepted', ballot: ballotOf(2), last: slot(2) });
   t.equal(fresh.state.decided, 2);
 });
 
