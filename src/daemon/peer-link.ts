@@ -140,7 +140,7 @@ export class PeerLink implements TransportUser {
   /** Its peers have had the time to judge it, and found nothing. */
   #isProvenHere(): boolean {
     const { clock, heartbeatMs } = this.#options;
-    if (this.#log?.replicaStatus().isProven !== true) return false;
+    if (this.#log?.hasCore !== true || !this.#log.replicaStatus().isProven) return false;
     return this.#metAtMs !== null && clock.monotonic() - this.#metAtMs >= BEATS_UNTIL_JUDGED * heartbeatMs;
   }
 
