@@ -3,7 +3,6 @@ import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { catchUp } from '#src/daemon/catch-up.js';
-import type { Certificates } from '#src/daemon/cluster/certificates.js';
 import { logLedger } from '#src/daemon/cluster/ledger.js';
 import { MemberAdmin } from '#src/daemon/cluster/member-admin.js';
 import { addressesIn, peerAddresses } from '#src/daemon/cluster/peers.js';
@@ -184,7 +183,7 @@ function adminOver(log: MemberLog, isProven: (node: string) => boolean = () => t
   const status = (): never => {
     throw new Error('not asked for in this test');
   };
-  return new MemberAdmin(log, logLedger(log), {} as Certificates, { status, isProven });
+  return new MemberAdmin(log, logLedger(log), { issueToken: status, renew: status }, { status, isProven });
 }
 
 function notes(told: string[]): Parameters<typeof catchUp>[2] {

@@ -26,7 +26,7 @@ const PROVEN_POLL_MS = 50;
 export class MemberAdmin implements ClusterAdmin {
   readonly #log: ReplicatedLog & ClusterLog;
   readonly #ledger: TokenLedger;
-  readonly #certificates: Certificates;
+  readonly #certificates: Pick<Certificates, 'issueToken' | 'renew'>;
   readonly #status: () => ClusterStatus;
   /** Whether that member's peers know its store. */
   readonly #isProven: (node: string) => boolean;
@@ -34,7 +34,7 @@ export class MemberAdmin implements ClusterAdmin {
   constructor(
     log: ReplicatedLog & ClusterLog,
     ledger: TokenLedger,
-    certificates: Certificates,
+    certificates: Pick<Certificates, 'issueToken' | 'renew'>,
     seen: { readonly status: () => ClusterStatus; readonly isProven: (node: string) => boolean },
   ) {
     this.#log = log;
