@@ -157,7 +157,9 @@ await t.test(
     t.equal(readMarker(join(publish, 'app@3.incomplete')), 'three');
     t.match(await world.ask('commit', 'app'), { generation: 4 });
     lose(world);
-    t.match(await rebuild(world), { incarnation: 3, groups: [{ newest: 4 }] }, 'and a second time');
+    const again = await rebuild(world);
+    t.match(again, { groups: [{ newest: 4 }] }, 'and a second time');
+    t.ok(again.incarnation > 2, 'above the one that it had');
     t.match(await world.ask('verify'), { problems: [] });
   },
 );
@@ -215,7 +217,11 @@ for (const point of ['view.before-flip', 'log.before-sync', 'log.after-sync']) {
     await crash(world, [...fromVolumes(world), '--accept-loss'], point);
     const made = (await world.cli(['status'])).status === 0;
     t.equal(made, point === 'log.after-sync');
-    if (!made) t.match(await rebuild(world), { done: true, incarnation: 3 }, 'above what the first try has stamped');
+    if (!made) {
+      const again = await rebuild(world);
+      t.match(again, { done: true });
+      t.ok(again.incarnation > 2, 'above what the first try has stamped');
+    }
     makeImpatient(world);
     t.equal((await world.cli(['recover'])).status, 0);
     t.strictSame(await problemsOf(world, ['two']), []);
