@@ -9,7 +9,7 @@ import { transactionLock } from '../participant/fence.js';
 import { planTransaction, type Plan } from './begin.js';
 import { cut } from './cut.js';
 import { begin, commit, type Begun } from './decide.js';
-import { asPending, pendingHere, publish, publishForAnother } from './publish.js';
+import { asPending, pendingHere, publish, publishForAnother } from '../participant/publishing.js';
 import type { CommitRequest } from './requests.js';
 import { giveUp } from './undo.js';
 

@@ -10,8 +10,9 @@ import { commandLock, transactionLock, volumeLock, withFence } from '../particip
 import { messageOf, placeOf } from '../participant/publish.js';
 import type { KernelLocks } from '../ports/locks.js';
 import { assertEpoch } from './cut.js';
-import { abort, append, type Begun } from './decide.js';
-import { publishForAnother } from './publish.js';
+import { append } from '../participant/append.js';
+import { abort, type Begun } from './decide.js';
+import { publishForAnother } from '../participant/publishing.js';
 import type { Step } from './recovery.js';
 
 /** So often we try again when another recovery takes over between our take-over and our abort. */

@@ -16,7 +16,7 @@ import type { Plan, PlannedMember } from './begin.js';
 import { committedRecord, isUnknown } from './commit.js';
 import { assertEpoch, prepareMember, stagedNameOf } from './cut.js';
 import { commit, type Begun } from './decide.js';
-import { publish } from './publish.js';
+import { publish } from '../participant/publishing.js';
 import { asAborted, giveUp } from './undo.js';
 
 export interface Clone {

@@ -2,7 +2,7 @@
 import { lookup } from '../machine/record.js';
 import { planTransaction, requireGroup } from '../coordinator/begin.js';
 import { capture, requireRecord, type Committed } from '../coordinator/commit.js';
-import { append } from '../coordinator/decide.js';
+import { append } from '../participant/append.js';
 import { exec, type ExecRequest } from '../coordinator/exec.js';
 import { open, type OpenRequest } from '../coordinator/open.js';
 import { freeGroup, prune, type PruneRequest, type Pruned } from '../coordinator/prune.js';

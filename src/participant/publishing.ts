@@ -6,10 +6,10 @@ import { crashPoint } from '../crash-points.js';
 import { SnapcommitError } from '../errors.js';
 import { generationKey } from '../machine/keys.js';
 import type { GenerationRecord, State } from '../machine/state.js';
-import type { Context } from '../participant/context.js';
-import { areHoldersStopped, transactionLock } from '../participant/fence.js';
-import { messageOf, publishLocal } from '../participant/publish.js';
-import { append } from './decide.js';
+import { append } from './append.js';
+import type { Context } from './context.js';
+import { areHoldersStopped, transactionLock } from './fence.js';
+import { messageOf, publishLocal } from './publish.js';
 
 /** Publishes here and says so in the log. Rejects with PUBLISH_PENDING; the generation is committed all the same. */
 export async function publish(context: Context, record: GenerationRecord, swapLocksHeld: boolean): Promise<void> {
