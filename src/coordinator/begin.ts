@@ -19,7 +19,7 @@ import type { Context } from '../participant/context.js';
 import { makeTransactionId } from '../participant/names.js';
 import type { Participant, Survey } from '../ports/participant.js';
 import type { RequestKey } from '../ports/log.js';
-import { targetNodes, targetsOf } from '../machine/freeze-targets.js';
+import { nodesNamedByTargets, targetsOf } from '../machine/freeze-targets.js';
 import type { CommitRequest } from './requests.js';
 
 /** Recorded for nodes that cannot see whether our process lives; on this node only the kernel lock tells. */
@@ -113,7 +113,7 @@ async function surveyNodes(
 ): Promise<readonly SurveyedNode[]> {
   const places = placesOf(state, group);
   const withVolumes = sortedUnique(places.map(({ node }) => node));
-  const targets = mode === 'capture' ? targetNodes(group.record, withVolumes) : [];
+  const targets = mode === 'capture' ? nodesNamedByTargets(group.record) : [];
   return Promise.all(
     sortedUnique([...withVolumes, ...targets]).map(async (node): Promise<SurveyedNode> => {
       const participant = await context.participant(node);

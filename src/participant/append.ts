@@ -25,7 +25,10 @@ export async function append(
 }
 
 /** What was chosen; rejects with UNAVAILABLE (surely not done) or OUTCOME_UNKNOWN. */
-export function requireChosen(result: AppendResult, operation: Operation): { readonly slot: Slot; readonly outcome: Outcome } {
+export function requireChosen(
+  result: AppendResult,
+  operation: Operation,
+): { readonly slot: Slot; readonly outcome: Outcome } {
   switch (result.status) {
     case 'chosen':
       return result;

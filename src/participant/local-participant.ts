@@ -64,7 +64,10 @@ export class LocalParticipant implements Participant {
 
   async quiesce(work: Work): Promise<void> {
     const known = this.#debts.get(work.transaction);
-    if (known !== undefined) return void (await known);
+    if (known !== undefined) {
+      await known;
+      return;
+    }
     const quiescing = this.#quiesce(work);
     this.#debts.set(work.transaction, quiescing);
     await quiescing.catch((error: unknown) => {
@@ -79,7 +82,10 @@ export class LocalParticipant implements Participant {
 
   async prepare(name: RoundName): Promise<void> {
     const known = this.#rounds.get(name.transaction);
-    if (known !== undefined && isSameRound(known.name, name)) return void (await known.preparing);
+    if (known !== undefined && isSameRound(known.name, name)) {
+      await known.preparing;
+      return;
+    }
     if (known !== undefined && !isLater(name, known.name)) throw lapsed('a later round has begun');
     const preparing = this.#prepareAfter(known, name);
     this.#rounds.set(name.transaction, { name, preparing });
@@ -197,10 +203,9 @@ export class LocalParticipant implements Participant {
 
   async #once<T>(work: Work, step: string, act: (swap: Swap) => Promise<T>): Promise<T> {
     const known = this.#swaps.get(work.transaction);
-    const swap =
-      known !== undefined && isSameEpoch(known.work.epoch, work.epoch) ? known : { work, steps: new Map(), held: [] };
-    if (known === undefined) this.#swaps.set(work.transaction, swap);
-    else if (swap !== known) throw staleSwap(work);
+    if (known !== undefined && !isSameEpoch(known.work.epoch, work.epoch)) throw staleSwap(work);
+    const swap: Swap = known ?? { work, steps: new Map<string, Promise<unknown>>(), held: [] };
+    this.#swaps.set(work.transaction, swap);
     const done = swap.steps.get(step) ?? act(swap);
     swap.steps.set(step, done);
     return done as Promise<T>;
@@ -208,7 +213,8 @@ export class LocalParticipant implements Participant {
 
   async #round(name: RoundName): Promise<Round> {
     const known = this.#rounds.get(name.transaction);
-    if (known === undefined || !isSameRound(known.name, name)) throw lapsed(`node ${this.node} knows nothing of the round`);
+    if (known === undefined || !isSameRound(known.name, name))
+      throw lapsed(`node ${this.node} knows nothing of the round`);
     return known.preparing;
   }
 }

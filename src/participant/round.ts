@@ -63,12 +63,7 @@ export class Round {
   #thawing: Promise<RoundReport> | null = null;
   #ending: Promise<void> | null = null;
 
-  constructor(
-    context: Context,
-    armed: ArmedFreeze | null,
-    stages: readonly OpenStage[],
-    held: readonly HeldLock[],
-  ) {
+  constructor(context: Context, armed: ArmedFreeze | null, stages: readonly OpenStage[], held: readonly HeldLock[]) {
     this.#context = context;
     this.#armed = armed;
     this.#stages = stages;

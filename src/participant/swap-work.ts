@@ -5,6 +5,7 @@
 import { crashPoint } from '../crash-points.js';
 import { SnapcommitError } from '../errors.js';
 import type { ManifestVolume } from '../machine/entry.js';
+import { generationKey } from '../machine/keys.js';
 import type { HeldLock } from '../ports/locks.js';
 import type { ClonedVolume, Work } from '../ports/participant.js';
 import { recordClosed } from './closed-trees.js';
@@ -16,6 +17,7 @@ import { controlUnit, recordDebt, runningUnits, type Debt } from './owed.js';
 import { hiddenName, partOf, type Part, type PartMember } from './part.js';
 import { prepareVolume } from './prepare-volume.js';
 import { messageOf } from './publish.js';
+import { verifyGeneration } from './verify.js';
 
 const CHANGES_SHOWN = 10;
 /** A swap has one round: what fails in it aborts. */
@@ -31,6 +33,7 @@ function cloneName(context: Context, part: Part, work: Work): string {
 
 export async function cloneVolumes(context: Context, work: Work): Promise<readonly ClonedVolume[]> {
   const part = await readPart(context, work);
+  await assertSourceIntact(context, part);
   const name = cloneName(context, part, work);
   const { group, sourceGeneration } = part.begin;
   const from = sourceGeneration === null ? null : publishedName(group, sourceGeneration);
@@ -52,6 +55,22 @@ export async function cloneVolumes(context: Context, work: Work): Promise<readon
     if (result.status === 'rejected') throw result.reason;
     return result.value;
   });
+}
+
+/** What somebody replaced or damaged must not become the live tree. A coordinator has looked at its own node's before. */
+async function assertSourceIntact(context: Context, { begin }: Part): Promise<void> {
+  const { group, sourceGeneration, coordinator } = begin;
+  if (sourceGeneration === null || coordinator.node === context.self.node) return;
+  const source = await context.log.generation(group, sourceGeneration);
+  const problems = source === undefined ? [] : await verifyGeneration(context, await context.log.read(), source);
+  const [first] = problems;
+  if (source !== undefined && first === undefined) return;
+  const key = generationKey(group, sourceGeneration);
+  throw new SnapcommitError(
+    'VERIFY_FAILED',
+    `generation ${key} is damaged, so it is not restored: ${first?.problem ?? 'the log no longer has it'}`,
+    { group, generation: sourceGeneration, problems: problems.map(({ volume, problem }) => ({ volume, problem })) },
+  );
 }
 
 /** The units that were running are stopped; the debt says which, and is recorded first. Null: none. */
