@@ -59,7 +59,7 @@ export async function planTransaction(
   const members = await planMembers(context, state, group, mode);
   const targets = mode === 'capture' ? await resolveTargets(context, group) : [];
   const require = request.require ?? group.record.require;
-  const reachable = await reachableGrade(group, members, targets, mode);
+  const reachable = await reachableGrade(context, group, members, targets, mode);
   // A restore earns what its source has earned: restore.ts judges it.
   if (require !== null && mode !== 'restore') assertReachable(group, reachable, require, mode);
   const now = context.clock.now();
@@ -84,7 +84,7 @@ export async function planTransaction(
 async function readyState(context: Context, group: string): Promise<State> {
   const state = await context.log.read();
   requireGroup(state, group);
-  await assertStamps(state, context.log);
+  await assertStamps(context.files, state, context.log);
   if (Object.keys(state.pending).length === 0) return state;
   await finishPublishes(context, state).catch((error: unknown) => {
     // One may go on beside an unpublished capture; begin itself refuses where a member's swap is pending (T1).
@@ -166,6 +166,7 @@ async function resolveTargets(context: Context, group: GroupState): Promise<read
 }
 
 async function reachableGrade(
+  context: Context,
   group: GroupState,
   members: readonly PlannedMember[],
   targets: readonly FreezeTarget[],
@@ -176,7 +177,10 @@ async function reachableGrade(
   if (mode !== 'capture') return 'barrier';
   if (targets.length === 0) return unfrozen;
   if (group.record.preHooks.length > 0) return 'application';
-  const exported = await findExported(members.map((member) => member.place.source));
+  const exported = await findExported(
+    context.files,
+    members.map((member) => member.place.source),
+  );
   return exported === null ? 'barrier' : unfrozen;
 }
 

@@ -158,7 +158,7 @@ export async function prepareMember(context: Context, { driver, place }: Planned
   }
   crashPoint('stamp.before');
   const { cluster, incarnation } = context.log.identity;
-  await raiseStamp(place.publishDirectory, { cluster, incarnation, slot: begun.epoch.slot });
+  await raiseStamp(context.files, place.publishDirectory, { cluster, incarnation, slot: begun.epoch.slot });
   crashPoint('stamp.after');
 }
 

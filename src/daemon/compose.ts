@@ -4,6 +4,7 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { systemClock } from '../adapters/clock-system.js';
+import { nodeFiles } from '../adapters/node-files.js';
 import { SnapcommitError } from '../errors.js';
 import type { DriverName } from '../machine/entry.js';
 import { nameProblem, isName } from '../machine/names.js';
@@ -55,6 +56,7 @@ export function contextOver(log: ReplicatedLog, options: NodeOptions): Context {
   return {
     stateDirectory,
     log,
+    files: nodeFiles,
     clock: systemClock,
     random: { bytes: (count) => randomBytes(count) },
     settings: { ...DEFAULT_SETTINGS, ...options.settings },

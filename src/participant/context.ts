@@ -7,6 +7,7 @@ import type { Clock } from '../ports/clock.js';
 import type { CommandRunner, Hooks } from '../ports/commands.js';
 import type { KernelLocks } from '../ports/locks.js';
 import type { ReplicatedLog } from '../ports/log.js';
+import type { NodeFiles } from '../ports/node-files.js';
 import type { Random } from '../ports/random.js';
 import type { Sandbox, TreeUsers } from '../ports/sandbox.js';
 import type { VolumeDriver } from '../ports/volume-driver.js';
@@ -31,6 +32,7 @@ export type Progress =
 export interface Context {
   readonly stateDirectory: string;
   readonly log: ReplicatedLog;
+  readonly files: NodeFiles;
   readonly clock: Clock;
   readonly random: Random;
   readonly settings: Settings;
