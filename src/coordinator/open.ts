@@ -61,7 +61,7 @@ async function readPublished(context: Context, group: string): Promise<State> {
   for (;;) {
     const state = await context.log.read();
     requireGroup(state, group);
-    await assertStamps(state, context.log);
+    await assertStamps(context.files, state, context.log);
     // Asked anew after each: what was committed meanwhile is the newest now, and its staged name will not last.
     if (pendingHere(context, state, group).length === 0) return state;
     await finishPublishes(context, state, group);

@@ -39,7 +39,7 @@ export async function recover(context: Context, dryRun: boolean): Promise<Recove
   };
 
   const state = await context.log.read();
-  await assertStamps(state, context.log);
+  await assertStamps(context.files, state, context.log);
   const gone = await findGone(context, state);
   crashPoint('recover.planned');
   const isStillGone = (transaction: OpenTransaction) => (locks: KernelLocks) => isGone(context, locks, transaction);

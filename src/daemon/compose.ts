@@ -5,6 +5,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { systemClock } from '../adapters/clock-system.js';
 import { systemTimers } from '../adapters/timers-system.js';
+import { nodeFiles } from '../adapters/node-files.js';
 import { SnapcommitError } from '../errors.js';
 import type { DriverName } from '../machine/entry.js';
 import { nameProblem, isName } from '../machine/names.js';
@@ -58,6 +59,7 @@ export function contextOver(log: ReplicatedLog, options: NodeOptions): Context {
   const context: Context = {
     stateDirectory,
     log,
+    files: nodeFiles,
     clock: systemClock,
     timers: systemTimers,
     random: { bytes: (count) => randomBytes(count) },

@@ -39,7 +39,7 @@ export class EmbeddedNode implements SnapcommitNode {
 
   async #read(leaving: string | null = null): Promise<State> {
     const state = await this.#context.log.read();
-    await assertStamps(state, this.#context.log, leaving);
+    await assertStamps(this.#context.files, state, this.#context.log, leaving);
     return state;
   }
 

@@ -3,13 +3,10 @@
  * was closed is on disk before it is closed: whoever finds it after the decision opens the tree again. The embedded form
  * needs none of this: there the transaction stays open until its trees are writable again.
  */
-import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crashPoint } from '../crash-points.js';
 import { lookup } from '../machine/record.js';
 import type { State } from '../machine/state.js';
-import { removeDurably, writeDurably } from '../native/durable-file.js';
-import { syncDirectory } from '../native/sync.js';
 import type { Context } from './context.js';
 import { volumeLock, withFence } from './fence.js';
 import type { Part } from './part.js';
@@ -24,20 +21,20 @@ export async function recordClosed(context: Context, { begin, members }: Part): 
   const { transaction } = begin;
   const trees = members.map(({ place, base }) => ({ volume: place.name, base: base ?? '' }));
   const closed: ClosedTrees = { transaction, trees };
-  const made = await mkdir(directoryOf(context), { recursive: true, mode: 0o700 });
-  if (made !== undefined) await syncDirectory(context.stateDirectory);
-  await writeDurably(fileOf(context, transaction), JSON.stringify(closed));
+  if (await context.files.makeDirectory(directoryOf(context))) await context.files.syncDirectory(context.stateDirectory);
+  await context.files.writeDurably(fileOf(context, transaction), JSON.stringify(closed));
 }
 
 /** Everything that is on disk. A file that cannot be read is reported and kept. */
 export async function readClosed(context: Context): Promise<readonly ClosedTrees[]> {
-  const names = await readdir(directoryOf(context)).catch(() => []);
+  const names = await context.files.listNames(directoryOf(context));
   const found = await Promise.all(
     names
       .filter((name) => name.endsWith('.json'))
       .map(async (name) => {
         try {
-          return [closedOf(JSON.parse(await readFile(join(directoryOf(context), name), 'utf8')))];
+          const text = await context.files.readText(join(directoryOf(context), name));
+          return [closedOf(JSON.parse(text ?? ''))];
         } catch {
           context.report({
             kind: 'warning',
@@ -81,7 +78,7 @@ export async function reopenClosed(context: Context, closed: ClosedTrees): Promi
 }
 
 export async function forgetClosed(context: Context, transaction: string): Promise<void> {
-  await removeDurably(fileOf(context, transaction));
+  await context.files.removeDurably(fileOf(context, transaction));
 }
 
 function directoryOf(context: Context): string {

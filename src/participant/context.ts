@@ -8,6 +8,7 @@ import type { CommandRunner, Hooks } from '../ports/commands.js';
 import type { KernelLocks } from '../ports/locks.js';
 import type { ReplicatedLog } from '../ports/log.js';
 import type { Participant } from '../ports/participant.js';
+import type { NodeFiles } from '../ports/node-files.js';
 import type { Random } from '../ports/random.js';
 import type { Sandbox, TreeUsers } from '../ports/sandbox.js';
 import type { Timers } from '../ports/timers.js';
@@ -37,6 +38,7 @@ export type Progress =
 export interface Context {
   readonly stateDirectory: string;
   readonly log: ReplicatedLog;
+  readonly files: NodeFiles;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Random;

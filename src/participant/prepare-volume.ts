@@ -27,7 +27,7 @@ export async function prepareVolume(
     );
   }
   const { cluster, incarnation } = context.log.identity;
-  const stamp = await readStamp(place.publishDirectory);
+  const stamp = await readStamp(context.files, place.publishDirectory);
   if (stamp?.cluster === cluster && stamp.incarnation === epoch.incarnation && stamp.slot > epoch.slot) {
     throw new SnapcommitError(
       'STALE_EPOCH',
@@ -36,6 +36,6 @@ export async function prepareVolume(
     );
   }
   crashPoint('stamp.before');
-  await raiseStamp(place.publishDirectory, { cluster, incarnation, slot: epoch.slot });
+  await raiseStamp(context.files, place.publishDirectory, { cluster, incarnation, slot: epoch.slot });
   crashPoint('stamp.after');
 }

@@ -16,14 +16,14 @@ export async function survey(context: Context, request: SurveyRequest): Promise<
   const volumes = await Promise.all(places.map(async (place) => surveyVolume(context, place, mode)));
   const freezes = mode === 'capture' && cgroups.length + units.length > 0;
   const targets = freezes ? await (await context.writers()).resolve(cgroups, units) : [];
-  const exported = mode === 'capture' ? await findExported(places.map(({ source }) => source)) : null;
+  const exported = mode === 'capture' ? await findExported(context.files, places.map(({ source }) => source)) : null;
   return { volumes, cgroups: targets.map(({ cgroup }) => cgroup), exported };
 }
 
 /** The state, after checking the volumes' stamps and finishing publishes that wait for this node. */
 export async function readyState(context: Context): Promise<State> {
   const state = await context.log.read();
-  await assertStamps(state, context.log);
+  await assertStamps(context.files, state, context.log);
   if (Object.keys(state.pending).length === 0) return state;
   await finishPublishes(context, state).catch((error: unknown) => {
     // One may go on beside an unpublished capture; begin itself refuses where a member's swap is pending (T1).
