@@ -3,7 +3,7 @@
  * verification and `status` need from elsewhere. Both sides check the shape of what they get; whatever a call answers
  * fits ANSWER_BYTES_MAX, or is an error that says so.
  */
-import type { Recovery, RecoveryAction } from '../../coordinator/recovery.js';
+import { RECOVERY_ACTIONS, type Recovery, type RecoveryAction } from '../../coordinator/recovery.js';
 import { driverShape, epochShape, manifestVolumeShape, modeShape, transactionIdShape } from '../../log/entry-shape.js';
 import type { ManifestVolume, TransactionId } from '../../machine/entry.js';
 import type {
@@ -136,7 +136,7 @@ const nothing: Check<null> = (value, where) => {
   throw new TypeError(`${where} is not null`);
 };
 const action = object<RecoveryAction>({
-  action: oneOf<RecoveryAction['action']>(['thaw', 'abort', 'publish', 'remove', 'pay', 'end', 'unpin', 'report']),
+  action: oneOf(RECOVERY_ACTIONS),
   target: text,
   reason: text,
 });
