@@ -54,8 +54,8 @@ export function publishedOn(directory: string): readonly number[] {
 }
 
 /** The trees of a generation, in the order in which the writers write. */
-export function treesOf(fleet: Fleet, generation: number): readonly string[] {
-  return volumesOf(fleet).map(({ publish }) => join(publish, `app@${String(generation)}`));
+export function treesOf(fleet: Fleet, generation: number, group = 'app'): readonly string[] {
+  return volumesOf(fleet).map(({ publish }) => join(publish, `${group}@${String(generation)}`));
 }
 
 function volumesOf({ hosts }: Fleet) {
@@ -139,7 +139,7 @@ async function ownWords(fleet: Fleet, generations: readonly number[]): Promise<r
     const say = (problem: string): void => void problems.push(`${host.node}: ${problem}`);
     await withNode(host, async (node) => {
       const { groups, frozen } = await node.status();
-      const [group] = groups;
+      const group = groups.find((each) => each.group === 'app');
       if (group?.open !== null) say(`a transaction is open: ${String(group?.open)}`);
       if ((group?.pendingPublish.length ?? 0) > 0) say('something waits to be published');
       if (frozen.length > 0) say(`frozen: ${frozen.join()}`);
