@@ -18,10 +18,10 @@ import { liveGenerations } from '../machine/queries.js';
 import type { State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { assertStamps } from '../participant/stamps.js';
-import { diffTrees } from '../participant/tree-diff.js';
 import { verifyGeneration } from '../participant/verify.js';
 import { addVolume } from './add-volume.js';
 import { withCourtesy } from './courtesy.js';
+import { diffReport } from './diff.js';
 import {
   dryRunReport,
   finishedReport,
@@ -185,20 +185,7 @@ export class EmbeddedNode implements SnapcommitNode {
   }
 
   async diff(group: string, from: number, to: number): Promise<reports.DiffReport> {
-    const before = await open(this.#context, { group, generation: from, hold: null });
-    const after = await open(this.#context, { group, generation: to, hold: null });
-    const volumes: Record<string, { added: string[]; changed: string[]; removed: string[] }> = {};
-    for (const [name, { path }] of Object.entries(before.volumes)) {
-      const other = lookup(after.volumes, name)?.path ?? null;
-      if (path === null || other === null) continue;
-      const found = { added: [] as string[], changed: [] as string[], removed: [] as string[] };
-      for await (const entry of diffTrees(path, other)) found[entry.kind].push(entry.path);
-      volumes[name] = found;
-    }
-    // Nothing pins what a comparison reads. Retiring comes before deleting, so what is live now was whole until now.
-    await requireRecord(this.#context, group, from);
-    await requireRecord(this.#context, group, to);
-    return { group, from, to, volumes };
+    return diffReport(this.#context, group, from, to);
   }
 
   async verify(group: string | null, generation: number | null): Promise<reports.VerifyReport> {
