@@ -90,8 +90,7 @@ export async function openMember(options: MemberOptions): Promise<Member> {
     lagSlots: () => (opened.log?.hasCore === true ? lagOfOthers(status()) : {}),
     peers: () => opened.transport?.counters() ?? new Map(),
   });
-  const { heartbeatMs } = settings;
-  const link = new PeerLink({ identity, contacts, metrics, logger, ...TIME, heartbeatMs });
+  const link = new PeerLink({ identity, contacts, metrics, logger, ...TIME, settings });
   const log = await openLogOf(options, metrics, link, (entry, state) => opened.listener?.(entry, state));
   opened.log = log;
   link.attach(log);
