@@ -6,7 +6,7 @@ import { lookup } from '../machine/record.js';
 import { join } from 'node:path';
 import { SnapcommitError } from '../errors.js';
 import type { ManifestVolume } from '../machine/entry.js';
-import { generationState, newestComplete } from '../machine/queries.js';
+import { isPublishedOn, newestComplete, nodeOf } from '../machine/queries.js';
 import type { GenerationRecord, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { publishedName } from '../participant/names.js';
@@ -46,7 +46,7 @@ export async function open(context: Context, request: OpenRequest): Promise<Open
   const volumes = await Promise.all(
     record.manifest.volumes.map(async (volume): Promise<[string, OpenedVolume]> => [
       volume.volume,
-      { node: volume.node, path: await publishedPath(context, state, record, volume) },
+      { node: nodeOf(state, volume), path: await publishedPath(context, state, record, volume) },
     ]),
   );
   const view = join(
@@ -95,8 +95,8 @@ export async function publishedPath(
   volume: ManifestVolume,
 ): Promise<string | null> {
   const found = lookup(state.volumes, volume.volume);
-  if (found === undefined || volume.node !== context.self.node) return null;
-  const published = generationState(state, record.group, record.generation) === 'published';
+  if (found?.record.node !== context.self.node) return null;
+  const published = isPublishedOn(state, context.self.node, record.group, record.generation);
   const name = published ? publishedName(record.group, record.generation) : volume.staged;
   return (await context.driver(found.record.driver)).path(found.record, name);
 }

@@ -8,6 +8,7 @@ import { crashPoint } from '../crash-points.js';
 import { SnapcommitError } from '../errors.js';
 import type { ManifestVolume, VolumeRecord } from '../machine/entry.js';
 import { generationKey } from '../machine/keys.js';
+import { isPublishedOn, volumesOn } from '../machine/queries.js';
 import type { GenerationRecord, State } from '../machine/state.js';
 import type { HeldLock } from '../ports/locks.js';
 import type { VolumeDriver } from '../ports/volume-driver.js';
@@ -19,24 +20,25 @@ import { currentName, publishedName, replacedName } from './names.js';
 import { raiseStamp } from './stamps.js';
 import { prepareView, replaceLink, turnView, viewDirectory, type ViewLink } from './views.js';
 
-/** The volumes of a generation that are this node's and not forfeited. */
+/** The volumes of a generation that are on this node now and not forfeited. */
 export function localVolumes(context: Context, state: State, record: GenerationRecord): readonly ManifestVolume[] {
-  return record.manifest.volumes.filter(
-    (volume) => volume.node === context.self.node && lookup(state.volumes, volume.volume)?.forfeited === false,
-  );
+  return volumesOn(state, context.self.node, record.manifest);
 }
 
 function isPendingHere(context: Context, state: State, record: GenerationRecord): boolean {
-  const pending = lookup(state.pending, generationKey(record.group, record.generation));
-  return pending?.nodes.includes(context.self.node) === true;
+  return !isPublishedOn(state, context.self.node, record.group, record.generation);
 }
 
 /**
- * Publishes all of this node's volumes of `record`, then turns the view. Resolves when all of it is durable; the
- * caller appends `published`. Rejects with PUBLISH_PENDING naming each volume that could not be published and why.
+ * Publishes all of this node's volumes of `record`, then turns the view. Resolves when all of it is durable, with those
+ * volumes; the caller appends `published` for them. Rejects with PUBLISH_PENDING naming each volume that could not be published and why.
  * `swapLocksHeld`: the caller holds the swap locks of all volumes.
  */
-export async function publishLocal(context: Context, record: GenerationRecord, swapLocksHeld: boolean): Promise<void> {
+export async function publishLocal(
+  context: Context,
+  record: GenerationRecord,
+  swapLocksHeld: boolean,
+): Promise<readonly string[]> {
   const volumes = localVolumes(context, await context.log.read(), record);
   // Nobody sees the view's new directory before the view turns, so it is made beside the volumes.
   const [view, ...results] = await Promise.allSettled([
@@ -58,6 +60,7 @@ export async function publishLocal(context: Context, record: GenerationRecord, s
   }
   if (view.status === 'rejected') throw view.reason;
   await onView(context, record, turnView);
+  return volumes.map(({ volume }) => volume);
 }
 
 /** One step of the view, under its lock, unless somebody has published all of it meanwhile. */

@@ -115,7 +115,7 @@ export class MemberAdmin implements ClusterAdmin {
     }
     if (voters.length === 1 && voters[0] === node)
       throw new SnapcommitError('IN_USE', `${node} is the only voter; add another one first.`, { node });
-    refuse(await appendKnown(this.#log, { type: 'removeMember', node }));
+    refuse(await appendKnown(this.#log, { type: 'removeMember', node, forfeit: false }));
   }
 
   /** A rolled-back log changes no membership: in a cluster of one nobody else would notice (D9). */
