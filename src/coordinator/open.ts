@@ -14,8 +14,8 @@ import { assertStamps } from '../participant/stamps.js';
 import { viewDirectory } from '../participant/views.js';
 import { requireGroup } from './begin.js';
 import { requireRecord } from './commit.js';
-import { append } from './decide.js';
-import { finishPublishes, pendingHere } from './publish.js';
+import { append } from '../participant/append.js';
+import { finishPublishes, pendingHere } from '../participant/publishing.js';
 
 export interface OpenRequest {
   readonly group: string;
@@ -61,7 +61,7 @@ async function readPublished(context: Context, group: string): Promise<State> {
   for (;;) {
     const state = await context.log.read();
     requireGroup(state, group);
-    await assertStamps(state, context.log);
+    await assertStamps(context.files, state, context.log);
     // Asked anew after each: what was committed meanwhile is the newest now, and its staged name will not last.
     if (pendingHere(context, state, group).length === 0) return state;
     await finishPublishes(context, state, group);

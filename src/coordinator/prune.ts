@@ -2,7 +2,6 @@
  * Prune: whole generations only. `retire` is chosen before anything is deleted, so a crash in the middle leaves a
  * generation whole or gone, never half listed; what is left on the disks is swept by recovery (G10).
  */
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lookup } from '../machine/record.js';
 import { SnapcommitError } from '../errors.js';
@@ -19,7 +18,7 @@ import { messageOf } from '../participant/publish.js';
 import { assertStamps } from '../participant/stamps.js';
 import { removeView, removeViewGenerations } from '../participant/views.js';
 import { requireGroup } from './begin.js';
-import { append } from './decide.js';
+import { append } from '../participant/append.js';
 
 export interface PruneRequest {
   readonly group: string;
@@ -36,7 +35,7 @@ export interface Pruned {
 export async function prune(context: Context, request: PruneRequest): Promise<Pruned> {
   const state = await context.log.read();
   requireGroup(state, request.group);
-  await assertStamps(state, context.log);
+  await assertStamps(context.files, state, context.log);
   assertClock(context, state, request.rules);
   const generations = await context.log.generations(request.group);
   const { keep, remove } = planPrune(state, request, generations);
@@ -112,7 +111,7 @@ async function freeRetired(context: Context, group: string, retired: ReadonlySet
       });
     }),
   );
-  await removeViewGenerations(context.stateDirectory, group, (generation) => !retired.has(generation));
+  await removeViewGenerations(context.files, context.stateDirectory, group, (generation) => !retired.has(generation));
 }
 
 /** Takes away what a removed group left for readers: its generations, its view, and the links through it. */
@@ -121,11 +120,11 @@ export async function freeGroup(context: Context, group: string, retired: Readon
   const state = await context.log.read();
   // Made again meanwhile: then it is the new one's.
   if (lookup(state.groups, group) !== undefined) return;
-  await withFence(context, viewLock(group), async () => removeView(context.stateDirectory, group));
+  await withFence(context, viewLock(group), async () => removeView(context.files, context.stateDirectory, group));
   const mine = Object.values(state.volumes).filter((volume) => volume.record.node === context.self.node);
   await Promise.all(
     mine.map(async ({ record }) =>
-      rm(join(record.publishDirectory, currentName(group)), { force: true }).catch(() => undefined),
+      context.files.removeFile(join(record.publishDirectory, currentName(group))).catch(() => undefined),
     ),
   );
 }

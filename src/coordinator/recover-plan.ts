@@ -15,8 +15,8 @@ import { payDebt, type Debt } from '../participant/owed.js';
 import { messageOf } from '../participant/publish.js';
 import { readStamp } from '../participant/stamps.js';
 import { removeViewGenerations, viewGenerations } from '../participant/views.js';
-import { append } from './decide.js';
-import { pendingHere } from './publish.js';
+import { append } from '../participant/append.js';
+import { pendingHere } from '../participant/publishing.js';
 import type { Step } from './recovery.js';
 
 const nothing = async (): Promise<void> => Promise.resolve();
@@ -129,7 +129,7 @@ async function judgeAll(
   listed: readonly Listed[],
   aborting: ReadonlySet<string>,
 ) {
-  const stamp = await readStamp(place.publishDirectory);
+  const stamp = await readStamp(context.files, place.publishDirectory);
   const state = await context.log.read();
   const { identity } = context.log;
   const stamped = stamp?.cluster === identity.cluster;
@@ -172,7 +172,7 @@ async function sweepViews(context: Context, before: State): Promise<readonly Ste
   crashPoint('recover.sweeping');
   const steps = await Promise.all(
     Object.keys(before.groups).map(async (group): Promise<readonly Step[]> => {
-      const listed = await viewGenerations(context.stateDirectory, group);
+      const listed = await viewGenerations(context.files, context.stateDirectory, group);
       const state = await context.log.read();
       const retired = listed.filter((generation) => !isLive(state, group, generation));
       return retired.map((generation) => ({
@@ -181,7 +181,7 @@ async function sweepViews(context: Context, before: State): Promise<readonly Ste
           target: `view ${group}@${String(generation)}`,
           reason: 'the generation is retired',
         },
-        act: async () => removeViewGenerations(context.stateDirectory, group, (n) => n !== generation),
+        act: async () => removeViewGenerations(context.files, context.stateDirectory, group, (n) => n !== generation),
       }));
     }),
   );

@@ -12,7 +12,7 @@ import { messageOf } from '../participant/publish.js';
 import { readDebts } from '../participant/owed.js';
 import { assertStamps } from '../participant/stamps.js';
 import type { KernelLocks } from '../ports/locks.js';
-import { pendingHere } from './publish.js';
+import { pendingHere } from '../participant/publishing.js';
 import { findGone, isGone, planOwed, planPins, planSweep } from './recover-plan.js';
 import { abandonTransaction, publishStep } from './recover-steps.js';
 import type { Recovery, RecoveryAction, Step } from './recovery.js';
@@ -39,7 +39,7 @@ export async function recover(context: Context, dryRun: boolean): Promise<Recove
   };
 
   const state = await context.log.read();
-  await assertStamps(state, context.log);
+  await assertStamps(context.files, state, context.log);
   const gone = await findGone(context, state);
   crashPoint('recover.planned');
   const isStillGone = (transaction: OpenTransaction) => (locks: KernelLocks) => isGone(context, locks, transaction);

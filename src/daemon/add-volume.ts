@@ -2,7 +2,7 @@
 import { lookup } from '../machine/record.js';
 import { readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { append } from '../coordinator/decide.js';
+import { append } from '../participant/append.js';
 import { SnapcommitError } from '../errors.js';
 import type { DriverName, Slot, VolumeRecord } from '../machine/entry.js';
 import { isName, nameProblem } from '../machine/names.js';
@@ -39,8 +39,8 @@ export async function addVolume(context: Context, request: AddVolumeRequest): Pr
   };
   await driver.prepare(record);
   const { cluster, incarnation } = context.log.identity;
-  await replaceLink(publishDirectory, SOURCE_NAME, source);
-  await raiseStamp(publishDirectory, { cluster, incarnation, slot: state.applied });
+  await replaceLink(context.files, publishDirectory, SOURCE_NAME, source);
+  await raiseStamp(context.files, publishDirectory, { cluster, incarnation, slot: state.applied });
   await driver.sync(record);
   await append(context, { type: 'addVolume', volume: record });
   return record;
@@ -79,7 +79,7 @@ async function refuseManagedElsewhere(context: Context, source: string, publishD
   for (const room of rooms) {
     for (const name of await readdir(room).catch(() => [])) {
       const directory = join(room, name);
-      const stamp = await readStamp(directory);
+      const stamp = await readStamp(context.files, directory);
       if (stamp === null || stamp.cluster === context.log.identity.cluster) continue;
       if ((await readlink(join(directory, SOURCE_NAME)).catch(() => null)) !== source) continue;
       throw managedElsewhere(name, directory, stamp);
@@ -100,7 +100,7 @@ async function refuseInState(stateDirectory: string, publishDirectory: string): 
 
 /** T11: another log's publish directory means that the source is taken. */
 async function refuseForeign(context: Context, name: string, publishDirectory: string, applied: Slot): Promise<void> {
-  const stamp = await readStamp(publishDirectory);
+  const stamp = await readStamp(context.files, publishDirectory);
   const verdict = judgeStamp(stamp, context.log.identity, applied);
   if (verdict === 'fine' || stamp === null) return;
   const details = { publishDirectory, cluster: stamp.cluster, slot: stamp.slot };

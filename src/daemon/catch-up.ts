@@ -5,7 +5,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { finishPublishes, pendingHere } from '../coordinator/publish.js';
+import { finishPublishes, pendingHere } from '../participant/publishing.js';
 import { SnapcommitError } from '../errors.js';
 import { sortedUnique } from '../machine/record.js';
 import type { State } from '../machine/state.js';
@@ -28,7 +28,7 @@ export async function catchUp(
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     try {
       const state = await context.log.read();
-      await assertStamps(state, context.log);
+      await assertStamps(context.files, state, context.log);
       await tellAddress(context, state, address);
       if (await finishAll(context, state, logger)) return;
     } catch (error) {

@@ -148,6 +148,7 @@ async function checkVolumes(stateDirectory: string): Promise<CheckReport> {
   if (log === null) return ok('volumes', 'there are none yet');
   try {
     const { judgeStamp, readStamp } = await import('../participant/stamps.js');
+    const { nodeFiles } = await import('../adapters/node-files.js');
     const state = await log.read();
     const problems: string[] = [];
     for (const { record, forfeited } of Object.values(state.volumes)) {
@@ -156,7 +157,7 @@ async function checkVolumes(stateDirectory: string): Promise<CheckReport> {
         problems.push(`${record.name}: ${record.publishDirectory} cannot be read`);
         continue;
       }
-      const stamp = await readStamp(record.publishDirectory);
+      const stamp = await readStamp(nodeFiles, record.publishDirectory);
       const verdict = judgeStamp(stamp, log.identity, state.applied);
       if (verdict === 'foreign')
         problems.push(`${record.name} was acted on by another log (cluster ${stamp?.cluster ?? ''})`);

@@ -2,7 +2,7 @@
 import { lookup } from '../machine/record.js';
 import { planTransaction, requireGroup } from '../coordinator/begin.js';
 import { capture, requireRecord, type Committed } from '../coordinator/commit.js';
-import { append } from '../coordinator/decide.js';
+import { append } from '../participant/append.js';
 import { exec, type ExecRequest } from '../coordinator/exec.js';
 import { open, type OpenRequest } from '../coordinator/open.js';
 import { freeGroup, prune, type PruneRequest, type Pruned } from '../coordinator/prune.js';
@@ -39,7 +39,7 @@ export class EmbeddedNode implements SnapcommitNode {
 
   async #read(leaving: string | null = null): Promise<State> {
     const state = await this.#context.log.read();
-    await assertStamps(state, this.#context.log, leaving);
+    await assertStamps(this.#context.files, state, this.#context.log, leaving);
     return state;
   }
 

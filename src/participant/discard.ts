@@ -2,7 +2,6 @@
  * Deleting what is provably ours and dead: an atomic rename to a trash name decides who frees it (at most once, by
  * compare-and-swap instead of consensus), then one delete that is durable for all. Call under the volume's lock.
  */
-import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crashPoint } from '../crash-points.js';
 import type { VolumeRecord } from '../machine/entry.js';
@@ -25,7 +24,7 @@ export async function discardNames(
   }
   if (trash.length > 0) await driver.remove(place, trash);
   const plain = names.filter((name) => isPlain(name));
-  await Promise.all(plain.map(async (name) => unlink(join(place.publishDirectory, name)).catch(ignoreMissing)));
+  await Promise.all(plain.map(async (name) => context.files.removeFile(join(place.publishDirectory, name))));
   if (plain.length > 0) await driver.sync(place);
 }
 
@@ -42,9 +41,4 @@ async function claim(
   const outcome = await driver.rename(place, name, trash);
   crashPoint('trash.after-rename');
   return outcome === 'renamed' ? trash : null;
-}
-
-function ignoreMissing(error: unknown): void {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
-  throw error;
 }

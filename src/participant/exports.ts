@@ -2,13 +2,17 @@
  * Filesystems that the kernel's NFS server exports: nfsd is not frozen with the writers' cgroups, so its clients can
  * write through a barrier (T15).
  */
-import { readFile } from 'node:fs/promises';
+import type { NodeFiles } from '../ports/node-files.js';
 
 const EXPORTS = '/proc/fs/nfsd/exports';
 
 /** The first export that holds one of these trees or lies in one; null where there is none. */
-export async function findExported(sources: readonly string[], exportsFile = EXPORTS): Promise<string | null> {
-  const text = await readFile(exportsFile, 'utf8').catch(() => '');
+export async function findExported(
+  files: NodeFiles,
+  sources: readonly string[],
+  exportsFile = EXPORTS,
+): Promise<string | null> {
+  const text = (await files.readText(exportsFile).catch(() => null)) ?? '';
   const exported = text
     .split('\n')
     .filter((line) => line.startsWith('/'))

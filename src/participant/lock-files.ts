@@ -1,6 +1,5 @@
 /** Housekeeping: lock files of transactions and pins that are over. The files mean nothing; they would only pile up. */
 import { lookup } from '../machine/record.js';
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { State } from '../machine/state.js';
 import type { Context } from './context.js';
@@ -8,7 +7,7 @@ import { commandLock, pinLock, transactionLock } from './fence.js';
 
 /** Deletes them; a file whose lock somebody holds is left alone. */
 export async function sweepLockFiles(context: Context): Promise<void> {
-  const names = await readdir(join(context.stateDirectory, 'locks')).catch(() => []);
+  const names = await context.files.listNames(join(context.stateDirectory, 'locks')).catch(() => []);
   const state = await context.log.read();
   const locks = await context.locks();
   for (const name of names) {

@@ -3,10 +3,10 @@
  * generation's record, the cluster, and, since a record does not tell them, the volume's place and the group's
  * definition as they were when the generation was published.
  */
-import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GroupRecord, VolumeRecord } from '../machine/entry.js';
 import type { GenerationRecord } from '../machine/state.js';
+import type { NodeFiles } from '../ports/node-files.js';
 import { manifestName } from './names.js';
 
 export interface ManifestFile {
@@ -19,15 +19,11 @@ export interface ManifestFile {
 }
 
 /** Writes it beside its snapshot. Its name is durable with the next sync of the directory. */
-export async function writeManifest(manifest: ManifestFile & { readonly place: VolumeRecord }): Promise<void> {
+export async function writeManifest(
+  files: NodeFiles,
+  manifest: ManifestFile & { readonly place: VolumeRecord },
+): Promise<void> {
   const { cluster, place, definition, record } = manifest;
   const path = join(place.publishDirectory, manifestName(record.group, record.generation));
-  const file = await open(`${path}.new`, 'w', 0o644);
-  try {
-    await file.writeFile(`${JSON.stringify({ cluster, place, definition, ...record }, null, 2)}\n`);
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.new`, path);
+  await files.replaceFile(path, `${JSON.stringify({ cluster, place, definition, ...record }, null, 2)}\n`);
 }

@@ -2,10 +2,8 @@
  * What this node owes after a cut or a swap, whatever happens to us: post-hooks, and units to start again. The debt is
  * on disk before a pre-hook runs or a unit stops, and is paid at least once, by recovery if need be (T16).
  */
-import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SnapcommitError } from '../errors.js';
-import { removeDurably, writeDurably } from '../native/durable-file.js';
 import type { Context } from './context.js';
 
 export interface Debt {
@@ -23,25 +21,29 @@ export function debtDirectory(stateDirectory: string): string {
 }
 
 export async function recordDebt(context: Context, debt: Debt): Promise<void> {
-  await writeDurably(join(debtDirectory(context.stateDirectory), `${debt.transaction}.json`), JSON.stringify(debt));
+  const path = join(debtDirectory(context.stateDirectory), `${debt.transaction}.json`);
+  await context.files.writeDurably(path, JSON.stringify(debt));
 }
 
 /** Every debt on disk. A file that cannot be read is reported and kept. */
 export async function readDebts(context: Context): Promise<readonly Debt[]> {
   const directory = debtDirectory(context.stateDirectory);
-  const names = await readdir(directory).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw error;
-  });
+  const names = await context.files.listNames(directory);
   const debts: Debt[] = [];
   for (const name of names.filter((entry) => entry.endsWith('.json')).sort()) {
     try {
-      debts.push(debtOf(JSON.parse(await readFile(join(directory, name), 'utf8'))));
+      const text = await context.files.readText(join(directory, name));
+      debts.push(debtOf(JSON.parse(text ?? '')));
     } catch {
       context.report({ kind: 'warning', message: `cannot read ${join(directory, name)}; look at it by hand` });
     }
   }
   return debts;
+}
+
+/** What this transaction owes here, or null. */
+export async function readDebt(context: Context, transaction: string): Promise<Debt | null> {
+  return (await readDebts(context)).find((debt) => debt.transaction === transaction) ?? null;
 }
 
 /** @throws TypeError when it is no debt: we wrote it, but somebody may have edited it. */
@@ -81,7 +83,7 @@ export async function payDebt(context: Context, debt: Debt, outcome: string, rec
   }
   if (failure !== null)
     throw failure instanceof Error ? failure : new SnapcommitError('HOOK_FAILED', 'a post-hook failed');
-  await removeDurably(join(debtDirectory(context.stateDirectory), `${debt.transaction}.json`));
+  await context.files.removeDurably(join(debtDirectory(context.stateDirectory), `${debt.transaction}.json`));
 }
 
 const STANDS_STILL = new Set(['inactive', 'failed', 'unknown']);

@@ -18,7 +18,7 @@ import { swapLock, viewLock, volumeLock, withFence } from './fence.js';
 import { writeManifest } from './manifest-file.js';
 import { currentName, publishedName, replacedName } from './names.js';
 import { raiseStamp } from './stamps.js';
-import { prepareView, replaceLink, turnView, viewDirectory, type ViewLink } from './views.js';
+import { prepareView, replaceLink, turnView, viewDirectory } from './views.js';
 
 /** The volumes of a generation that are on this node now and not forfeited. */
 export function localVolumes(context: Context, state: State, record: GenerationRecord): readonly ManifestVolume[] {
@@ -27,6 +27,11 @@ export function localVolumes(context: Context, state: State, record: GenerationR
 
 function isPendingHere(context: Context, state: State, record: GenerationRecord): boolean {
   return !isPublishedOn(state, context.self.node, record.group, record.generation);
+}
+
+/** It may be published by now, or its disk moved to another node. */
+function isToPublish(context: Context, state: State, record: GenerationRecord, volume: ManifestVolume): boolean {
+  return isPendingHere(context, state, record) && localVolumes(context, state, record).includes(volume);
 }
 
 /**
@@ -64,11 +69,7 @@ export async function publishLocal(
 }
 
 /** One step of the view, under its lock, unless somebody has published all of it meanwhile. */
-async function onView(
-  context: Context,
-  record: GenerationRecord,
-  step: (stateDirectory: string, group: string, generation: number, links: readonly ViewLink[]) => Promise<void>,
-): Promise<void> {
+async function onView(context: Context, record: GenerationRecord, step: typeof prepareView): Promise<void> {
   await withFence(context, viewLock(record.group), async () => {
     const state = await context.log.read();
     if (!isPendingHere(context, state, record)) return;
@@ -76,7 +77,7 @@ async function onView(
       volume: volume.volume,
       target: join(placeOf(state, volume.volume).publishDirectory, publishedName(record.group, record.generation)),
     }));
-    await step(context.stateDirectory, record.group, record.generation, links);
+    await step(context.files, context.stateDirectory, record.group, record.generation, links);
   });
 }
 
@@ -91,7 +92,7 @@ async function publishVolume(
   try {
     await withFence(context, volumeLock(volume.volume), async () => {
       const state = await context.log.read();
-      if (!isPendingHere(context, state, record)) return;
+      if (!isToPublish(context, state, record, volume)) return;
       crashPoint('publish.fence-checked');
       const place = placeOf(state, volume.volume);
       const driver = await context.driver(volume.driver);
@@ -102,9 +103,9 @@ async function publishVolume(
       const link = join(viewDirectory(context.stateDirectory, record.group), 'current', volume.volume);
       // In no order but that within publishTree: one sync makes all of it durable, and only then does the view turn.
       await allDone([
-        publishTree(driver, found, volume, { cluster, place, definition, record }),
-        replaceLink(place.publishDirectory, currentName(record.group), link),
-        raiseStamp(place.publishDirectory, { cluster, incarnation, slot: record.slot }),
+        publishTree(context, driver, found, volume, { cluster, place, definition, record }),
+        replaceLink(context.files, place.publishDirectory, currentName(record.group), link),
+        raiseStamp(context.files, place.publishDirectory, { cluster, incarnation, slot: record.slot }),
       ]);
       crashPoint('publish.before-sync');
       await driver.sync(place);
@@ -119,7 +120,7 @@ async function publishVolume(
 async function lockSwap(context: Context, record: GenerationRecord, volume: ManifestVolume): Promise<HeldLock | null> {
   if (volume.swap === null) return null;
   const state = await context.log.read();
-  if (!isPendingHere(context, state, record)) return null;
+  if (!isToPublish(context, state, record, volume)) return null;
   const driver = await context.driver(volume.driver);
   const replaced = replacedName(record.group, record.generation);
   if ((await driver.lookup(placeOf(state, volume.volume), replaced)) !== null) return null;
@@ -129,13 +130,14 @@ async function lockSwap(context: Context, record: GenerationRecord, volume: Mani
 
 /** The manifest first: whatever this volume shows of the generation, a rebuild can tell that it was committed. */
 async function publishTree(
+  context: Context,
   driver: VolumeDriver,
   found: 'published' | 'staged',
   volume: ManifestVolume,
-  manifest: Parameters<typeof writeManifest>[0],
+  manifest: Parameters<typeof writeManifest>[1],
 ): Promise<void> {
   const { place, record } = manifest;
-  await writeManifest(manifest);
+  await writeManifest(context.files, manifest);
   if (volume.swap !== null) await swapLive(driver, place, record, volume.swap);
   if (found === 'staged') await publishSnapshot(driver, place, record, volume);
 }

@@ -5,13 +5,12 @@
  * It is a symbolic link whose text is `CLUSTER/INCARNATION/SLOT` and which points nowhere: setting it is one rename,
  * and the sync of the directory that a publish needs anyway makes it durable, as does any later snapshot.
  */
-import { readlink, rename, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SnapcommitError } from '../errors.js';
 import type { Slot, VolumeRecord } from '../machine/entry.js';
 import type { State } from '../machine/state.js';
-import { syncDirectory } from '../native/sync.js';
 import type { LogIdentity, ReplicatedLog } from '../ports/log.js';
+import type { NodeFiles } from '../ports/node-files.js';
 import { STAMP_NAME } from './names.js';
 
 export interface Stamp {
@@ -21,35 +20,31 @@ export interface Stamp {
 }
 
 /** The stamp of a publish directory, or null where there is none. */
-export async function readStamp(publishDirectory: string): Promise<Stamp | null> {
-  let text: string;
-  try {
-    text = await readlink(join(publishDirectory, STAMP_NAME));
-  } catch (error) {
-    if (isMissing(error)) return null;
+export async function readStamp(files: NodeFiles, publishDirectory: string): Promise<Stamp | null> {
+  const text = await files.readLink(join(publishDirectory, STAMP_NAME)).catch((error: unknown) => {
+    if (isNoLink(error)) return null;
     throw error;
-  }
+  });
+  if (text === null) return null;
   const [cluster = '', incarnation, slot] = text.split('/');
   return { cluster, incarnation: Number(incarnation), slot: Number(slot) as Slot };
 }
 
 /** Raises the stamp to `stamp`; never lowers it. Not durable until the directory is synced or a snapshot is made there. */
-export async function raiseStamp(publishDirectory: string, stamp: Stamp): Promise<void> {
-  const before = await readStamp(publishDirectory);
+export async function raiseStamp(files: NodeFiles, publishDirectory: string, stamp: Stamp): Promise<void> {
+  const before = await readStamp(files, publishDirectory);
   if (before !== null && before.cluster !== stamp.cluster)
     throw foreign(publishDirectory, before.cluster, stamp.cluster);
   if (before !== null && !isBehind(before, stamp)) return;
-  const temporary = join(publishDirectory, `${STAMP_NAME}.new`);
-  await unlink(temporary).catch(ignoreMissing);
-  await symlink(`${stamp.cluster}/${String(stamp.incarnation)}/${String(stamp.slot)}`, temporary);
-  await rename(temporary, join(publishDirectory, STAMP_NAME));
+  const text = `${stamp.cluster}/${String(stamp.incarnation)}/${String(stamp.slot)}`;
+  await files.replaceLink(publishDirectory, STAMP_NAME, text);
 }
 
 /** Takes our stamp away from a volume that has left the log, durably, so that another log may manage it. */
-export async function withdrawStamp(publishDirectory: string, cluster: string): Promise<void> {
-  if ((await readStamp(publishDirectory))?.cluster !== cluster) return;
-  await unlink(join(publishDirectory, STAMP_NAME)).catch(ignoreMissing);
-  await syncDirectory(publishDirectory);
+export async function withdrawStamp(files: NodeFiles, publishDirectory: string, cluster: string): Promise<void> {
+  if ((await readStamp(files, publishDirectory))?.cluster !== cluster) return;
+  await files.removeFile(join(publishDirectory, STAMP_NAME));
+  await files.syncDirectory(publishDirectory);
 }
 
 function foreign(publishDirectory: string, cluster: string, ours: string): SnapcommitError {
@@ -76,7 +71,12 @@ export function judgeStamp(stamp: Stamp | null, identity: LogIdentity, applied: 
  * by another log. A volume that is gone is left to whoever needs it, and one that is `leaving` this log may be
  * another's. Ask before every change of the log: a rolled-back log that went on would outgrow the stamps unnoticed (D9).
  */
-export async function assertStamps(state: State, log: ReplicatedLog, leaving: string | null = null): Promise<void> {
+export async function assertStamps(
+  files: NodeFiles,
+  state: State,
+  log: ReplicatedLog,
+  leaving: string | null = null,
+): Promise<void> {
   // A forfeited volume is nothing to this log any more, whoever acts on it now.
   const records = Object.values(state.volumes)
     .filter((volume) => !volume.forfeited)
@@ -84,7 +84,7 @@ export async function assertStamps(state: State, log: ReplicatedLog, leaving: st
     .filter((record) => record.node === log.identity.node);
   await Promise.all(
     records.map(async (record) => {
-      await assertStamp(record, state.applied, log).catch((error: unknown) => {
+      await assertStamp(files, record, state.applied, log).catch((error: unknown) => {
         const isForeign = error instanceof SnapcommitError && error.code === 'LOG_FOREIGN';
         if (!isForeign || record.name !== leaving) throw error;
       });
@@ -92,9 +92,9 @@ export async function assertStamps(state: State, log: ReplicatedLog, leaving: st
   );
 }
 
-async function assertStamp(record: VolumeRecord, readAt: Slot, log: ReplicatedLog): Promise<void> {
+async function assertStamp(files: NodeFiles, record: VolumeRecord, readAt: Slot, log: ReplicatedLog): Promise<void> {
   const { identity } = log;
-  const stamp = await readStamp(record.publishDirectory).catch(() => null);
+  const stamp = await readStamp(files, record.publishDirectory).catch(() => null);
   if (stamp === null) return;
   // Somebody may have begun, and stamped, since the state was read: only a log that is read after the stamp can be behind.
   const applied = judgeStamp(stamp, identity, readAt) === 'ahead' ? (await log.read()).applied : readAt;
@@ -118,14 +118,6 @@ async function assertStamp(record: VolumeRecord, readAt: Slot, log: ReplicatedLo
   );
 }
 
-function isMissing(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    (error.code === 'ENOENT' || error.code === 'EINVAL' || error.code === 'ENOTDIR')
-  );
-}
-
-function ignoreMissing(error: unknown): void {
-  if (!isMissing(error)) throw error;
+function isNoLink(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'EINVAL' || error.code === 'ENOTDIR');
 }

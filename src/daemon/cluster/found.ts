@@ -4,6 +4,7 @@
  * daemon may open the log. Nobody else is contacted here, so a crash leaves one log (T2).
  */
 import { join } from 'node:path';
+import { nodeFiles } from '../../adapters/node-files.js';
 import { systemClock } from '../../adapters/clock-system.js';
 import { crashPoint } from '../../crash-points.js';
 import { SnapcommitError } from '../../errors.js';
@@ -62,7 +63,7 @@ async function makeCredentials(stateDirectory: string, cluster: string, node: st
 async function enterFirstMember(stateDirectory: string, node: string, address: string): Promise<void> {
   const log = await openEmbeddedLog(logDirectory(stateDirectory), { clock: systemClock });
   try {
-    await assertStamps(await log.read(), log);
+    await assertStamps(nodeFiles, await log.read(), log);
     const result = await log.append({ type: 'putMember', node, address });
     if (result.status !== 'chosen') throw new SnapcommitError('UNAVAILABLE', result.reason);
     const { outcome } = result;

@@ -3,6 +3,7 @@
  * asked, because the first use in slot order wins (machine/tokens.ts). Using one makes the node a member; the membership
  * of the log follows it, as a learner.
  */
+import { nodeFiles } from '../../adapters/node-files.js';
 import { SnapcommitError } from '../../errors.js';
 import type { Operation, Outcome } from '../../machine/entry.js';
 import { ADDRESS_LAW, parseAddress } from '../../machine/address.js';
@@ -16,7 +17,7 @@ import { decodeAbout } from './welcome.js';
 export function logLedger(log: ReplicatedLog & ClusterLog): TokenLedger {
   return {
     async add({ hash, expiresAt, node }) {
-      await assertStamps(await log.read(), log);
+      await assertStamps(nodeFiles, await log.read(), log);
       refuse(await appendKnown(log, { type: 'addToken', hash, expires: expiresAt, node }));
     },
     async find(hash) {
@@ -26,7 +27,7 @@ export function logLedger(log: ReplicatedLog & ClusterLog): TokenLedger {
     },
     async consume(hash, { node, about }) {
       const address = usableAddress(about);
-      await assertStamps(await log.read(), log);
+      await assertStamps(nodeFiles, await log.read(), log);
       const outcome = await appendKnown(log, { type: 'useToken', hash, node, address });
       if (!outcome.ok && outcome.code === 'TOKEN_REFUSED' && outcome.details['reason'] === 'used') return false;
       refuse(outcome);

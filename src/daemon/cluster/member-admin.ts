@@ -1,5 +1,6 @@
 /** The cluster's administration as this member's daemon serves it. Every request may come twice. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { nodeFiles } from '../../adapters/node-files.js';
 import { SnapcommitError } from '../../errors.js';
 import { lookup } from '../../machine/record.js';
 import type { State } from '../../machine/state.js';
@@ -121,7 +122,7 @@ export class MemberAdmin implements ClusterAdmin {
   /** A rolled-back log changes no membership: in a cluster of one nobody else would notice (D9). */
   async #current(): Promise<State> {
     const state = await this.#log.read();
-    await assertStamps(state, this.#log);
+    await assertStamps(nodeFiles, state, this.#log);
     return state;
   }
 

@@ -6,6 +6,7 @@
  * pass for one of this (T17), and the members that are given up are refused by it for ever.
  */
 import { join } from 'node:path';
+import { nodeFiles } from '../../adapters/node-files.js';
 import { systemClock } from '../../adapters/clock-system.js';
 import { openReplicaStore } from '../../adapters/store-sqlite/replica/index.js';
 import { crashPoint } from '../../crash-points.js';
@@ -86,7 +87,9 @@ function appliedWhole(loaded: Loaded, file: string): Machine {
 /** What this log's stamps on this node's volumes say: also of a recovery that this state directory knows nothing of. */
 async function stampedIncarnations({ volumes }: State, { cluster, node }: LogIdentity): Promise<readonly number[]> {
   const own = Object.values(volumes).filter(({ record }) => record.node === node);
-  const stamps = await Promise.all(own.map(async ({ record }) => readStamp(record.publishDirectory).catch(() => null)));
+  const stamps = await Promise.all(
+    own.map(async ({ record }) => readStamp(nodeFiles, record.publishDirectory).catch(() => null)),
+  );
   return stamps.flatMap((stamp) => (stamp?.cluster === cluster ? [stamp.incarnation] : []));
 }
 

@@ -1,6 +1,7 @@
 /** Reading a publish directory for a rebuild: its stamp, its manifests, its snapshots. Changes nothing. */
 import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { nodeFiles } from '../../adapters/node-files.js';
 import { SnapcommitError } from '../../errors.js';
 import { generationShape, groupShape, volumeShape } from '../../log/entry-shape.js';
 import { nullable, plain, text } from '../../wire/shape.js';
@@ -20,7 +21,7 @@ export async function scanDirectory(given: string, node: string, openDriver: Ope
   const directory = await realpath(given).catch((cause: unknown) => {
     throw unusable(given, 'cannot be entered', 'Mount its filesystem, or leave it out', cause);
   });
-  const stamp = await readStamp(directory);
+  const stamp = await readStamp(nodeFiles, directory);
   if (stamp === null) {
     throw unusable(given, 'carries no stamp of a log', 'Name publish directories, such as /srv/.snapcommit/db');
   }

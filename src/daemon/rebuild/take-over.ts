@@ -4,6 +4,7 @@
  */
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { nodeFiles } from '../../adapters/node-files.js';
 import { isLive } from '../../machine/queries.js';
 import type { State } from '../../machine/state.js';
 import { currentName, parsePublished, publishedName } from '../../participant/names.js';
@@ -21,7 +22,7 @@ export async function raiseStamps(
 ): Promise<void> {
   for (const { record } of volumes) {
     const { incarnation, applied } = state;
-    await raiseStamp(record.publishDirectory, { cluster, incarnation, slot: applied });
+    await raiseStamp(nodeFiles, record.publishDirectory, { cluster, incarnation, slot: applied });
     await (await openDriver(record.driver)).sync(record);
   }
 }
@@ -73,11 +74,11 @@ export async function turnViews(
       newest.manifest.volumes.some((member) => member.volume === record.name),
     );
     const links = held.map(({ record }) => ({ volume: record.name, target: join(record.publishDirectory, name) }));
-    await prepareView(stateDirectory, group, newest.generation, links);
-    await turnView(stateDirectory, group, newest.generation);
+    await prepareView(nodeFiles, stateDirectory, group, newest.generation, links);
+    await turnView(nodeFiles, stateDirectory, group, newest.generation);
     for (const { record } of held) {
       const view = join(viewDirectory(stateDirectory, group), 'current', record.name);
-      await replaceLink(record.publishDirectory, currentName(group), view);
+      await replaceLink(nodeFiles, record.publishDirectory, currentName(group), view);
       await (await openDriver(record.driver)).sync(record);
     }
   }

@@ -1,0 +1,178 @@
+/**
+ * A node's small files in memory, for simulation and tests. The end of a process loses nothing; a loss of power loses every
+ * name that was not synced since it was made, renamed or removed, unless it happened to reach the disk.
+ */
+import { basename, dirname, join } from 'node:path';
+import type { NodeFiles } from '../ports/node-files.js';
+
+interface Leaf {
+  readonly kind: 'file' | 'link';
+  readonly text: string;
+}
+
+interface Directory {
+  readonly kind: 'directory';
+  /** As programs see it. */
+  names: Map<string, Leaf | Directory>;
+  /** What a loss of power leaves. */
+  durable: Map<string, Leaf | Directory>;
+}
+
+export interface MemoryNodeFiles extends NodeFiles {
+  /** Makes a directory and those above it, durably. */
+  addDirectory(path: string): void;
+  /** Makes everything below the directory durable, as a sync of its filesystem does. */
+  syncTree(path: string): void;
+  /** Every change below the directory fails with this errno, such as ENOSPC or EROFS, until it is null. */
+  refuseChanges(directory: string, errno: string | null): void;
+  /** Power loss. `reached`: whether this change, which was not synced, reached the disk all the same; by default none did. */
+  crash(reached?: (path: string) => boolean): void;
+}
+
+/** The directories of one machine. Its calls act at once, and throw what the system would answer. */
+class Tree {
+  readonly #root = newDirectory();
+  readonly #refused = new Map<string, string>();
+
+  find(path: string): Leaf | Directory | null {
+    let found: Leaf | Directory | undefined = this.#root;
+    for (const name of partsOf(path)) {
+      if (found.kind !== 'directory') throw failure('ENOTDIR', path);
+      found = found.names.get(name);
+      if (found === undefined) return null;
+    }
+    return found;
+  }
+
+  directory(path: string): Directory {
+    const found = this.find(path);
+    if (found === null) throw failure('ENOENT', path);
+    if (found.kind !== 'directory') throw failure('ENOTDIR', path);
+    return found;
+  }
+
+  put(path: string, entry: Leaf | Directory): void {
+    this.#changing(path).set(basename(path), entry);
+  }
+
+  remove(path: string): void {
+    if (this.find(path) !== null) this.#changing(path).delete(basename(path));
+  }
+
+  sync(path: string): void {
+    const directory = this.directory(path);
+    directory.durable = new Map(directory.names);
+  }
+
+  refuseChanges(directory: string, errno: string | null): void {
+    if (errno === null) this.#refused.delete(directory);
+    else this.#refused.set(directory, errno);
+  }
+
+  #changing(path: string): Map<string, Leaf | Directory> {
+    for (const [directory, errno] of this.#refused) if (path.startsWith(`${directory}/`)) throw failure(errno, path);
+    return this.directory(dirname(path)).names;
+  }
+}
+
+export function createMemoryNodeFiles(): MemoryNodeFiles {
+  const tree = new Tree();
+  return {
+    readLink: later((path: string) => {
+      const found = tree.find(path);
+      if (found !== null && found.kind !== 'link') throw failure('EINVAL', path);
+      return found?.text ?? null;
+    }),
+    readText: later((path: string) => {
+      const found = tree.find(path);
+      if (found?.kind === 'directory') throw failure('EISDIR', path);
+      return found?.text ?? null;
+    }),
+    listNames: later((path: string) => (tree.find(path) === null ? [] : [...tree.directory(path).names.keys()].sort())),
+    replaceLink: later((directory: string, name: string, target: string) => {
+      tree.put(join(directory, name), { kind: 'link', text: target });
+    }),
+    replaceFile: later((path: string, text: string) => {
+      tree.put(path, { kind: 'file', text });
+    }),
+    makeDirectory: later((path: string) => {
+      if (tree.find(path) !== null) return false;
+      tree.put(path, newDirectory());
+      return true;
+    }),
+    removeFile: later((path: string) => {
+      if (tree.find(path)?.kind === 'directory') throw failure('EISDIR', path);
+      tree.remove(path);
+    }),
+    removeTree: later((path: string) => {
+      tree.remove(path);
+    }),
+    writeDurably: later((path: string, text: string) => {
+      tree.put(path, { kind: 'file', text });
+      tree.sync(dirname(path));
+    }),
+    removeDurably: later((path: string) => {
+      if (tree.find(path) === null) return;
+      tree.remove(path);
+      tree.sync(dirname(path));
+    }),
+    syncDirectory: later((path: string) => {
+      tree.sync(path);
+    }),
+
+    addDirectory: (path) => {
+      for (const above of ancestors(path)) {
+        if (tree.find(above) !== null) continue;
+        tree.put(above, newDirectory());
+        tree.sync(dirname(above));
+      }
+    },
+    syncTree: (path) => {
+      syncBelow(tree.directory(path));
+    },
+    refuseChanges: (directory, errno) => {
+      tree.refuseChanges(directory, errno);
+    },
+    crash: (reached = () => false) => {
+      lose(tree.directory('/'), '/', reached);
+    },
+  };
+}
+
+function newDirectory(): Directory {
+  return { kind: 'directory', names: new Map(), durable: new Map() };
+}
+
+/** `/a/b` gives `/a` and `/a/b`. */
+function ancestors(path: string): readonly string[] {
+  return partsOf(path).map((_, index, parts) => `/${parts.slice(0, index + 1).join('/')}`);
+}
+
+function partsOf(path: string): readonly string[] {
+  return path.split('/').filter((part) => part !== '');
+}
+
+function syncBelow(directory: Directory): void {
+  directory.durable = new Map(directory.names);
+  for (const entry of directory.names.values()) if (entry.kind === 'directory') syncBelow(entry);
+}
+
+function lose(directory: Directory, path: string, reached: (path: string) => boolean): void {
+  for (const name of new Set([...directory.names.keys(), ...directory.durable.keys()])) {
+    const [seen, durable] = [directory.names.get(name), directory.durable.get(name)];
+    if (seen === durable || !reached(join(path, name))) continue;
+    if (seen === undefined) directory.durable.delete(name);
+    else directory.durable.set(name, seen);
+  }
+  directory.names = new Map(directory.durable);
+  for (const [name, entry] of directory.names) if (entry.kind === 'directory') lose(entry, join(path, name), reached);
+}
+
+function failure(errno: string, path: string): Error {
+  return Object.assign(new Error(`${errno}: ${path}`), { code: errno });
+}
+
+/** As a call that answers later: what it throws becomes a rejection. */
+function later<A extends readonly unknown[], R>(act: (...given: A) => R): (...given: A) => Promise<R> {
+  return async (...given) => Promise.resolve().then(() => act(...given));
+}
