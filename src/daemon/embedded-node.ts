@@ -25,7 +25,8 @@ import { addVolume } from './add-volume.js';
 import { withCourtesy } from './courtesy.js';
 import { dryRunReport, finishedReport, generationReport, groupReport, openReport, volumeReport } from './documents.js';
 import { normaliseGroup } from './groups.js';
-import type { AddVolumeRequest, GenerationName, SnapcommitNode } from './node.js';
+import { moveVolume } from './move-volume.js';
+import type { AddVolumeRequest, GenerationName, MoveVolumeRequest, SnapcommitNode } from './node.js';
 import { removeVolume } from './remove-volume.js';
 import type * as reports from './reports.js';
 import { statusReport } from './status.js';
@@ -52,6 +53,12 @@ export class EmbeddedNode implements SnapcommitNode {
   async addVolume(request: AddVolumeRequest): Promise<reports.VolumeReport> {
     const { name } = await addVolume(this.#context, request);
     return this.volume(name);
+  }
+
+  async moveVolume(request: MoveVolumeRequest): Promise<reports.VolumeReport> {
+    await this.#read(request.name);
+    await moveVolume(this.#context, request);
+    return this.volume(request.name);
   }
 
   async volumes(): Promise<readonly reports.VolumeReport[]> {

@@ -29,6 +29,14 @@ export interface AddVolumeRequest {
   readonly publishDirectory: string | null;
 }
 
+export interface MoveVolumeRequest {
+  readonly name: string;
+  /** Where its live tree is now, on this node; null: at the path that it had. */
+  readonly source: string | null;
+  /** null: as it lay to the live tree before. */
+  readonly publishDirectory: string | null;
+}
+
 export interface GenerationName {
   readonly group: string;
   readonly generation: number;
@@ -36,6 +44,8 @@ export interface GenerationName {
 
 export interface SnapcommitNode {
   addVolume(request: AddVolumeRequest): Promise<VolumeReport>;
+  /** The volume's disk is in this node now, or elsewhere on it. */
+  moveVolume(request: MoveVolumeRequest): Promise<VolumeReport>;
   volumes(): Promise<readonly VolumeReport[]>;
   volume(name: string): Promise<VolumeReport>;
   removeVolume(name: string): Promise<void>;

@@ -20,7 +20,7 @@ export function moveVolume(state: State, operation: MoveVolume): Step {
   if (found.forfeited) return refused(state, forfeited(volume));
   const moved: VolumeRecord = { ...found.record, node, source, publishDirectory };
   const problem =
-    sameDisk(found.record, filesystem) ??
+    filesystemProblem(found.record, filesystem) ??
     placeProblem(state, found.record, moved) ??
     heldByTransaction(state, volume) ??
     recordProblem(moved) ??
@@ -35,7 +35,8 @@ function forfeited(volume: string): Refusal {
   return refusal('VOLUME_NOT_FOUND', message, { volume, forfeited: true });
 }
 
-function sameDisk(record: VolumeRecord, filesystem: string): Refusal | null {
+/** What stands against another filesystem than the volume's own. */
+export function filesystemProblem(record: VolumeRecord, filesystem: string): Refusal | null {
   if (record.filesystem === filesystem) return null;
   const { name } = record;
   const message = `Volume ${name} is on filesystem ${record.filesystem}, and what was found is ${filesystem}: that is another disk. Mount the volume's own one; if it is lost, run \`snapcommit volume forfeit ${name}\`.`;
