@@ -78,6 +78,3 @@ export function plain(value: unknown, where: string): Readonly<Record<string, un
 
 export const bytes: Check<Uint8Array> = (value, where) =>
   value instanceof Uint8Array ? value : fail(where, 'a byte string');
-
-export const yesNo: Check<boolean> = (value, where) =>
-  typeof value === 'boolean' ? value : fail(where, 'true or false');
