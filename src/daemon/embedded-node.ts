@@ -14,7 +14,7 @@ import type { CommitRequest, RestoreRequest, TransactRequest } from '../coordina
 import { planRestore, restore } from '../coordinator/restore.js';
 import { planTransact, transact } from '../coordinator/transact.js';
 import { SnapcommitError } from '../errors.js';
-import type { GroupRecord, Operation } from '../machine/entry.js';
+import type { GroupRecord, Operation, VolumeRecord } from '../machine/entry.js';
 import { liveGenerations } from '../machine/queries.js';
 import type { State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
@@ -24,6 +24,7 @@ import { verifyGeneration } from '../participant/verify.js';
 import { addVolume } from './add-volume.js';
 import { withCourtesy } from './courtesy.js';
 import { dryRunReport, finishedReport, generationReport, groupReport, openReport, volumeReport } from './documents.js';
+import { drainReport } from './drain.js';
 import { normaliseGroup } from './groups.js';
 import { moveVolume } from './move-volume.js';
 import type { AddVolumeRequest, GenerationName, MoveVolumeRequest, SnapcommitNode } from './node.js';
@@ -80,7 +81,10 @@ export class EmbeddedNode implements SnapcommitNode {
     );
   }
 
+  /** Its mark on the disk is to go with it, and only its own node can see to that. */
   async removeVolume(name: string): Promise<void> {
+    const found = lookup((await this.#read(name)).volumes, name);
+    if (found?.forfeited === false && found.record.node !== this.#context.self.node) throw otherNodes(found.record);
     await removeVolume(this.#context, name, () => this.#change({ type: 'removeVolume', volume: name }, name));
   }
 
@@ -271,6 +275,16 @@ export class EmbeddedNode implements SnapcommitNode {
     return prune(this.#context, request);
   }
 
+  async drainNode(node: string): Promise<reports.DrainReport> {
+    await this.#change({ type: 'drainNode', node });
+    return drainReport(await this.#read(), node);
+  }
+
+  async undrainNode(node: string): Promise<reports.DrainReport> {
+    await this.#change({ type: 'undrainNode', node });
+    return drainReport(await this.#read(), node);
+  }
+
   async recover(dryRun: boolean): Promise<Recovery> {
     return recover(this.#context, dryRun);
   }
@@ -293,4 +307,13 @@ export class EmbeddedNode implements SnapcommitNode {
   close(): void {
     this.#context.log.close();
   }
+}
+
+function otherNodes({ name, node }: VolumeRecord): SnapcommitError {
+  return new SnapcommitError(
+    'UNSUPPORTED',
+    `volume ${name} is on node ${node}, which alone can take our mark off its disk: run \`snapcommit volume remove ${name}\` ` +
+      `there. If it is lost for good, run \`snapcommit volume forfeit ${name}\`.`,
+    { volume: name, node },
+  );
 }

@@ -10,6 +10,7 @@ import type { Recovery } from '../coordinator/recovery.js';
 import type { DriverName, GroupRecord } from '../machine/entry.js';
 import type {
   DiffReport,
+  DrainReport,
   DryRunReport,
   GenerationReport,
   GroupReport,
@@ -87,6 +88,10 @@ export interface SnapcommitNode {
     group: string,
   ): Promise<readonly { readonly group: string; readonly generation: number; readonly tag: string }[]>;
   prune(request: PruneRequest): Promise<Pruned>;
+
+  /** Its volumes and writers begin no transactions any more, so that it can be removed. Of a cluster. */
+  drainNode(node: string): Promise<DrainReport>;
+  undrainNode(node: string): Promise<DrainReport>;
 
   recover(dryRun: boolean): Promise<Recovery>;
   status(): Promise<StatusReport>;

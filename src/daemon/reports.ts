@@ -81,6 +81,22 @@ export interface StatusReport {
   readonly frozen: readonly string[];
 }
 
+/** A node that is to leave, and what keeps it. */
+export interface DrainReport {
+  readonly node: string;
+  readonly draining: boolean;
+  /** Its volumes that are not forfeited. */
+  readonly volumes: readonly string[];
+  /** Groups that freeze writers on it by name. */
+  readonly groups: readonly string[];
+  /** Open transactions that it drives or takes part in. */
+  readonly transactions: readonly string[];
+  /** Generations that it has still to publish, `group@generation`. */
+  readonly pendingPublish: readonly string[];
+  /** Generations that a process of it is using, `group@generation`. */
+  readonly pins: readonly string[];
+}
+
 export interface VerifyReport {
   readonly generations: number;
   readonly problems: readonly {

@@ -35,7 +35,7 @@ export async function answerTo(service: LocalService, request: Request): Promise
     case 'addVoter':
       return admin.addVoter(request.node);
     case 'removeMember':
-      return admin.removeMember(request.node);
+      return admin.removeMember(request.node, request.forfeit);
     case 'replaceMember':
       return admin.replaceMember(request.old, request.next);
     case 'renewCertificate':

@@ -22,6 +22,7 @@ import {
   plain,
   text,
   variants,
+  yesNo,
   type Check,
 } from '../../wire/shape.js';
 import { wireErrorShape, type WireError } from '../wire-error.js';
@@ -55,7 +56,7 @@ export type Request =
   | { readonly type: 'clusterStatus' }
   | { readonly type: 'issueToken'; readonly lifetimeMs: number; readonly node: string | null }
   | { readonly type: 'addVoter'; readonly node: string }
-  | { readonly type: 'removeMember'; readonly node: string }
+  | { readonly type: 'removeMember'; readonly node: string; readonly forfeit: boolean }
   | { readonly type: 'replaceMember'; readonly old: string; readonly next: string }
   | { readonly type: 'renewCertificate' };
 
@@ -124,7 +125,7 @@ const request = variants<Request>({
   clusterStatus: object({ type: literal('clusterStatus') }),
   issueToken: object({ type: literal('issueToken'), lifetimeMs: natural, node: nullable(text) }),
   addVoter: object({ type: literal('addVoter'), node: text }),
-  removeMember: object({ type: literal('removeMember'), node: text }),
+  removeMember: object({ type: literal('removeMember'), node: text, forfeit: yesNo }),
   replaceMember: object({ type: literal('replaceMember'), old: text, next: text }),
   renewCertificate: object({ type: literal('renewCertificate') }),
 });
