@@ -4,6 +4,7 @@ import { planTransaction, requireGroup } from '../coordinator/begin.js';
 import { capture, requireRecord, type Committed } from '../coordinator/commit.js';
 import { append } from '../participant/append.js';
 import { exec, type ExecRequest } from '../coordinator/exec.js';
+import { isStale } from '../coordinator/open-stale.js';
 import { open, type OpenRequest } from '../coordinator/open.js';
 import { freeGroup, prune, type PruneRequest, type Pruned } from '../coordinator/prune.js';
 import { findGone } from '../coordinator/recover-plan.js';
@@ -41,6 +42,8 @@ export class EmbeddedNode implements SnapcommitNode {
 
   async #read(leaving: string | null = null): Promise<State> {
     const state = await this.#context.log.read();
+    // It is behind the disks' stamps, and nothing is written after it.
+    if (isStale(this.#context)) return state;
     await assertStamps(this.#context.files, state, this.#context.log, leaving);
     return state;
   }
@@ -291,6 +294,11 @@ export class EmbeddedNode implements SnapcommitNode {
 
   async status(): Promise<reports.StatusReport> {
     return statusReport(this.#context, await this.#read());
+  }
+
+  freshness(): reports.Freshness {
+    const asOfSlot = this.#context.log.staleSlot ?? null;
+    return { stale: asOfSlot !== null, asOfSlot };
   }
 
   async exportLog(): Promise<unknown> {

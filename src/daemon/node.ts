@@ -12,6 +12,7 @@ import type {
   DiffReport,
   DrainReport,
   DryRunReport,
+  Freshness,
   GenerationReport,
   GroupReport,
   OpenReport,
@@ -95,6 +96,8 @@ export interface SnapcommitNode {
 
   recover(dryRun: boolean): Promise<Recovery>;
   status(): Promise<StatusReport>;
+  /** Of what was read so far, of a node that was opened with `stale`. */
+  freshness(): Freshness;
   /** The whole state and every generation, for keeping elsewhere. */
   exportLog(): Promise<unknown>;
   close(): void;

@@ -16,11 +16,13 @@ export interface OpenLogOptions {
   readonly logTimeoutMs: number;
   /** For the whole command (--timeout), from now on; null: as long as it takes. */
   readonly commandTimeoutMs: number | null;
+  /** An old answer rather than none, where a majority cannot be asked. */
+  readonly stale: boolean;
 }
 
 /** @throws as openEmbeddedLog; UNAVAILABLE when only the daemon may open it, and none answers. */
 export async function openLog(options: OpenLogOptions): Promise<ReplicatedLog> {
-  const { stateDirectory, clock, logTimeoutMs, commandTimeoutMs } = options;
+  const { stateDirectory, clock, logTimeoutMs, commandTimeoutMs, stale } = options;
   const [{ openStore }, { openLogOn }] = await Promise.all([
     import('../adapters/store-sqlite/index.js'),
     import('../log/embedded.js'),
@@ -37,7 +39,9 @@ export async function openLog(options: OpenLogOptions): Promise<ReplicatedLog> {
   store.close();
   const { openRemoteLog } = await import('./local-api/remote-log.js');
   const endsAtMs = commandTimeoutMs === null ? null : clock.monotonic() + commandTimeoutMs;
-  return openRemoteLog({ stateDirectory, identity: logIdentity(identity), clock, timeoutMs: logTimeoutMs, endsAtMs });
+  const timeoutMs = logTimeoutMs;
+  const log = await openRemoteLog({ stateDirectory, identity: logIdentity(identity), clock, timeoutMs, endsAtMs });
+  return stale ? new (await import('./local-api/stale-log.js')).StaleLog(log) : log;
 }
 
 /** What the store of this state directory says of itself. @throws STATE_NOT_FOUND, LOG_*. */

@@ -53,6 +53,12 @@ export interface OpenReport {
   readonly volumes: Readonly<Record<string, { readonly node: string; readonly path: string | null }>>;
 }
 
+/** With --stale: whether a majority could not be asked, and then as of which slot everything is. */
+export interface Freshness {
+  readonly stale: boolean;
+  readonly asOfSlot: number | null;
+}
+
 export interface TransactionReport {
   readonly transaction: string;
   readonly group: string;

@@ -113,7 +113,7 @@ async function serveUntil(
       });
     server = await serveLocally({
       stateDirectory,
-      service: { log: member.log, admin: member.admin },
+      service: { log: member.log, stale: member.log, admin: member.admin },
       onRefused: (reason) => {
         member.metrics.refused('local');
         logger.warn({ reason }, 'cut off a local connection');

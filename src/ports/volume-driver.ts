@@ -67,12 +67,7 @@ export interface VolumeDriver {
    * filesystem (SOURCE_INVALID). A live tree that is read-only is refused (SOURCE_INVALID) unless `mayBeReadOnly`: an
    * interrupted swap leaves it so.
    */
-  inspect(
-    name: string,
-    source: string,
-    publishDirectory: string | null,
-    mayBeReadOnly?: boolean,
-  ): Promise<Inspection>;
+  inspect(name: string, source: string, publishDirectory: string | null, mayBeReadOnly?: boolean): Promise<Inspection>;
   /** Makes the publish directory. Durable when it resolves. Doing it twice is doing it once. */
   prepare(volume: VolumePlace): Promise<void>;
 

@@ -50,6 +50,10 @@ export type Request =
   | { readonly type: 'read'; readonly have: Slot | null }
   | { readonly type: 'generation'; readonly group: string; readonly generation: number }
   | { readonly type: 'generations'; readonly group: string }
+  /** The same of the state that this node has, without asking a majority. */
+  | { readonly type: 'staleRead'; readonly have: Slot | null }
+  | { readonly type: 'staleGeneration'; readonly group: string; readonly generation: number }
+  | { readonly type: 'staleGenerations'; readonly group: string }
   | { readonly type: 'status' }
   | { readonly type: 'checkpoint' }
   | { readonly type: 'scrub' }
@@ -119,6 +123,9 @@ const request = variants<Request>({
   read: object({ type: literal('read'), have: nullable(slotShape) }),
   generation: object({ type: literal('generation'), group: text, generation: natural }),
   generations: object({ type: literal('generations'), group: text }),
+  staleRead: object({ type: literal('staleRead'), have: nullable(slotShape) }),
+  staleGeneration: object({ type: literal('staleGeneration'), group: text, generation: natural }),
+  staleGenerations: object({ type: literal('staleGenerations'), group: text }),
   status: object({ type: literal('status') }),
   checkpoint: object({ type: literal('checkpoint') }),
   scrub: object({ type: literal('scrub') }),

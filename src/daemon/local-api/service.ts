@@ -1,5 +1,6 @@
 /** What the daemon serves to the command lines of its machine: the log, and the cluster's administration. Types only. */
 import type { AppendKey, Operation } from '../../machine/entry.js';
+import type { GenerationRecord, State } from '../../machine/state.js';
 import type { AppendResult, ReplicatedLog, RequestKey } from '../../ports/log.js';
 import type { ClusterAdmin } from '../cluster/admin.js';
 
@@ -8,7 +9,15 @@ export interface ServedLog extends Omit<ReplicatedLog, 'append'> {
   append(operation: Operation, request: RequestKey | null, key: AppendKey | null): Promise<AppendResult>;
 }
 
+/** As of the last slot applied here, without asking anybody. @throws UNAVAILABLE where nothing can be read at all. */
+export interface StaleReads {
+  staleState(): State;
+  staleGeneration(group: string, generation: number): Promise<GenerationRecord | undefined>;
+  staleGenerations(group: string): Promise<readonly GenerationRecord[]>;
+}
+
 export interface LocalService {
   readonly log: ServedLog;
+  readonly stale: StaleReads;
   readonly admin: ClusterAdmin;
 }
