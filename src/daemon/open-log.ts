@@ -7,6 +7,7 @@ import type { Clock } from '../ports/clock.js';
 import type { StoreIdentity } from '../ports/log-store.js';
 import type { ReplicatedLog } from '../ports/log.js';
 import { LOG_FILE } from './embedded-log.js';
+import type { ClusterAccess } from './participants/asker.js';
 import { logDirectory } from './state-directory.js';
 
 export interface OpenLogOptions {
@@ -20,8 +21,14 @@ export interface OpenLogOptions {
   readonly stale: boolean;
 }
 
+export interface OpenedLog {
+  readonly log: ReplicatedLog;
+  /** The way to the other nodes, over the log's own connection; null: there are none. */
+  readonly cluster: ClusterAccess | null;
+}
+
 /** @throws as openEmbeddedLog; UNAVAILABLE when only the daemon may open it, and none answers. */
-export async function openLog(options: OpenLogOptions): Promise<ReplicatedLog> {
+export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
   const { stateDirectory, clock, logTimeoutMs, commandTimeoutMs, stale } = options;
   const [{ openStore }, { openLogOn }] = await Promise.all([
     import('../adapters/store-sqlite/index.js'),
@@ -31,7 +38,7 @@ export async function openLog(options: OpenLogOptions): Promise<ReplicatedLog> {
   let identity: StoreIdentity;
   try {
     identity = store.snapshot((view) => view.identity);
-    if (identity.mode === 'embedded') return openLogOn(store, { clock });
+    if (identity.mode === 'embedded') return { log: openLogOn(store, { clock }), cluster: null };
   } catch (error) {
     store.close();
     throw error;
@@ -41,7 +48,7 @@ export async function openLog(options: OpenLogOptions): Promise<ReplicatedLog> {
   const endsAtMs = commandTimeoutMs === null ? null : clock.monotonic() + commandTimeoutMs;
   const timeoutMs = logTimeoutMs;
   const log = await openRemoteLog({ stateDirectory, identity: logIdentity(identity), clock, timeoutMs, endsAtMs });
-  return stale ? new (await import('./local-api/stale-log.js')).StaleLog(log) : log;
+  return { log: stale ? new (await import('./local-api/stale-log.js')).StaleLog(log) : log, cluster: log };
 }
 
 /** What the store of this state directory says of itself. @throws STATE_NOT_FOUND, LOG_*. */

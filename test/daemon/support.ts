@@ -7,7 +7,7 @@ import { systemClock } from '#src/adapters/clock-system.js';
 import type { ClusterAdmin } from '#src/daemon/cluster/admin.js';
 import { openRemoteLog, type RemoteLog, type RemoteLogOptions } from '#src/daemon/local-api/remote-log.js';
 import { serveLocally, type LocalServer } from '#src/daemon/local-api/server.js';
-import type { ServedLog, StaleReads } from '#src/daemon/local-api/service.js';
+import type { LocalService, ServedLog, StaleReads } from '#src/daemon/local-api/service.js';
 import { emptyState } from '#src/machine/state.js';
 import { identity } from '../log/support.js';
 import { temporaryDirectory } from '../support/temp.js';
@@ -24,18 +24,22 @@ export async function serve(
   t: Test,
   log: ServedLog,
   stateDirectory?: string,
-  stale: Partial<StaleReads> = {},
+  others: Partial<LocalService> = {},
 ): Promise<Served> {
   const directory = stateDirectory ?? stateDirectoryOf(t);
   const refused: string[] = [];
   const onRefused = (reason: string): void => {
     refused.push(reason);
   };
-  const server = await serveLocally({
-    stateDirectory: directory,
-    service: { log, stale: { ...noStale, ...stale }, admin: noAdmin },
-    onRefused,
-  });
+  const service = {
+    log,
+    stale: noStale,
+    admin: noAdmin,
+    calls: { ask: refuse },
+    phases: { tell: () => undefined },
+    ...others,
+  };
+  const server = await serveLocally({ stateDirectory: directory, service, onRefused });
   t.teardown(async () => server.close());
   return { stateDirectory: directory, server, refused };
 }
