@@ -122,7 +122,7 @@ async function serveUntil(
       });
     server = await serveLocally({
       stateDirectory,
-      service: { log: member.log, admin: member.admin, calls: member.calls, phases },
+      service: { log: member.log, stale: member.log, admin: member.admin, calls: member.calls, phases },
       onRefused: (reason) => {
         member.metrics.refused('local');
         logger.warn({ reason }, 'cut off a local connection');
