@@ -10,7 +10,7 @@ export { CGROUP_LAW, isUnitName, parseCgroupTarget, parseUnitTarget, UNIT_LAW } 
 export { isName } from './machine/names.js';
 export { GRADES, type Grade, type GroupRecord, type DriverName } from './machine/entry.js';
 export type { Progress } from './participant/context.js';
-export type { AddVolumeRequest, GenerationName, SnapcommitNode } from './daemon/node.js';
+export type { AddVolumeRequest, GenerationName, MoveVolumeRequest, SnapcommitNode } from './daemon/node.js';
 export type * from './daemon/reports.js';
 export type { RebuildRequest } from './daemon/rebuild/index.js';
 export type { Thawed } from './ports/writers.js';
@@ -18,7 +18,7 @@ export type { CommitRequest, RestoreRequest, TransactRequest } from './coordinat
 export type { ExecRequest } from './coordinator/exec.js';
 export type { OpenRequest } from './coordinator/open.js';
 export type { PruneRequest, Pruned } from './coordinator/prune.js';
-export type { Recovery, RecoveryAction } from './coordinator/recovery.js';
+export type { RecoveryAction } from './coordinator/recovery.js';
 export { initCluster, joinCluster, openCluster, recoverCluster, recoveryPreview, runDaemon } from './daemon/doors.js';
 export type * from './daemon/cluster/admin.js';
 export type { ClusterClient, ClusterOptions } from './daemon/cluster/client.js';

@@ -3,7 +3,14 @@ import { lookup } from '../machine/record.js';
 import type { Plan } from '../coordinator/begin.js';
 import { publishedPath } from '../coordinator/open.js';
 import type { Grade } from '../machine/entry.js';
-import { generationState, groupsWithVolume, heldTags, isIncomplete, openTransactionOf } from '../machine/queries.js';
+import {
+  generationState,
+  groupsWithVolume,
+  heldTags,
+  isIncomplete,
+  nodeOf,
+  openTransactionOf,
+} from '../machine/queries.js';
 import type {
   FinishedTransaction,
   GenerationRecord,
@@ -14,7 +21,15 @@ import type {
 } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { replacedName } from '../participant/names.js';
-import type { DryRunReport, GenerationReport, GroupReport, TransactionReport, VolumeReport } from './reports.js';
+import type {
+  DryRunReport,
+  GenerationReport,
+  GroupReport,
+  RecoverReport,
+  TransactionReport,
+  VolumeReport,
+} from './reports.js';
+import type { NodeRecovery } from './recover-cluster.js';
 
 /** RFC 3339, UTC. */
 export function timeOf(ms: number): string {
@@ -53,7 +68,7 @@ async function volumesOf(
   return Promise.all(
     record.manifest.volumes.map(async (volume) => ({
       volume: volume.volume,
-      node: volume.node,
+      node: nodeOf(state, volume),
       driver: volume.driver,
       snapshot: { id: volume.id, path: await publishedPath(context, state, record, volume) },
       replaced: volume.swap === null ? null : await replacedPath(context, state, record, volume.volume),
@@ -105,6 +120,16 @@ export function groupReport(state: State, group: GroupState): GroupReport {
     group.record;
   const record = { name, volumes, freezeCgroups, freezeUnits, stopUnits, require, stallLimitMs, preHooks, postHooks };
   return { ...record, generation: group.newest, open };
+}
+
+/** Of a whole cluster: each step with its node. */
+export function recoverReport(recoveries: readonly NodeRecovery[]): RecoverReport {
+  return {
+    actions: recoveries.flatMap(({ node, actions }) => actions.map((action) => ({ ...action, node }))),
+    failures: recoveries.flatMap(({ node, failures }) =>
+      failures.map(({ action, reason }) => ({ action: { ...action, node }, reason })),
+    ),
+  };
 }
 
 export function openReport(transaction: OpenTransaction, alive: boolean): TransactionReport {

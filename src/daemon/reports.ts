@@ -2,6 +2,7 @@
  * The documents that the library answers and the CLI prints with --json: camelCase, times RFC 3339 UTC, durations in
  * ms in names that end in `Ms`. These shapes are a contract.
  */
+import type { RecoveryAction } from '../coordinator/recovery.js';
 import type { Grade, GroupRecord, TransactionMode, VolumeRecord } from '../machine/entry.js';
 
 export interface GenerationReport {
@@ -53,6 +54,12 @@ export interface OpenReport {
   readonly volumes: Readonly<Record<string, { readonly node: string; readonly path: string | null }>>;
 }
 
+/** With --stale: whether a majority could not be asked, and then as of which slot everything is. */
+export interface Freshness {
+  readonly stale: boolean;
+  readonly asOfSlot: number | null;
+}
+
 export interface TransactionReport {
   readonly transaction: string;
   readonly group: string;
@@ -79,6 +86,22 @@ export interface StatusReport {
   }[];
   /** Cgroup paths that a freeze intent on disk names. */
   readonly frozen: readonly string[];
+}
+
+/** A node that is to leave, and what keeps it. */
+export interface DrainReport {
+  readonly node: string;
+  readonly draining: boolean;
+  /** Its volumes that are not forfeited. */
+  readonly volumes: readonly string[];
+  /** Groups that freeze writers on it by name. */
+  readonly groups: readonly string[];
+  /** Open transactions that it drives or takes part in. */
+  readonly transactions: readonly string[];
+  /** Generations that it has still to publish, `group@generation`. */
+  readonly pendingPublish: readonly string[];
+  /** Generations that a process of it is using, `group@generation`. */
+  readonly pins: readonly string[];
 }
 
 export interface VerifyReport {
@@ -156,4 +179,15 @@ export interface RebuildReport {
   }[];
   /** Sentences. */
   readonly losses: readonly string[];
+}
+
+/** A step of recovery; in a cluster with the node that takes it. */
+export interface RecoveryStepReport extends RecoveryAction {
+  readonly node?: string;
+}
+
+export interface RecoverReport {
+  readonly actions: readonly RecoveryStepReport[];
+  /** Steps that failed, with the reason. */
+  readonly failures: readonly { readonly action: RecoveryStepReport; readonly reason: string }[];
 }
