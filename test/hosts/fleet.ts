@@ -57,6 +57,17 @@ export class Fleet {
     return leader;
   }
 
+  /** Resolves when every daemon can reach every other one. */
+  async together(): Promise<void> {
+    for (const host of this.hosts)
+      await until(`${host.node} reaches everybody`, async () => {
+        const { members } = (await host.ask('cluster', 'status')) as {
+          readonly members: readonly { readonly unreachableSince: string | null }[];
+        };
+        return members.every(({ unreachableSince }) => unreachableSince === null);
+      });
+  }
+
   /** Nobody hears that host, nor does it hear anybody, until `heal`. */
   isolate(host: Host): void {
     const cuts = this.others(host).flatMap((other): readonly Cut[] => [
