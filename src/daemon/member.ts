@@ -18,6 +18,7 @@ import type { TokenLedger } from '../ports/token-ledger.js';
 import type { PeerAddress } from '../ports/transport.js';
 import { addressOf } from './cluster/address.js';
 import type { ClusterStatus } from './cluster/admin.js';
+import { ContactBook } from './cluster/contact-book.js';
 import { Certificates, requireAuthority, requireCredentials } from './cluster/certificates.js';
 import { logLedger } from './cluster/ledger.js';
 import { MemberAdmin } from './cluster/member-admin.js';
@@ -61,10 +62,12 @@ const MOVES_PEERS: ReadonlySet<Operation['type']> = new Set(['putMember', 'remov
 export async function openMember(options: MemberOptions): Promise<Member> {
   const { stateDirectory, identity, settings, logger } = options;
   const files = new CredentialFiles(clusterDirectory(stateDirectory));
-  const contacts = await readContacts(stateDirectory);
+  const contacts = new ContactBook(stateDirectory, await readContacts(stateDirectory), (error) => {
+    logger.error({ error: String(error) }, "the members' addresses could not be kept beside the log");
+  });
   const credentials = await requireCredentials(files);
   const authority = await requireAuthority(files);
-  const address = settings.advertise ?? contacts.address;
+  const address = settings.advertise ?? contacts.contacts.address;
   const opened: { log: ReplicaHost | null; transport: TlsTransport | null } = { log: null, transport: null };
   const metrics = new Metrics({
     replica: () => (opened.log?.hasCore === true ? opened.log.replicaStatus() : null),
@@ -82,7 +85,7 @@ export async function openMember(options: MemberOptions): Promise<Member> {
   const log = await openLogOf(options, metrics, link);
   opened.log = log;
   link.attach(log);
-  const ledger = logLedger(log);
+  const ledger = logLedger(log, systemClock);
   const certificates = new Certificates({
     identity,
     files,
@@ -124,6 +127,7 @@ export async function openMember(options: MemberOptions): Promise<Member> {
     status,
     async close() {
       link.end();
+      await contacts.idle();
       await log.end();
       await transport.close();
     },

@@ -5,13 +5,13 @@ import type { LogIdentity } from '../ports/log.js';
 import type { Introduction, PeerAddress, Transport, TransportEvent, TransportUser } from '../ports/transport.js';
 import type { Clock } from '../ports/clock.js';
 import { peerAddresses } from './cluster/peers.js';
-import type { Contacts } from './cluster/place.js';
+import type { ContactBook } from './cluster/contact-book.js';
 import { encodeProgress, Progress, PROGRESS_MS } from './cluster/progress.js';
 import type { Metrics } from './metrics.js';
 
 export interface PeerLinkOptions {
   readonly identity: LogIdentity;
-  readonly contacts: Contacts;
+  readonly contacts: ContactBook;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -69,7 +69,8 @@ export class PeerLink implements TransportUser {
     if (this.#log === null || this.#transport === null) return;
     const state = this.#log.stateIfAny;
     this.#knowsState = state !== null;
-    const members = peerAddresses(identity.node, this.#log.configuration, state, contacts);
+    const members = peerAddresses(identity.node, this.#log.configuration, state, contacts.contacts);
+    if (state !== null) contacts.keep(members);
     const now = clock.monotonic();
     for (const [node] of this.#peers)
       if (!members.has(node) && !this.#leaving.has(node)) this.#leaving.set(node, now + FAREWELL_MS);

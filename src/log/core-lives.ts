@@ -13,7 +13,7 @@ import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
 import { checkpointTooOld, checkpointWithoutMembers, checkpointUnreadable, nobodyToHeal } from './replica-errors.js';
 import { forgetfulWrite, rescueBatch, startReplica } from './replica-start.js';
 
-export interface CoreLivesUser extends Omit<CoreLoopUser, 'failed'> {
+export interface CoreLivesUser extends Omit<CoreLoopUser, 'failed' | 'lived'> {
   /** A new life has begun: nothing of the last one's leader, questions and proposals is known to it. */
   begun(): void;
   /** The disk has no room for another batch. */
@@ -150,9 +150,8 @@ export class CoreLives {
     const started = startReplica(loaded, store.file, this.#settings.limits, onApplied);
     const user: CoreLoopUser = {
       ...this.#user,
-      durable: (life, batch) => {
+      lived: (life) => {
         this.#life = life;
-        this.#user.durable(life, batch);
       },
       failed: (error) => {
         this.#failed(error);

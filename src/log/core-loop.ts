@@ -30,6 +30,8 @@ export interface CoreLoopUser {
   /** A step was taken or a batch became durable. */
   stepped(): void;
   durable(life: StoreLife, batch: StoreBatch): void;
+  /** As `durable`, before anything that waited for it leaves. */
+  lived(life: StoreLife): void;
   /** What goes along with the next batch beside the state machine's. */
   alongside(): StoreBatch;
   /** This loop has ended: a law was broken, or the store said no. */
@@ -68,7 +70,7 @@ export class CoreLoop {
     this.#store = store;
     this.#user = user;
     this.#settings = settings;
-    this.commit = new GroupCommit(store, {
+    this.commit = new GroupCommit(livingStore(store, user), {
       perform: (effect) => {
         this.#guarded(() => {
           this.#perform(effect);
@@ -265,6 +267,17 @@ export class CoreLoop {
     this.stop();
     this.#user.failed(error);
   }
+}
+
+/** Tells how far the store has come before what has waited for it is said: a promise bears it (wire-message.ts). */
+function livingStore(store: Pick<ReplicaStore, 'persist'>, user: Pick<CoreLoopUser, 'lived'>): typeof store {
+  return {
+    async persist(batch) {
+      const life = await store.persist(batch);
+      user.lived(life);
+      return life;
+    },
+  };
 }
 
 /** The store refused, and nothing of the batch is durable: a new life of the replica starts from what is. */

@@ -104,7 +104,13 @@ const operation = variants<Operation>({
   addPin: object({ type: literal('addPin'), pin: text, group: text, generation: natural, holder }),
   releasePin: object({ type: literal('releasePin'), pin: text }),
   addToken: object({ type: literal('addToken'), hash: text, expires: natural, node: nullable(text) }),
-  useToken: object({ type: literal('useToken'), hash: text, node: text, address: text }),
+  useToken: object({
+    type: literal('useToken'),
+    hash: text,
+    node: text,
+    key: optional(text),
+    address: text,
+  }),
   putMember: object({ type: literal('putMember'), node: text, address: text }),
   removeMember: object({ type: literal('removeMember'), node: text }),
 });

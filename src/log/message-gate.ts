@@ -13,6 +13,11 @@ export function mayReachCore(
   return isHeard && !(isFull && (ahead > 0 || bearsEntries(message)));
 }
 
+/** What a peer relies on: it is said with how far the store had come, so that one that was set back behind it is known. */
+export function vouches({ type }: Message): boolean {
+  return type === 'promise' || type === 'accepted';
+}
+
 /** Before its peers know it, a voter only learns: nothing that it would say could be believed (D8, D9). */
 function onlyTeaches(message: Message): boolean {
   return message.type === 'learn' || message.type === 'compacted';

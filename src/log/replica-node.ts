@@ -4,7 +4,6 @@
  */
 import { SnapcommitError, unreachable } from '../errors.js';
 import { nodeId, sameBallot, type Ballot, type NodeId } from '../paxos/ballot.js';
-import type { Message } from '../paxos/messages.js';
 import type { Loaded, StoreBatch } from '../ports/replica-store.js';
 import { Acquaintances } from './acquaintances.js';
 import { accessTo, Callers } from './callers.js';
@@ -15,7 +14,7 @@ import type { OuterEffect } from './core-loop.js';
 import { Greetings } from './greetings.js';
 import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
 import { firstNumber } from './numbering.js';
-import { mayReachCore } from './message-gate.js';
+import { mayReachCore, vouches } from './message-gate.js';
 import { forgetfulReason, messageOf, stoppedServing } from './replica-errors.js';
 import { decodeWire, encodeWire } from './wire.js';
 import type { WireMessage } from './wire-message.js';
@@ -127,7 +126,7 @@ export class ReplicaNode {
   #handle(from: NodeId, message: WireMessage): void {
     switch (message.type) {
       case 'core':
-        return this.#receiveCore(from, message.configuration, message.message);
+        return this.#receiveCore(from, message);
       case 'greeting':
         return this.#greetings.greeted(from, message);
       case 'verdict':
@@ -153,7 +152,8 @@ export class ReplicaNode {
     }
   }
 
-  #receiveCore(from: NodeId, configuration: number, message: Message): void {
+  #receiveCore(from: NodeId, { configuration, message, word }: Extract<WireMessage, { readonly type: 'core' }>): void {
+    if (word !== null && !this.#known.takesWordOf(from, word, configuration)) return;
     if (!mayReachCore(message, configuration - this.core.configuration.id, this)) return;
     this.core.loop.input({ kind: 'receive', from, configuration, message });
   }
@@ -198,7 +198,9 @@ export class ReplicaNode {
     const { metrics, onApplied } = this.#ports;
     return {
       send: ({ to, configuration, message }) => {
-        this.#send(to, { type: 'core', configuration, message });
+        const { nonce, batches } = this.core.life;
+        const word = vouches(message) ? { nonce, batches } : null;
+        this.#send(to, { type: 'core', configuration, message, word });
       },
       applied: (applied) => {
         this.callers.applied(applied);
@@ -247,7 +249,7 @@ export class ReplicaNode {
       case 'configured':
         this.#ports.onEvent?.({ type: 'configured', configuration: effect.configuration });
         this.#greetings.greetAll();
-        return this.callers.configured(effect.configuration);
+        return this.callers.configured();
       case 'retired':
         return this.#ports.onEvent?.({ type: 'retired' });
       case 'healed':

@@ -10,7 +10,7 @@ import type { PutMember, RemoveMember } from './entry.js';
 import { badName } from './refusals.js';
 import { isName } from './names.js';
 import { compareText, lookup, withKey, withoutKey } from './record.js';
-import type { State } from './state.js';
+import { DEPARTED_KEPT, type State } from './state.js';
 import { done, refusal, refused, type Refusal, type Step } from './step.js';
 
 /** Founds the list with its first member, changes a member's address, or enters a node under a name that is free. */
@@ -20,16 +20,26 @@ export function putMember(state: State, { node, address }: PutMember): Step {
   const known = lookup(state.members, node) !== undefined;
   const problem = addressProblem(address) ?? (founds || known ? null : nodeNameTaken(state, node));
   if (problem !== null) return refused(state, problem);
-  return done({ ...state, members: withKey(state.members, node, { address }) });
+  return done(entered(state, node, address));
 }
 
+/** `node` is a member at `address`. */
+export function entered(state: State, node: string, address: string): State {
+  const departed = state.departed.filter((one) => one !== node);
+  return { ...state, departed, members: withKey(state.members, node, { address }) };
+}
+
+/** A node that was removed already is answered as removed: whoever asks again has lost the first answer. */
 export function removeMember(state: State, { node }: RemoveMember): Step {
   if (lookup(state.members, node) === undefined) {
+    if (state.departed.includes(node)) return done(state);
     const message = `There is no node ${node} in this cluster: \`snapcommit cluster members\` shows them.`;
     return refused(state, refusal('NODE_NOT_FOUND', message, { node }));
   }
   const problem = lastMember(state, node) ?? hasVolumes(state, node);
-  return problem === null ? done({ ...state, members: withoutKey(state.members, node) }) : refused(state, problem);
+  if (problem !== null) return refused(state, problem);
+  const departed = [...state.departed, node].slice(-DEPARTED_KEPT);
+  return done({ ...state, departed, members: withoutKey(state.members, node) });
 }
 
 /** EXISTS unless nobody has this name: neither a member nor, from an earlier one, a volume. */

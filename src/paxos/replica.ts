@@ -62,7 +62,7 @@ function handleInput(turn: Turn, input: Input): void {
       read(turn, input.id);
       return;
     case 'reconfigure':
-      reconfigure(turn, input.voters, input.learners);
+      reconfigure(turn, input);
       return;
     case 'transfer':
       transfer(turn);

@@ -39,5 +39,6 @@ export function becomeFollower(turn: Turn): void {
   }
   const ids = [...role.reads.asked, ...role.reads.waiting];
   if (ids.length > 0) turn.after.push({ kind: 'readRefused', ids, reason: 'notLeading' });
-  if (role.stopping !== null) turn.after.push({ kind: 'reconfigureRefused', reason: 'notLeading' });
+  const { stopping } = role;
+  if (stopping !== null) turn.after.push({ kind: 'reconfigureRefused', id: stopping.id, reason: 'notLeading' });
 }

@@ -53,7 +53,7 @@ export interface Leading {
   /** Bytes of the entries that are proposed and not decided. */
   readonly inFlightBytes: number;
   /** A stop-sign that waits until a majority of its voters holds the log (T14); nothing else is proposed meanwhile. */
-  readonly stopping: { readonly next: Configuration; readonly rounds: number } | null;
+  readonly stopping: { readonly id: number; readonly next: Configuration; readonly rounds: number } | null;
   readonly reads: Reads;
 }
 export type Role = Follower | Preparing | Leading;

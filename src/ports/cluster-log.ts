@@ -41,13 +41,21 @@ export interface MemberSet {
   readonly learners: readonly string[];
 }
 
+/**
+ * What a change makes of the members that there are; of what it has made, it makes the same again. It may be asked several
+ * times. What it throws is told to whoever wanted the change, and nothing is changed.
+ */
+export type MemberChange = (now: Configuration) => MemberSet;
+
 export interface ClusterLog {
   replicaStatus(): ReplicaStatus;
   /**
-   * Goes over to these members, by way of the leader. Resolves when this node is in the configuration that has them.
-   * @throws UNAVAILABLE when that did not happen in time (it may still), USAGE when the set is not possible.
+   * Goes over to what `change` makes of the members, by way of the leader; where another change comes first, to what it
+   * makes of those. Resolves when this node is in a configuration that has it.
+   * @throws what `change` throws; UNAVAILABLE when it did not come about in time and will not any more, OUTCOME_UNKNOWN
+   *   when it still may; USAGE when the set is not possible, BUSY when many wait.
    */
-  reconfigure(members: MemberSet): Promise<Configuration>;
+  reconfigure(change: MemberChange): Promise<Configuration>;
   /** Asks whoever leads to let another voter lead. Answers at once; status tells what came of it. */
   transferLeadership(): void;
 }

@@ -25,10 +25,7 @@ import type { LogEntry, Slot } from '../paxos/contiguous-log.js';
 import type { Write } from '../paxos/effects.js';
 import type { ArchivedRow, StoreHead, StoreIdentity } from './log-store.js';
 
-/**
- * What a peer keeps of a store: the furthest that it has seen of it. The host sends it with whatever it acknowledges, and
- * keeps what it sees of others with its own next batch (`remembered`: no sync of its own).
- */
+/** How far a store had come. */
 export interface StoreSeen {
   /** Random, given when the store was made. Another one under a known name: wiped (D8). */
   readonly id: string;
@@ -38,6 +35,16 @@ export interface StoreSeen {
   readonly nonce: string;
   /** How many batches it held. A start is none. */
   readonly batches: number;
+}
+
+/**
+ * What a peer keeps of a store: the furthest that it has seen of it, by its greetings and by every promise and acceptance,
+ * which say how far it had come when they were durable. Kept with the peer's own next batch (`remembered`: no sync of its
+ * own).
+ */
+export interface StoreSighting extends StoreSeen {
+  /** The newest configuration that its replica was in: up to there it may have voted. */
+  readonly configuration: number;
 }
 
 /** A start that is over, and in which something was written. */
@@ -87,7 +94,7 @@ export interface StoreBatch {
   readonly checkpoint?: { readonly bytes: Uint8Array; readonly keep: number };
   readonly identity?: IdentityChange;
   /** The furthest that was seen of these nodes' stores. */
-  readonly remembered?: Readonly<Record<string, StoreSeen>>;
+  readonly remembered?: Readonly<Record<string, StoreSighting>>;
 }
 
 export type LoadedCheckpoint =
@@ -99,7 +106,7 @@ export type LoadedCheckpoint =
 export interface Loaded {
   readonly identity: StoreIdentity;
   readonly life: StoreLife;
-  readonly remembered: Readonly<Record<string, StoreSeen>>;
+  readonly remembered: Readonly<Record<string, StoreSighting>>;
   readonly head: StoreHead;
   readonly checkpoint: LoadedCheckpoint;
   /** The rows after the checkpoint, up to the first damaged one. */

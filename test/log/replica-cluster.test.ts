@@ -8,7 +8,7 @@ import { openReplica, type ReplicaHost } from '#src/log/replica-host.js';
 import type { Operation } from '#src/machine/entry.js';
 import { nodeId } from '#src/paxos/ballot.js';
 import { slot } from '#src/paxos/contiguous-log.js';
-import type { ReplicaMetrics } from '#src/ports/cluster-log.js';
+import type { MemberChange, ReplicaMetrics } from '#src/ports/cluster-log.js';
 import { temporaryDirectory } from '../support/temp.js';
 import { until } from '../support/until.js';
 
@@ -115,6 +115,26 @@ t.test('a node that was away comes back by a checkpoint, and a leader that goes 
   const [other] = cluster.hosts.values();
   t.equal((await other?.append(adding('last')))?.status, 'chosen', 'the others go on');
   for (const host of cluster.hosts.values()) await host.end();
+});
+
+t.test('two changes of members at once, through two nodes, both take effect', async (t) => {
+  const { hosts } = await clusterIn(temporaryDirectory(t));
+  const [a, b, c] = NAMES.map((name) => hosts.get(name));
+  if (a === undefined || b === undefined || c === undefined) throw new Error('three hosts are open');
+  await a.append(adding('v'));
+  const joining =
+    (node: string): MemberChange =>
+    ({ voters, learners }) => ({ voters, learners: [...learners.filter((one) => one !== node), node] });
+  const leaving =
+    (node: string): MemberChange =>
+    ({ voters, learners }) => ({ voters, learners: learners.filter((one) => one !== node) });
+  await Promise.all([a.reconfigure(joining('d')), b.reconfigure(joining('e')), c.reconfigure(joining('f'))]);
+  await until('everybody has heard', () => [a, b, c].every((host) => host.configuration.id === 4));
+  t.same([...a.configuration.learners].sort(), ['d', 'e', 'f'], 'nobody is put out by another’s coming');
+  await Promise.all([a.reconfigure(joining('g')), b.reconfigure(leaving('d')), c.reconfigure(leaving('e'))]);
+  await until('everybody has heard', () => [a, b, c].every((host) => host.configuration.id === 7));
+  t.same([...b.configuration.learners].sort(), ['f', 'g'], 'and nobody comes back by it');
+  for (const host of hosts.values()) await host.end();
 });
 
 t.test('L6 a closed log takes nothing, and says so', async (t) => {

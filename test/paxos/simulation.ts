@@ -346,13 +346,13 @@ export class World {
   #reconfigure(): void {
     const leader = this.#nodes.find(({ replica, isGone }) => replica.role.kind === 'leading' && !isGone);
     if (leader === undefined) return;
-    const { voters, learners } = leader.replica.configuration;
+    const { id: base, voters, learners } = leader.replica.configuration;
     // Who was a member once and is none now may be gone at any moment: its name is not used again.
     const members = [...voters, ...learners];
     const free = names.filter((id) => members.includes(id) || !this.judge.everMembers.has(id));
     const next = this.#shuffle(members).slice(0, this.#below(4) === 0 ? 5 : 3);
     const rest = free.filter((id) => !next.includes(id) && this.#below(3) > 0);
-    if (next.length >= 3) this.#input(leader, { kind: 'reconfigure', voters: next, learners: rest });
+    if (next.length >= 3) this.#input(leader, { kind: 'reconfigure', id: 1, base, voters: next, learners: rest });
   }
 
   #compact(node: Node): void {

@@ -300,7 +300,7 @@ class World {
       if (item.kind === 'transfer') host.transferLeadership();
       else if (item.kind === 'checkpoint') await host.checkpoint();
       else if (item.kind === 'scrub') await host.scrub();
-      else await host.reconfigure(item);
+      else await host.reconfigure(() => item);
       this.#tally.count(`${item.kind} done`);
     } catch (error) {
       if (!(error instanceof SnapcommitError)) throw error;
