@@ -62,9 +62,7 @@ const MOVES_PEERS: ReadonlySet<Operation['type']> = new Set(['putMember', 'remov
 export async function openMember(options: MemberOptions): Promise<Member> {
   const { stateDirectory, identity, settings, logger } = options;
   const files = new CredentialFiles(clusterDirectory(stateDirectory));
-  const contacts = new ContactBook(stateDirectory, await readContacts(stateDirectory), (error) => {
-    logger.error({ error: String(error) }, "the members' addresses could not be kept beside the log");
-  });
+  const contacts = await openContacts(stateDirectory, logger);
   const credentials = await requireCredentials(files);
   const authority = await requireAuthority(files);
   const address = settings.advertise ?? contacts.contacts.address;
@@ -132,6 +130,12 @@ export async function openMember(options: MemberOptions): Promise<Member> {
       await transport.close();
     },
   };
+}
+
+async function openContacts(stateDirectory: string, logger: Logger): Promise<ContactBook> {
+  return new ContactBook(stateDirectory, await readContacts(stateDirectory), (error) => {
+    logger.error({ error: String(error) }, "the members' addresses could not be kept beside the log");
+  });
 }
 
 async function openLogOf(options: MemberOptions, metrics: Metrics, link: PeerLink): Promise<ReplicaHost> {

@@ -1,6 +1,6 @@
 /** Changes of membership under way: worked out anew, one after the other, and what is said when their time is over. */
 import t from 'tap';
-import type { SnapcommitError } from '#src/errors.js';
+import { SnapcommitError } from '#src/errors.js';
 import { Members, type Proposal } from '#src/log/members.js';
 import { nodeId } from '#src/paxos/ballot.js';
 import type { Configuration } from '#src/paxos/configuration.js';
@@ -117,7 +117,7 @@ t.test(
 t.test('L6 a log that is closed knows no more of an attempt that was made', async (t) => {
   const { members, outcomeOf, settled } = oneNode();
   const [asked, waiting] = [outcomeOf(joining('d')), outcomeOf(joining('e'))];
-  members.end(Object.assign(new Error('closed'), { code: 'UNAVAILABLE' }) as SnapcommitError);
+  members.end(new SnapcommitError('UNAVAILABLE', 'closed'));
   await settled();
   t.same([asked.now, waiting.now], ['OUTCOME_UNKNOWN', 'UNAVAILABLE']);
 });

@@ -34,7 +34,7 @@ export interface Applicant {
   /** For whoever lets this node in. */
   readonly about: Uint8Array;
   /** The same again when it applies again: by its key whoever lets it in knows that it repeats itself. */
-  keysOf(name: PeerName): Promise<KeyAndRequest>;
+  readonly keysOf: (name: PeerName) => Promise<KeyAndRequest>;
 }
 
 /**
