@@ -124,8 +124,7 @@ export async function openMember(options: MemberOptions): Promise<Member> {
     address,
     status,
     async close() {
-      link.end();
-      await contacts.idle();
+      await link.end();
       await log.end();
       await transport.close();
     },

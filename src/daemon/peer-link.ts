@@ -54,9 +54,11 @@ export class PeerLink implements TransportUser {
     }, PROGRESS_MS);
   }
 
-  end(): void {
+  /** Resolves when all that was to be kept is. */
+  async end(): Promise<void> {
     clearInterval(this.#telling);
     this.#transport = null;
+    await this.#options.contacts.idle();
   }
 
   send(to: string, message: Uint8Array): void {

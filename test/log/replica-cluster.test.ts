@@ -19,6 +19,8 @@ interface Cluster {
   readonly hosts: Map<string, ReplicaHost>;
   /** Entries of each batch, by node. */
   readonly batches: Map<string, number[]>;
+  /** Whom nothing reaches. */
+  readonly deaf: Set<string>;
   open(name: string): Promise<ReplicaHost>;
 }
 
@@ -26,6 +28,7 @@ async function clusterIn(directory: string): Promise<Cluster> {
   const configuration = { id: 1, voters: NAMES.map(nodeId), learners: [], after: slot(0) };
   const hosts = new Map<string, ReplicaHost>();
   const batches = new Map<string, number[]>(NAMES.map((name) => [name, []]));
+  const deaf = new Set<string>();
   const fileOf = (name: string) => join(directory, name, 'log.db');
   for (const node of NAMES)
     createStore(fileOf(node), { cluster: 'test', node, incarnation: 1, configuration, mode: 'cluster' });
@@ -43,7 +46,9 @@ async function clusterIn(directory: string): Promise<Cluster> {
       {
         store: await openReplicaStore(fileOf(name)),
         send: (to, message) => {
-          setImmediate(() => hosts.get(to)?.receive(name, message));
+          setImmediate(() => {
+            if (!deaf.has(to)) hosts.get(to)?.receive(name, message);
+          });
         },
         timers: systemTimers,
         clock: { now: () => Date.now(), monotonic: () => performance.now() },
@@ -55,7 +60,7 @@ async function clusterIn(directory: string): Promise<Cluster> {
     return host;
   };
   for (const name of NAMES) await open(name);
-  return { hosts, batches, open };
+  return { hosts, batches, deaf, open };
 }
 
 function adding(name: string): Operation {
@@ -117,17 +122,38 @@ t.test('a node that was away comes back by a checkpoint, and a leader that goes 
   for (const host of cluster.hosts.values()) await host.end();
 });
 
+const joining =
+  (node: string): MemberChange =>
+  ({ voters, learners }) => ({ voters, learners: [...learners.filter((one) => one !== node), node] });
+const leaving =
+  (node: string): MemberChange =>
+  ({ voters, learners }) => ({ voters, learners: learners.filter((one) => one !== node) });
+
+t.test('P6 a change that was worked out before another one came takes nothing of that back', async (t) => {
+  const { hosts, deaf } = await clusterIn(temporaryDirectory(t));
+  const all = [...hosts.values()];
+  const [first] = all;
+  await first?.append(adding('v'));
+  const leader = all.find((host) => host.replicaStatus().role === 'leader');
+  const [late, other] = all.filter((host) => host !== leader);
+  if (leader === undefined || late === undefined || other === undefined) throw new Error('one of three leads');
+  await until('both know who leads', () => [late, other].every((host) => host.replicaStatus().leader !== null));
+  deaf.add(late.identity.node);
+  await leader.reconfigure(joining('d'));
+  t.equal(late.configuration.id, 1, 'it has not heard of it');
+  const joined = late.reconfigure(joining('e'));
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  deaf.clear();
+  const { id, learners } = await joined;
+  t.same([id, learners], [3, ['d', 'e']], 'd was never out');
+  for (const host of all) await host.end();
+});
+
 t.test('two changes of members at once, through two nodes, both take effect', async (t) => {
   const { hosts } = await clusterIn(temporaryDirectory(t));
   const [a, b, c] = NAMES.map((name) => hosts.get(name));
   if (a === undefined || b === undefined || c === undefined) throw new Error('three hosts are open');
   await a.append(adding('v'));
-  const joining =
-    (node: string): MemberChange =>
-    ({ voters, learners }) => ({ voters, learners: [...learners.filter((one) => one !== node), node] });
-  const leaving =
-    (node: string): MemberChange =>
-    ({ voters, learners }) => ({ voters, learners: learners.filter((one) => one !== node) });
   await Promise.all([a.reconfigure(joining('d')), b.reconfigure(joining('e')), c.reconfigure(joining('f'))]);
   await until('everybody has heard', () => [a, b, c].every((host) => host.configuration.id === 4));
   t.same([...a.configuration.learners].sort(), ['d', 'e', 'f'], 'nobody is put out by another’s coming');
