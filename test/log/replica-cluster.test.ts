@@ -140,6 +140,7 @@ t.test('P6 a change that was worked out before another one came takes nothing of
   await until('both know who leads', () => [late, other].every((host) => host.replicaStatus().leader !== null));
   deaf.add(late.identity.node);
   await leader.reconfigure(joining('d'));
+  await leader.append(adding('w'));
   t.equal(late.configuration.id, 1, 'it has not heard of it');
   const joined = late.reconfigure(joining('e'));
   await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
