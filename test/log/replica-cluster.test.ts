@@ -4,7 +4,9 @@ import t from 'tap';
 import { createStore } from '#src/adapters/store-sqlite/create.js';
 import { openReplicaStore } from '#src/adapters/store-sqlite/replica/index.js';
 import { systemTimers } from '#src/adapters/timers-system.js';
+import { vouches } from '#src/log/message-gate.js';
 import { openReplica, type ReplicaHost } from '#src/log/replica-host.js';
+import { decodeWire } from '#src/log/wire.js';
 import type { Operation } from '#src/machine/entry.js';
 import { nodeId } from '#src/paxos/ballot.js';
 import { slot } from '#src/paxos/contiguous-log.js';
@@ -19,6 +21,8 @@ interface Cluster {
   readonly hosts: Map<string, ReplicaHost>;
   /** Entries of each batch, by node. */
   readonly batches: Map<string, number[]>;
+  /** All that was sent. */
+  readonly said: Uint8Array[];
   /** Whom nothing reaches. */
   readonly deaf: Set<string>;
   open(name: string): Promise<ReplicaHost>;
@@ -29,6 +33,7 @@ async function clusterIn(directory: string): Promise<Cluster> {
   const hosts = new Map<string, ReplicaHost>();
   const batches = new Map<string, number[]>(NAMES.map((name) => [name, []]));
   const deaf = new Set<string>();
+  const said: Uint8Array[] = [];
   const fileOf = (name: string) => join(directory, name, 'log.db');
   for (const node of NAMES)
     createStore(fileOf(node), { cluster: 'test', node, incarnation: 1, configuration, mode: 'cluster' });
@@ -46,6 +51,7 @@ async function clusterIn(directory: string): Promise<Cluster> {
       {
         store: await openReplicaStore(fileOf(name)),
         send: (to, message) => {
+          said.push(message);
           setImmediate(() => {
             if (!deaf.has(to)) hosts.get(to)?.receive(name, message);
           });
@@ -60,7 +66,7 @@ async function clusterIn(directory: string): Promise<Cluster> {
     return host;
   };
   for (const name of NAMES) await open(name);
-  return { hosts, batches, deaf, open };
+  return { hosts, batches, deaf, said, open };
 }
 
 function adding(name: string): Operation {
@@ -128,6 +134,19 @@ const joining =
 const leaving =
   (node: string): MemberChange =>
   ({ voters, learners }) => ({ voters, learners: learners.filter((one) => one !== node) });
+
+t.test('D9 every promise and acceptance says how far its store had come when it was durable', async (t) => {
+  const { hosts, said } = await clusterIn(temporaryDirectory(t));
+  const [a] = hosts.values();
+  await a?.append(adding('v'));
+  for (const host of hosts.values()) await host.end();
+  const words = said.map(decodeWire).flatMap((one) => (one.type === 'core' && vouches(one.message) ? [one] : []));
+  t.ok(words.length > 0);
+  t.ok(
+    words.every(({ word }) => (word?.batches ?? 0) > 0),
+    'the batch that made it durable is counted',
+  );
+});
 
 t.test('P6 a change that was worked out before another one came takes nothing of that back', async (t) => {
   const { hosts, deaf } = await clusterIn(temporaryDirectory(t));
