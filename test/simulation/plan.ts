@@ -23,6 +23,7 @@ export type Action =
   | { readonly kind: 'clock'; readonly node: string; readonly byMs: number }
   | { readonly kind: 'full'; readonly node: string; readonly forMs: number }
   | { readonly kind: 'slow'; readonly node: string; readonly forMs: number }
+  | { readonly kind: 'hang'; readonly node: string; readonly forMs: number }
   | { readonly kind: 'failSync'; readonly node: string; readonly done: boolean }
   | {
       readonly kind: 'damage';
@@ -123,6 +124,7 @@ class PlanMaker {
       this.#add({ kind: 'slow', node: this.#anyNode(), forMs: dice.below(2000) });
     if (dice.below(3) === 0) this.#add({ kind: 'clock', node: this.#anyNode(), byMs: dice.below(20_000) - 10_000 });
     if (dice.below(4) === 0) this.#add({ kind: 'full', node: this.#anyNode(), forMs: dice.below(2500) });
+    if (dice.below(3) === 0) this.#add({ kind: 'hang', node: this.#anyNode(), forMs: dice.below(6000) });
     if (dice.below(4) === 0) this.#add({ kind: 'failSync', node: this.#anyNode(), done: dice.below(2) === 0 });
     if (dice.below(3) === 0) this.#add({ kind: 'transfer', node: this.#anyNode() });
     if (dice.below(4) === 0) this.#add({ kind: 'scrub', node: this.#anyNode() });

@@ -23,11 +23,16 @@ interface InFlight {
 export interface SimStoreUser {
   /** How long this batch takes. */
   latencyMs(): number;
+  /** Nothing comes back now. */
+  hangs(): boolean;
   /** On the disk, whatever the process does. */
   after(ms: number, work: () => void): void;
   /** In the process, if it lives. */
   tell(work: () => void): void;
 }
+
+/** How often a disk that hangs is looked at again. */
+const HANGING_MS = 100;
 
 export class SimStore implements ReplicaStore {
   readonly file: string;
@@ -82,8 +87,8 @@ export class SimStore implements ReplicaStore {
     return this.#inner.archivedOf(group);
   }
 
-  scrub(): Promise<ScrubReport> {
-    return this.#inner.scrub();
+  scrub(rest?: () => Promise<void>): Promise<ScrubReport> {
+    return this.#inner.scrub(rest);
   }
 
   repair(first: Slot, entries: readonly LogEntry[]): Promise<'repaired' | 'unproven'> {
@@ -106,8 +111,13 @@ export class SimStore implements ReplicaStore {
     const [next] = this.#queue;
     if (this.#busy || next === undefined) return;
     this.#busy = true;
+    this.#write(next);
+  }
+
+  #write(next: InFlight): void {
     this.#user.after(this.#user.latencyMs(), () => {
       if (this.#dead) return;
+      if (this.#user.hangs()) return void this.#user.after(HANGING_MS, () => this.#write(next));
       const settle = (work: () => void) => {
         this.#busy = false;
         this.#queue.shift();

@@ -31,6 +31,7 @@ const SETTINGS: Partial<HostSettings> = {
   checkpointSlots: 16,
   keepSlots: 6,
   fullRetryMs: 500,
+  scrubEveryMs: 5000,
   limits: { ...DEFAULT_LIMITS, learnEntries: 4, inFlightEntries: 12, roundTicks: 2 },
 };
 const HASH_EVERY_SLOTS = 10;
@@ -267,6 +268,13 @@ class World {
           this.#node(item.node).slow = false;
         });
         return;
+      case 'hang':
+        this.#tally.count('disk hung');
+        this.#node(item.node).hangs = true;
+        this.#later(item.forMs, async () => {
+          this.#node(item.node).hangs = false;
+        });
+        return;
       case 'failSync':
         this.#tally.count('sync failed');
         this.#node(item.node).disk.nextSync = item.done ? 'failsDone' : 'failsUndone';
@@ -445,6 +453,7 @@ class World {
       node.disk.isFull = false;
       node.disk.nextSync = 'succeeds';
       node.slow = false;
+      node.hangs = false;
       node.process?.resume();
       this.#do(() => node.start());
     }
