@@ -124,7 +124,14 @@ class PlanMaker {
       this.#add({ kind: 'slow', node: this.#anyNode(), forMs: dice.below(2000) });
     if (dice.below(3) === 0) this.#add({ kind: 'clock', node: this.#anyNode(), byMs: dice.below(20_000) - 10_000 });
     if (dice.below(4) === 0) this.#add({ kind: 'full', node: this.#anyNode(), forMs: dice.below(2500) });
-    if (dice.below(3) === 0) this.#add({ kind: 'hang', node: this.#anyNode(), forMs: dice.below(6000) });
+    // Early, and for long enough to be noticed in many worlds.
+    if (dice.below(3) === 0)
+      this.items.push({
+        at: dice.below(this.#lastsMs / 2),
+        kind: 'hang',
+        node: this.#anyNode(),
+        forMs: dice.between(500, 6000),
+      });
     if (dice.below(4) === 0) this.#add({ kind: 'failSync', node: this.#anyNode(), done: dice.below(2) === 0 });
     if (dice.below(3) === 0) this.#add({ kind: 'transfer', node: this.#anyNode() });
     if (dice.below(4) === 0) this.#add({ kind: 'scrub', node: this.#anyNode() });
