@@ -215,7 +215,9 @@ function heard(event: ReplicaEvent, { logger, onStopped }: MemberOptions, link: 
       logger.info('the disk has room again');
       return;
     case 'diskStalls':
-      logger.error('the disk does not answer: a sync of the log does not return. This node leads no more until it does');
+      logger.error(
+        'the disk does not answer: a sync of the log does not return. This node leads no more until it does',
+      );
       return;
     case 'diskReturned':
       logger.info('the disk answers again');

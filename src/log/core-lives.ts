@@ -10,7 +10,13 @@ import { entriesAfter, slot } from '../paxos/contiguous-log.js';
 import type { CheckedCheckpoint, Loaded, ScrubReport, StoreLife } from '../ports/replica-store.js';
 import { CoreLoop, isSureRefusal, type CoreLoopUser } from './core-loop.js';
 import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
-import { archiveUnreadable, checkpointTooOld, checkpointWithoutMembers, checkpointUnreadable, nobodyToHeal } from './replica-errors.js';
+import {
+  archiveUnreadable,
+  checkpointTooOld,
+  checkpointWithoutMembers,
+  checkpointUnreadable,
+  nobodyToHeal,
+} from './replica-errors.js';
 import { forgetfulWrite, rescueBatch, startReplica } from './replica-start.js';
 
 export interface CoreLivesUser extends Omit<CoreLoopUser, 'failed'> {

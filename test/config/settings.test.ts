@@ -42,8 +42,18 @@ t.test('a cluster’s member has its addresses and its times', async (t) => {
     metricsListen: '127.0.0.1:9464',
     heartbeatMs: 100,
   });
-  const more = { metricsListen: '10.0.0.1:9464', logTimeoutMs: '1s', checkpointSlots: 16, keepSlots: 0, scrubEveryMs: '12h' };
-  t.same(await loadSettings(directoryWith(t, JSON.stringify(more))), { ...more, logTimeoutMs: 1000, scrubEveryMs: 43_200_000 });
+  const more = {
+    metricsListen: '10.0.0.1:9464',
+    logTimeoutMs: '1s',
+    checkpointSlots: 16,
+    keepSlots: 0,
+    scrubEveryMs: '12h',
+  };
+  t.same(await loadSettings(directoryWith(t, JSON.stringify(more))), {
+    ...more,
+    logTimeoutMs: 1000,
+    scrubEveryMs: 43_200_000,
+  });
 });
 
 t.test('what is not valid is refused with the key and the law', async (t) => {

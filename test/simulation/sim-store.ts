@@ -117,7 +117,12 @@ export class SimStore implements ReplicaStore {
   #write(next: InFlight): void {
     this.#user.after(this.#user.latencyMs(), () => {
       if (this.#dead) return;
-      if (this.#user.hangs()) return void this.#user.after(HANGING_MS, () => this.#write(next));
+      if (this.#user.hangs()) {
+        this.#user.after(HANGING_MS, () => {
+          this.#write(next);
+        });
+        return;
+      }
       const settle = (work: () => void) => {
         this.#busy = false;
         this.#queue.shift();
