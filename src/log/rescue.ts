@@ -3,7 +3,7 @@ import type { CheckpointFetch } from './checkpoint-fetch.js';
 import type { CoreLives } from './core-lives.js';
 
 /** A node that works is in no hurry: its peers make a checkpoint for each that asks. */
-const ARCHIVE_TICKS = 100;
+const ARCHIVE_TICKS = 40;
 
 export class Rescue {
   readonly #core: CoreLives;

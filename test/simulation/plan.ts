@@ -15,6 +15,13 @@ export type Action =
       readonly request: boolean;
     }
   | { readonly kind: 'read'; readonly node: string }
+  /** A transaction; `both`: its commit and its abort race each other; `leaves`: its coordinator is gone after begin. */
+  | {
+      readonly kind: 'commit';
+      readonly node: string;
+      readonly ends: 'commit' | 'abort' | 'both' | 'leaves';
+      readonly holds: boolean;
+    }
   | { readonly kind: 'crash'; readonly node: string; readonly forMs: number }
   | { readonly kind: 'pause'; readonly node: string; readonly forMs: number }
   /** No message passes from any of these to any of those. */
@@ -28,7 +35,7 @@ export type Action =
   | {
       readonly kind: 'damage';
       readonly node: string;
-      readonly how: 'missing' | 'flipped' | 'misdirected' | 'checkpoint';
+      readonly how: Damage;
     }
   /** Keeps what the disk holds now, for a `rollBack`. */
   | { readonly kind: 'keep'; readonly node: string }
@@ -43,6 +50,8 @@ export type Action =
   | { readonly kind: 'transfer'; readonly node: string }
   | { readonly kind: 'checkpoint'; readonly node: string }
   | { readonly kind: 'scrub'; readonly node: string };
+
+export type Damage = 'missing' | 'flipped' | 'misdirected' | 'checkpoint' | 'archive';
 
 export type PlanItem = { readonly at: number } & Action;
 
@@ -60,6 +69,7 @@ export interface Plan {
 
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
 const VOLUMES = ['v1', 'v2', 'v3'];
+const DAMAGES: readonly Damage[] = ['missing', 'flipped', 'misdirected', 'checkpoint', 'archive'];
 
 export function planFor(seed: number): Plan {
   const dice = new Dice(seedFor(seed, 'plan'));
@@ -108,6 +118,13 @@ class PlanMaker {
           request: dice.below(3) === 0,
         });
     }
+    for (let n = dice.below(5); n > 0; n -= 1)
+      this.#add({
+        kind: 'commit',
+        node: this.#anyNode(),
+        ends: dice.pick(['commit', 'commit', 'commit', 'abort', 'both', 'leaves']),
+        holds: dice.below(2) === 0,
+      });
     for (let n = dice.below(6); n > 0; n -= 1) this.#add({ kind: 'checkpoint', node: this.#anyNode() });
   }
 
@@ -169,8 +186,7 @@ class PlanMaker {
       this.items.push({ at: kept, kind: 'keep', node });
       this.items.push({ at: kept + 500 + dice.below(this.#lastsMs / 2), kind: 'rollBack', node });
     } else if (how <= 4)
-      for (let n = dice.between(1, 2); n > 0; n -= 1)
-        this.#add({ kind: 'damage', node, how: dice.pick(['missing', 'flipped', 'misdirected', 'checkpoint']) });
+      for (let n = dice.between(1, 2); n > 0; n -= 1) this.#add({ kind: 'damage', node, how: dice.pick(DAMAGES) });
   }
 
   #cut(): Action {
