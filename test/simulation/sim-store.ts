@@ -39,6 +39,10 @@ export class SimStore implements ReplicaStore {
   readonly #inner: ReplicaStore;
   readonly #user: SimStoreUser;
   readonly #queue: InFlight[] = [];
+  /** Batches that were handed over, and that have ended. */
+  #handed = 0;
+  #ended = 0;
+  readonly #loads: { readonly behind: number; readonly resolve: () => void }[] = [];
   #busy = false;
   #dead = false;
 
@@ -48,12 +52,16 @@ export class SimStore implements ReplicaStore {
     this.#user = user;
   }
 
-  load(): Promise<Loaded> {
+  /** In its turn, as a worker does it: behind every batch that was handed over before. */
+  async load(): Promise<Loaded> {
+    if (this.#queue.length > 0)
+      await new Promise<void>((resolve) => this.#loads.push({ behind: this.#handed, resolve }));
     return this.#inner.load();
   }
 
   persist(batch: StoreBatch): Promise<StoreLife> {
     return new Promise((resolve, reject) => {
+      this.#handed += 1;
       this.#queue.push({ batch, resolve, reject });
       this.#work();
     });
@@ -126,7 +134,12 @@ export class SimStore implements ReplicaStore {
       const settle = (work: () => void) => {
         this.#busy = false;
         this.#queue.shift();
+        this.#ended += 1;
         this.#user.tell(work);
+        while ((this.#loads[0]?.behind ?? Infinity) <= this.#ended) {
+          const load = this.#loads.shift();
+          this.#user.tell(() => load?.resolve());
+        }
         this.#work();
       };
       this.#inner.persist(next.batch).then(
