@@ -25,7 +25,7 @@ export class Transactions {
     await this.#ask(node, operations.changing(operations.VOLUME, true));
     await this.#ask(node, operations.createGroup);
     const begun = await this.#ask(node, operations.beginning);
-    if (begun?.transaction == null) return this.#takeOver(node);
+    if (begun === null || begun.transaction === null) return this.#takeOver(node);
     if (ends === 'leaves') return;
     const { transaction } = begun;
     const epoch = { incarnation: 1, slot: begun.slot };
