@@ -26,6 +26,7 @@ export interface FileSettings {
   readonly heartbeatMs?: number;
   readonly checkpointSlots?: number;
   readonly keepSlots?: number;
+  readonly scrubEveryMs?: number;
   /** `HOST:PORT` each. */
   readonly listen?: string;
   readonly advertise?: string;
@@ -68,6 +69,7 @@ const SETTINGS = z.strictObject({
   heartbeatMs: quantity('a time from 10ms to 10s', parseDuration, 10, 10_000).optional(),
   checkpointSlots: quantity('a whole number from 16 to 1000000', parseCount, 16, 1_000_000).optional(),
   keepSlots: quantity('a whole number up to 1000000', parseCount, 0, 1_000_000).optional(),
+  scrubEveryMs: quantity('a time from 1m to 480h', parseDuration, 60_000, 480 * 3_600_000).optional(),
   listen: address.optional(),
   advertise: address.optional(),
   metricsListen: loopbackAddress.optional(),

@@ -150,6 +150,7 @@ async function openLogOf(options: MemberOptions, metrics: Metrics, link: PeerLin
       clock: systemClock,
       metrics,
       onEvent: (event) => {
+        if (event.type === 'scrubbed') metrics.scrubbed(event.rows, event.damaged);
         heard(event, options, link);
       },
       onApplied: ({ entry }) => {
@@ -160,6 +161,7 @@ async function openLogOf(options: MemberOptions, metrics: Metrics, link: PeerLin
       tickMs: settings.heartbeatMs,
       checkpointSlots: settings.checkpointSlots,
       keepSlots: settings.keepSlots,
+      scrubEveryMs: settings.scrubEveryMs,
     },
   ).catch(async (error: unknown) => {
     await store.close();
@@ -219,12 +221,26 @@ function heard(event: ReplicaEvent, { logger, onStopped }: MemberOptions, link: 
     case 'room':
       logger.info('the disk has room again');
       return;
+    case 'diskStalls':
+      logger.error(
+        'the disk does not answer: a sync of the log does not return. This node leads no more until it does',
+      );
+      return;
+    case 'diskReturned':
+      logger.info('the disk answers again');
+      return;
     case 'damaged':
     case 'forgetful':
       logger.error(event.message);
       return;
     case 'healed':
       logger.info('what was damaged is healed');
+      return;
+    case 'scrubbed':
+      logger[event.damaged > 0 ? 'warn' : 'debug']({ rows: event.rows, damaged: event.damaged }, 'read all of the log');
+      return;
+    case 'scrubFailed':
+      logger.warn({ reason: event.message }, 'the log could not be read through');
       return;
     case 'retired':
       logger.warn('this node is no member any more, and nobody needs its log: stop the daemon');

@@ -130,6 +130,7 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
       checkpointSlot: loop.checkpointSlot,
       isProven,
       isFull,
+      diskStalls: loop.diskStalls,
       isFetching,
     });
   }

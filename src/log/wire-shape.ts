@@ -2,7 +2,7 @@
 import { ballot, nodeId, type Ballot, type NodeId } from '../paxos/ballot.js';
 import type { Configuration } from '../paxos/configuration.js';
 import type { LogEntry } from '../paxos/contiguous-log.js';
-import type { Message, Standing } from '../paxos/messages.js';
+import type { Message, Presence, Standing } from '../paxos/messages.js';
 import type { PastStart, StoreLife, StoreSighting } from '../ports/replica-store.js';
 import {
   list,
@@ -70,6 +70,7 @@ const entries: Check<readonly LogEntry[]> = (value, where) => {
   return value.map((item) => entry(item, where));
 };
 const standing: Check<Standing> = oneOf<Standing>(['voting', 'damaged', 'forgetful']);
+const presence: Check<Presence> = oneOf<Presence>(['voting', 'damaged', 'forgetful', 'stalled']);
 
 type Fields<T extends Message['type']> = Extract<Message, { readonly type: T }>;
 
@@ -117,7 +118,7 @@ const message: Check<Message> = variants<Message>({
     round: natural,
     ballot: ballotShape,
     happy: yesNo,
-    standing,
+    standing: presence,
     decided: slotShape,
   }),
   fetch: object<Fields<'fetch'>>({ type: literal('fetch'), after: slotShape }),

@@ -21,6 +21,11 @@ export type Input =
   | { readonly kind: 'receive'; readonly from: NodeId; readonly configuration: number; readonly message: Message }
   /** The only time that there is: heartbeats, elections, and saying again what has not been answered. */
   | { readonly kind: 'tick' }
+  /**
+   * The oldest `persist` under way has not ended for longer than an election would take (`stalls`), or it has now. Who
+   * leads with a disk that hangs takes nothing and keeps everybody from electing another.
+   */
+  | { readonly kind: 'disk'; readonly stalls: boolean }
   /** Say again at once what has not been answered. */
   | { readonly kind: 'resend' }
   /** A linearizable read: answered by `readable` or `readRefused` with the same id. */

@@ -24,6 +24,8 @@ export interface ReplicaStatus {
   readonly checkpointSlot: Slot;
   /** The store has no room: appends are refused until it has. */
   readonly isFull: boolean;
+  /** A sync does not return: this node does not lead until it does. */
+  readonly diskStalls: boolean;
   /** A peer's checkpoint is on its way. */
   readonly isFetching: boolean;
   readonly members: readonly MemberStatus[];
@@ -78,9 +80,14 @@ export type ReplicaEvent =
   /** This node serves nothing more and has to be started again. */
   | { readonly type: 'stopped'; readonly error: Error }
   | { readonly type: 'full' | 'room' }
+  /** A sync does not return: this node leads no more until it does. */
+  | { readonly type: 'diskStalls' | 'diskReturned' }
   /** Rows or the checkpoint cannot be read; peers heal them. */
   | { readonly type: 'damaged'; readonly slots: readonly number[]; readonly message: string }
   | { readonly type: 'healed' }
+  /** All that is stored was read. `damaged`: rows, archived records and checkpoints that could not be. */
+  | { readonly type: 'scrubbed'; readonly rows: number; readonly damaged: number }
+  | { readonly type: 'scrubFailed'; readonly message: string }
   /** A peer knows this node by another store, or by a later state of this one: it learns, and does not vote. */
   | { readonly type: 'forgetful'; readonly message: string }
   | { readonly type: 'configured'; readonly configuration: Configuration }

@@ -85,8 +85,8 @@ export interface StoreBatch {
   readonly archive?: readonly ArchiveWrite[];
   readonly applied?: Slot;
   /**
-   * The checkpoint of this slot, which `check` has let pass, takes the place of ours, which is damaged; our rows after it
-   * stay. Not below `head.base`, nor above `head.decided`: for that there is a write's `install`.
+   * The checkpoint of this slot, which `check` has let pass, takes the place of ours, which is damaged or whose archive is;
+   * our rows after it stay. Not below `head.base`, nor above `head.decided`: for that there is a write's `install`.
    * @throws EXPECTATION_FAILED when it is below: a newer one is needed.
    */
   readonly adopt?: Slot;
@@ -124,7 +124,7 @@ export interface ScrubReport {
   /** The damaged slots of all rows that are kept. `repair` heals them. */
   readonly damaged: readonly Slot[];
   readonly checkpointDamaged: boolean;
-  /** `install` heals these. */
+  /** `install` and `adopt` heal these. */
   readonly archive: readonly { readonly group: string; readonly generation: number }[];
 }
 
@@ -181,8 +181,11 @@ export interface ReplicaStore {
   archived(group: string, generation: number): Promise<Uint8Array | undefined>;
   /** Ascending by generation. */
   archivedOf(group: string): Promise<readonly ArchivedRow[]>;
-  /** Reads and checks everything, in slices between which batches go first. */
-  scrub(): Promise<ScrubReport>;
+  /**
+   * Reads and checks everything, in slices between which batches go first, and for which `rest` is waited for where it is
+   * given.
+   */
+  scrub(rest?: () => Promise<void>): Promise<ScrubReport>;
   /**
    * Puts decided rows from a peer in the slots from `first` on, where the hash chain proves that they are what stood
    * there: from the row before them to the one after them, or the log's end. `unproven` changes nothing: the run has to

@@ -48,6 +48,7 @@ const STATUS: ReplicaStatus = {
   appliedSlot: slot(0),
   checkpointSlot: slot(0),
   isFull: false,
+  diskStalls: false,
   isFetching: false,
   members: [],
 };
