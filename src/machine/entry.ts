@@ -235,11 +235,13 @@ export interface AddToken {
   /** The only node that may use it, also where that name is in use: who makes it says so. null: any new name. */
   readonly node: string | null;
 }
-/** Uses a token up, and makes the node a member. */
+/** Uses a token up, and makes the node a member. The same node with the same key is answered again. */
 export interface UseToken {
   readonly type: 'useToken';
   readonly hash: string;
   readonly node: string;
+  /** SHA-256 (hex) of the public key that the node shows; null in entries from before there were repeats. */
+  readonly key: string | null;
   /** `HOST:PORT`. */
   readonly address: string;
 }
