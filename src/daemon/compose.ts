@@ -13,10 +13,11 @@ import type { Context, Progress, Settings } from '../participant/context.js';
 import { currentProcess } from '../participant/process-identity.js';
 import { DEFAULT_SETTINGS } from '../participant/settings.js';
 import type { ReplicatedLog } from '../ports/log.js';
-import type { Participant, Participants } from '../ports/participant.js';
+import type { Participant } from '../ports/participant.js';
 import type { VolumeDriver } from '../ports/volume-driver.js';
 import type { Thawed, Writers } from '../ports/writers.js';
-import type { Asker } from './participants/asker.js';
+import type { Asker, ClusterAccess } from './participants/asker.js';
+import type { RemoteParticipants } from './participants/remote-participant.js';
 import { EmbeddedNode } from './embedded-node.js';
 import type { SnapcommitNode } from './node.js';
 import { DEFAULT_MEMBER_SETTINGS, type MemberSettings } from './settings.js';
@@ -38,10 +39,13 @@ export interface NodeOptions {
 
 /** Opens this machine's node: with its embedded log, or through the daemon of a cluster's member. Call `close` when done. */
 export async function openNode(options: NodeOptions): Promise<SnapcommitNode> {
-  return new EmbeddedNode(await openContext(options));
+  const { context, cluster } = await openContext(options);
+  return new EmbeddedNode(context, cluster === null ? null : await openParticipants(cluster));
 }
 
-async function openContext(options: NodeOptions): Promise<Context> {
+async function openContext(
+  options: NodeOptions,
+): Promise<{ readonly context: Context; readonly cluster: ClusterAccess | null }> {
   const { stateDirectory, settings, timeoutMs } = options;
   await assertOurs(stateDirectory);
   const { openLog } = await import('./open-log.js');
@@ -52,7 +56,10 @@ async function openContext(options: NodeOptions): Promise<Context> {
     commandTimeoutMs: timeoutMs ?? null,
     stale: options.stale ?? false,
   });
-  return contextOver(log, options, cluster);
+  const report = options.report ?? (() => undefined);
+  const told =
+    cluster === null ? report : (await import('./participants/phase-teller.js')).tellingPhases(cluster, report);
+  return { context: contextOver(log, { ...options, report: told }, cluster), cluster };
 }
 
 /** What coordinator and participant work with, over a log that is open; `cluster` null: there is no other node. */
@@ -85,7 +92,7 @@ export function contextOver(log: ReplicatedLog, options: NodeOptions, cluster: A
   return context;
 }
 
-async function openParticipants(cluster: Asker): Promise<Participants> {
+async function openParticipants(cluster: Asker): Promise<RemoteParticipants> {
   return new (await import('./participants/remote-participant.js')).RemoteParticipants(cluster);
 }
 

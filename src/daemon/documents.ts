@@ -21,7 +21,14 @@ import type {
 } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { replacedName } from '../participant/names.js';
-import type { DryRunReport, GenerationReport, GroupReport, TransactionReport, VolumeReport } from './reports.js';
+import type {
+  DryRunReport,
+  GenerationReport,
+  GroupReport,
+  OpenTransactionReport,
+  TransactionReport,
+  VolumeReport,
+} from './reports.js';
 
 /** RFC 3339, UTC. */
 export function timeOf(ms: number): string {
@@ -114,7 +121,11 @@ export function groupReport(state: State, group: GroupState): GroupReport {
   return { ...record, generation: group.newest, open };
 }
 
-export function openReport(transaction: OpenTransaction, alive: boolean): TransactionReport {
+export function openReport(
+  transaction: OpenTransaction,
+  alive: boolean,
+  seen: OpenTransactionReport | undefined,
+): TransactionReport {
   const { begin, coordinator } = transaction;
   return {
     transaction: begin.transaction,
@@ -125,6 +136,8 @@ export function openReport(transaction: OpenTransaction, alive: boolean): Transa
     reason: null,
     coordinator: { node: coordinator.node, pid: coordinator.pid, alive },
     since: timeOf(transaction.beganAt),
+    phase: seen?.phase ?? null,
+    waitingFor: seen?.waitingFor ?? [],
   };
 }
 
@@ -140,5 +153,7 @@ export function finishedReport(finished: FinishedTransaction): TransactionReport
     reason: committed ? null : decision.reason,
     coordinator: null,
     since: null,
+    phase: null,
+    waitingFor: [],
   };
 }

@@ -30,14 +30,19 @@ import { normaliseGroup } from './groups.js';
 import { moveVolume } from './move-volume.js';
 import type { AddVolumeRequest, GenerationName, MoveVolumeRequest, SnapcommitNode } from './node.js';
 import { removeVolume } from './remove-volume.js';
+import { openTransactionReports, type OtherNodes } from './open-transactions.js';
 import type * as reports from './reports.js';
 import { statusReport } from './status.js';
+import { verifyElsewhere } from './verify-elsewhere.js';
 
 export class EmbeddedNode implements SnapcommitNode {
   readonly #context: Context;
+  /** The cluster's other nodes; null: this log is of one node alone, or only this node is meant. */
+  readonly #others: OtherNodes | null;
 
-  constructor(context: Context) {
+  constructor(context: Context, others: OtherNodes | null = null) {
     this.#context = context;
+    this.#others = others;
   }
 
   async #read(leaving: string | null = null): Promise<State> {
@@ -217,15 +222,22 @@ export class EmbeddedNode implements SnapcommitNode {
       generations += records.length;
       for (const record of records) problems.push(...(await verifyGeneration(this.#context, state, record)));
     }
-    return { generations, problems };
+    const elsewhere = await verifyElsewhere(this.#context, state, this.#others, groups, generation);
+    return { generations, problems: [...problems, ...elsewhere.problems], notAsked: elsewhere.notAsked };
   }
 
   async transactions(): Promise<readonly reports.TransactionReport[]> {
     const state = await this.#read();
     const gone = new Set((await findGone(this.#context, state)).map((transaction) => transaction.begin.transaction));
-    const open = Object.values(state.open).map((transaction) =>
-      openReport(transaction, !gone.has(transaction.begin.transaction)),
-    );
+    const seen = await openTransactionReports(state, this.#others, this.#context.clock.now());
+    const open = Object.values(state.open).map((transaction) => {
+      const id = transaction.begin.transaction;
+      return openReport(
+        transaction,
+        !gone.has(id),
+        seen.find((one) => one.transaction === id),
+      );
+    });
     return [...state.finished.map((finished) => finishedReport(finished)), ...open];
   }
 
@@ -293,7 +305,7 @@ export class EmbeddedNode implements SnapcommitNode {
   }
 
   async status(): Promise<reports.StatusReport> {
-    return statusReport(this.#context, await this.#read());
+    return statusReport(this.#context, await this.#read(), this.#others);
   }
 
   freshness(): reports.Freshness {
