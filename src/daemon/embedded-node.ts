@@ -15,25 +15,24 @@ import type { CommitRequest, RestoreRequest, TransactRequest } from '../coordina
 import { planRestore, restore } from '../coordinator/restore.js';
 import { planTransact, transact } from '../coordinator/transact.js';
 import { SnapcommitError } from '../errors.js';
-import type { GroupRecord, Operation, VolumeRecord } from '../machine/entry.js';
+import type { GroupRecord, Operation } from '../machine/entry.js';
 import { liveGenerations } from '../machine/queries.js';
 import type { State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { assertStamps } from '../participant/stamps.js';
-import { diffTrees } from '../participant/tree-diff.js';
-import { verifyGeneration } from '../participant/verify.js';
 import { addVolume } from './add-volume.js';
 import { withCourtesy } from './courtesy.js';
 import { dryRunReport, finishedReport, generationReport, groupReport, openReport, volumeReport } from './documents.js';
+import { diffGenerations } from './diff.js';
 import { drainReport } from './drain.js';
 import { normaliseGroup } from './groups.js';
 import { moveVolume } from './move-volume.js';
 import type { AddVolumeRequest, GenerationName, MoveVolumeRequest, SnapcommitNode } from './node.js';
-import { removeVolume } from './remove-volume.js';
+import { assertOwn, removeVolume } from './remove-volume.js';
 import { openTransactionReports, type OtherNodes } from './open-transactions.js';
 import type * as reports from './reports.js';
 import { statusReport } from './status.js';
-import { verifyElsewhere } from './verify-elsewhere.js';
+import { verifyGenerations } from './verify.js';
 
 export class EmbeddedNode implements SnapcommitNode {
   readonly #context: Context;
@@ -89,10 +88,8 @@ export class EmbeddedNode implements SnapcommitNode {
     );
   }
 
-  /** Its mark on the disk is to go with it, and only its own node can see to that. */
   async removeVolume(name: string): Promise<void> {
-    const found = lookup((await this.#read(name)).volumes, name);
-    if (found?.forfeited === false && found.record.node !== this.#context.self.node) throw otherNodes(found.record);
+    assertOwn(await this.#read(name), name, this.#context.self.node);
     await removeVolume(this.#context, name, () => this.#change({ type: 'removeVolume', volume: name }, name));
   }
 
@@ -193,37 +190,13 @@ export class EmbeddedNode implements SnapcommitNode {
   }
 
   async diff(group: string, from: number, to: number): Promise<reports.DiffReport> {
-    const before = await open(this.#context, { group, generation: from, hold: null });
-    const after = await open(this.#context, { group, generation: to, hold: null });
-    const volumes: Record<string, { added: string[]; changed: string[]; removed: string[] }> = {};
-    for (const [name, { path }] of Object.entries(before.volumes)) {
-      const other = lookup(after.volumes, name)?.path ?? null;
-      if (path === null || other === null) continue;
-      const found = { added: [] as string[], changed: [] as string[], removed: [] as string[] };
-      for await (const entry of diffTrees(path, other)) found[entry.kind].push(entry.path);
-      volumes[name] = found;
-    }
-    // Nothing pins what a comparison reads. Retiring comes before deleting, so what is live now was whole until now.
-    await requireRecord(this.#context, group, from);
-    await requireRecord(this.#context, group, to);
-    return { group, from, to, volumes };
+    return diffGenerations(this.#context, group, from, to);
   }
 
   async verify(group: string | null, generation: number | null): Promise<reports.VerifyReport> {
     const state = await this.#read();
     const groups = group === null ? Object.keys(state.groups).sort() : [requireGroup(state, group).record.name];
-    const problems: reports.VerifyReport['problems'][number][] = [];
-    let generations = 0;
-    for (const name of groups) {
-      const records =
-        generation === null
-          ? await this.#context.log.generations(name)
-          : [await requireRecord(this.#context, name, generation)];
-      generations += records.length;
-      for (const record of records) problems.push(...(await verifyGeneration(this.#context, state, record)));
-    }
-    const elsewhere = await verifyElsewhere(this.#context, state, this.#others, groups, generation);
-    return { generations, problems: [...problems, ...elsewhere.problems], notAsked: elsewhere.notAsked };
+    return verifyGenerations(this.#context, state, this.#others, groups, generation);
   }
 
   async transactions(): Promise<readonly reports.TransactionReport[]> {
@@ -247,9 +220,7 @@ export class EmbeddedNode implements SnapcommitNode {
     throw new SnapcommitError(
       'TRANSACTION_NOT_FOUND',
       `there is no transaction ${id}; \`snapcommit transaction list\` shows the newest.`,
-      {
-        transaction: id,
-      },
+      { transaction: id },
     );
   }
 
@@ -257,10 +228,8 @@ export class EmbeddedNode implements SnapcommitNode {
     const open = lookup((await this.#read()).open, id);
     if (open === undefined) {
       const { state } = await this.transaction(id);
-      throw new SnapcommitError('EXISTS', `transaction ${id} is ${state} already; there is nothing to abort.`, {
-        transaction: id,
-        state,
-      });
+      const message = `transaction ${id} is ${state} already; there is nothing to abort.`;
+      throw new SnapcommitError('EXISTS', message, { transaction: id, state });
     }
     await abandonTransaction(this.#context, open, () => true, true).act();
     await recover(this.#context, false);
@@ -327,13 +296,4 @@ export class EmbeddedNode implements SnapcommitNode {
   close(): void {
     this.#context.log.close();
   }
-}
-
-function otherNodes({ name, node }: VolumeRecord): SnapcommitError {
-  return new SnapcommitError(
-    'UNSUPPORTED',
-    `volume ${name} is on node ${node}, which alone can take our mark off its disk: run \`snapcommit volume remove ${name}\` ` +
-      `there. If it is lost for good, run \`snapcommit volume forfeit ${name}\`.`,
-    { volume: name, node },
-  );
 }

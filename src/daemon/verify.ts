@@ -1,16 +1,38 @@
 /** `verify` of what other nodes have: each looks at its own volumes. A node that cannot be asked is named, and is no problem. */
+import { requireRecord } from '../coordinator/commit.js';
 import type { GenerationRecord, State } from '../machine/state.js';
 import { nodeOf } from '../machine/queries.js';
 import { lookup, sortedUnique } from '../machine/record.js';
 import type { Context } from '../participant/context.js';
 import { messageOf } from '../participant/publish.js';
+import { verifyGeneration } from '../participant/verify.js';
 import type { OtherNodes } from './open-transactions.js';
 import type { VerifyReport } from './reports.js';
 
-export type Elsewhere = Pick<VerifyReport, 'problems' | 'notAsked'>;
+type Elsewhere = Pick<VerifyReport, 'problems' | 'notAsked'>;
+
+/** Here and elsewhere. `others` null: only this node is meant. `generation` null: every live one. */
+export async function verifyGenerations(
+  context: Context,
+  state: State,
+  others: OtherNodes | null,
+  groups: readonly string[],
+  generation: number | null,
+): Promise<VerifyReport> {
+  const problems: VerifyReport['problems'][number][] = [];
+  let generations = 0;
+  for (const name of groups) {
+    const records =
+      generation === null ? await context.log.generations(name) : [await requireRecord(context, name, generation)];
+    generations += records.length;
+    for (const record of records) problems.push(...(await verifyGeneration(context, state, record)));
+  }
+  const elsewhere = await verifyElsewhere(context, state, others, groups, generation);
+  return { generations, problems: [...problems, ...elsewhere.problems], notAsked: elsewhere.notAsked };
+}
 
 /** `others` null: only this node is meant. `generation` null: every live one. */
-export async function verifyElsewhere(
+async function verifyElsewhere(
   context: Context,
   state: State,
   others: OtherNodes | null,
