@@ -125,9 +125,10 @@ class Soak {
     if (kind === 0) return host.cli(args, { SNAPCOMMIT_CRASH_AT: point });
     if (kind !== 1) return host.cli(args);
     const running = host.start(args, { SNAPCOMMIT_STOP_AT: point });
-    const waking = setTimeout(() => running.child.kill('SIGCONT'), 1_000 + this.#below(5_000));
+    // Again and again: it may come to its point late.
+    const waking = setInterval(() => running.child.kill('SIGCONT'), 1_000 + this.#below(5_000));
     const result = await running.done;
-    clearTimeout(waking);
+    clearInterval(waking);
     return result;
   }
 
