@@ -27,6 +27,24 @@ export function decodeEntry(bytes: Uint8Array): Entry {
   return entryShape(cbor.decode(bytes), 'entry');
 }
 
+/** Entries on their way through this process, from the request that brought them until they are chosen. */
+const expected = new WeakMap<Uint8Array, Entry>();
+
+/** As `decodeEntry`; `decodeChosen` of these very bytes, which nobody may change, will answer it without decoding again. */
+export function decodeProposal(bytes: Uint8Array): Entry {
+  const entry = decodeEntry(bytes);
+  expected.set(bytes, entry);
+  return entry;
+}
+
+/** As `decodeEntry`, for an entry that is applied: asked for once. */
+export function decodeChosen(bytes: Uint8Array): Entry {
+  const known = expected.get(bytes);
+  if (known === undefined) return decodeEntry(bytes);
+  expected.delete(bytes);
+  return known;
+}
+
 export function encodeGeneration(record: GenerationRecord): Uint8Array {
   return encode(record);
 }

@@ -24,8 +24,9 @@ import type { LocalService } from './service.js';
 import { socketAddress, socketFile } from './socket-path.js';
 
 const CONNECTIONS_MAX = 256;
-/** Requests of one connection that are being worked on. */
-const OPEN_REQUESTS_MAX = 64;
+/** Requests of one connection that are being worked on, and their bytes: beyond either it is read no further. */
+const OPEN_REQUESTS_MAX = 1024;
+const OPEN_BYTES_MAX = 16 * 1024 * 1024;
 /** Unread answers of one connection, beyond which it is read no further. */
 const UNREAD_BYTES_MAX = 4 * 1024 * 1024;
 /** When the daemon stops: how long what is being worked on may take, and then the client to read its answers. */
@@ -105,6 +106,10 @@ class Connection {
   readonly #onRefused: (reason: string) => void;
   readonly #reader = new FrameDecoder(REQUEST_BYTES_MAX);
   readonly #working = new Set<Promise<void>>();
+  /** Answers of this turn. */
+  readonly #answers: Uint8Array[] = [];
+  /** Of the requests that are being worked on. */
+  #openBytes = 0;
   #isEnding = false;
 
   constructor(socket: Socket, service: LocalService, onRefused: (reason: string) => void) {
@@ -127,6 +132,7 @@ class Connection {
   async end(): Promise<void> {
     this.#isEnding = true;
     await atMost(LAST_WORK_MS, Promise.all(this.#working));
+    this.#flush();
     const read = new Promise<void>((resolve) => {
       this.#socket.end(resolve);
     });
@@ -136,7 +142,7 @@ class Connection {
 
   #take(chunk: Buffer): void {
     try {
-      for (const { payload } of this.#reader.push(chunk)) this.#start(decodeRequest(payload));
+      for (const { payload } of this.#reader.push(chunk)) this.#start(decodeRequest(payload), payload.length);
     } catch (error) {
       // Nothing that follows on this connection can be told apart from rubbish.
       this.#onRefused(error instanceof Error ? error.message : String(error));
@@ -144,8 +150,10 @@ class Connection {
     }
   }
 
-  #start(numbered: Numbered): void {
+  #start(numbered: Numbered, bytes: number): void {
+    this.#openBytes += bytes;
     const work = this.#work(numbered).finally(() => {
+      this.#openBytes -= bytes;
       this.#working.delete(work);
       this.#throttle();
     });
@@ -166,11 +174,25 @@ class Connection {
   }
 
   #send(message: Uint8Array): void {
-    if (!this.#socket.destroyed) this.#socket.write(framed(message));
+    this.#answers.push(framed(message));
+    if (this.#answers.length > 1) return;
+    // All that this turn of the event loop answers goes out as one write: a batch of appends ends in one turn.
+    setImmediate(() => {
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const answers = this.#answers.splice(0);
+    if (!this.#socket.destroyed && answers.length > 0) this.#socket.write(Buffer.concat(answers));
   }
 
   #throttle(): void {
-    const isFull = this.#working.size >= OPEN_REQUESTS_MAX || this.#socket.writableLength > UNREAD_BYTES_MAX;
+    const isFull =
+      this.#working.size >= OPEN_REQUESTS_MAX ||
+      this.#openBytes >= OPEN_BYTES_MAX ||
+      this.#socket.writableLength > UNREAD_BYTES_MAX;
+    if (isFull === this.#socket.isPaused()) return;
     if (isFull) this.#socket.pause();
     else this.#socket.resume();
   }
