@@ -19,7 +19,9 @@ const cbor = new Encoder({ useRecords: false, mapsAsObjects: true, variableMapSi
  */
 export function encodeEntry(entry: Entry): Uint8Array {
   const { append, ...rest } = entryShape(entry, 'entry');
-  return encode(append === null ? rest : { ...rest, append });
+  const bytes = cbor.encode(canonical(append === null ? rest : { ...rest, append }));
+  // A part of the encoder's own memory, which it never writes again: a copy would cost more than all of this.
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 /** @throws TypeError when the bytes are no entry. */
@@ -101,13 +103,41 @@ function encode(value: unknown): Uint8Array {
   return new Uint8Array(cbor.encode(canonical(value)));
 }
 
-/** The same value with every object's keys in code-unit order (but numbers first, as JavaScript has them). */
+/**
+ * The same value with every object's keys in code-unit order (but numbers first, as JavaScript has them). What is in order
+ * already is not copied.
+ */
 function canonical(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(canonical);
   if (typeof value !== 'object' || value === null) return value;
-  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  // CBOR's decoder renames this one key, so it would not come back.
-  if (Object.hasOwn(value, '__proto__'))
-    throw new SnapcommitError('NAME_INVALID', 'nothing can be named __proto__; choose another name');
-  return Object.fromEntries(fields.map(([key, item]) => [key, canonical(item)]));
+  if (Array.isArray(value)) return canonicalList(value);
+  const found = value as Readonly<Record<string, unknown>>;
+  const keys = Object.keys(found);
+  let isSame = isInOrder(keys);
+  if (!isSame) keys.sort();
+  const ordered: Record<string, unknown> = {};
+  for (const key of keys) {
+    // CBOR's decoder renames this one key, so it would not come back.
+    if (key === '__proto__')
+      throw new SnapcommitError('NAME_INVALID', 'nothing can be named __proto__; choose another name');
+    const item = found[key];
+    const one = canonical(item);
+    isSame &&= one === item;
+    ordered[key] = one;
+  }
+  return isSame ? value : ordered;
+}
+
+function canonicalList(items: readonly unknown[]): readonly unknown[] {
+  let isSame = true;
+  const ordered = items.map((item) => {
+    const one = canonical(item);
+    isSame &&= one === item;
+    return one;
+  });
+  return isSame ? items : ordered;
+}
+
+function isInOrder(keys: readonly string[]): boolean {
+  for (let i = 1; i < keys.length; i += 1) if ((keys[i - 1] ?? '') >= (keys[i] ?? '')) return false;
+  return true;
 }

@@ -15,6 +15,7 @@ import type { OuterEffect } from './core-loop.js';
 import { Greetings } from './greetings.js';
 import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
 import { firstNumber } from './numbering.js';
+import { HeldDecides } from './held-decides.js';
 import { mayReachCore } from './message-gate.js';
 import { forgetfulReason, messageOf, stoppedServing } from './replica-errors.js';
 import { decodeWire, encodeWire } from './wire.js';
@@ -33,6 +34,7 @@ export class ReplicaNode {
   readonly #greetings: Greetings;
   readonly #source: CheckpointSource;
   readonly #fetch: CheckpointFetch;
+  readonly #decides: HeldDecides;
   #ticks = 0;
   #cancelTick: () => void = () => undefined;
   #pumps = false;
@@ -44,6 +46,9 @@ export class ReplicaNode {
     this.self = nodeId(loaded.identity.node);
     this.#ports = ports;
     this.#settings = settings;
+    this.#decides = new HeldDecides(ports.timers, ({ to, configuration, message }) => {
+      this.#send(to, { type: 'core', configuration, message });
+    });
     this.#known = new Acquaintances(this.self, loaded.remembered);
     this.core = new CoreLives(loaded, ports, settings, this.#coreUser());
     const { core } = this;
@@ -141,8 +146,10 @@ export class ReplicaNode {
       case 'gone':
         return this.#fetch.gone(from, message.transfer);
       case 'forward':
-      case 'refused':
       case 'readIndex':
+        this.#decides.asked(from);
+        return this.callers.handle(from, message);
+      case 'refused':
       case 'readAt':
       case 'reconfigure':
       case 'reconfigureRefused':
@@ -169,6 +176,7 @@ export class ReplicaNode {
   #tick(): void {
     const now = this.#ticks;
     const { core } = this;
+    this.#decides.tick(now);
     this.#source.tick();
     this.#greetings.tick(now);
     this.#fetch.tick();
@@ -197,8 +205,8 @@ export class ReplicaNode {
   #coreUser(): CoreLivesUser {
     const { metrics, onApplied } = this.#ports;
     return {
-      send: ({ to, configuration, message }) => {
-        this.#send(to, { type: 'core', configuration, message });
+      send: (envelope) => {
+        this.#decides.pass(envelope);
       },
       applied: (applied) => {
         this.callers.applied(applied);
