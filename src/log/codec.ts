@@ -128,13 +128,8 @@ function canonical(value: unknown): unknown {
 }
 
 function canonicalList(items: readonly unknown[]): readonly unknown[] {
-  let isSame = true;
-  const ordered = items.map((item) => {
-    const one = canonical(item);
-    isSame &&= one === item;
-    return one;
-  });
-  return isSame ? items : ordered;
+  const ordered = items.map(canonical);
+  return ordered.every((one, index) => one === items[index]) ? items : ordered;
 }
 
 function isInOrder(keys: readonly string[]): boolean {

@@ -18,6 +18,7 @@ import { firstNumber } from './numbering.js';
 import { HeldDecides } from './held-decides.js';
 import { mayReachCore } from './message-gate.js';
 import { forgetfulReason, messageOf, stoppedServing } from './replica-errors.js';
+import { measure } from './replica-metrics.js';
 import { decodeWire, encodeWire } from './wire.js';
 import type { WireMessage } from './wire-message.js';
 
@@ -189,7 +190,7 @@ export class ReplicaNode {
     this.callers.tick(now);
     if (now % SETTLE_TICKS === 0) core.loop.settle();
     if (this.#greetings.isProven) core.loop.input({ kind: 'tick' });
-    this.#measure(this.#ports);
+    if (this.#ports.metrics !== undefined) measure(this.#ports.metrics, this.callers, core.loop);
     this.#pumpSoon();
   }
 
@@ -282,16 +283,6 @@ export class ReplicaNode {
     this.#syncBegan = this.#ports.clock.monotonic();
     const remembered = this.#known.takeChanged();
     return remembered === undefined ? {} : { remembered };
-  }
-
-  #measure({ metrics }: ReplicaHostPorts): void {
-    if (metrics === undefined) return;
-    const { appends, forwarded, reads } = this.callers.depths();
-    metrics.queue('appends', appends);
-    metrics.queue('forwarded', forwarded);
-    metrics.queue('reads', reads);
-    metrics.queue('unsynced', this.core.loop.commit.waiting);
-    metrics.ballot(this.core.loop.replica.promised.round);
   }
 
   /** At the end of this turn, so that what comes together goes together. */

@@ -37,13 +37,8 @@ export function list<T>(check: Check<T>): Check<readonly T[]> {
   return (value, where) => {
     if (!Array.isArray(value)) return fail(where, 'a list');
     const items: readonly unknown[] = value;
-    let isSame = true;
-    const checked = items.map((item, index) => {
-      const one = check(item, `${where}[${String(index)}]`);
-      isSame &&= one === item;
-      return one;
-    });
-    return isSame ? (items as readonly T[]) : checked;
+    const checked = items.map((item, index) => check(item, `${where}[${String(index)}]`));
+    return checked.every((one, index) => one === items[index]) ? (items as readonly T[]) : checked;
   };
 }
 
