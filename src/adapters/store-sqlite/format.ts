@@ -48,6 +48,14 @@ function text(value: string): Buffer {
   return Buffer.concat([integer(bytes.length), bytes]);
 }
 
+/** The newest header as `text` has it: the rows of a batch mostly have one header. */
+let newestText: { readonly header: string; readonly bytes: Buffer } | null = null;
+
+function headerText(header: string): Buffer {
+  if (newestText?.header !== header) newestText = { header, bytes: text(header) };
+  return newestText.bytes;
+}
+
 /** Of the newest entry without a configuration: the entries of a batch mostly have one ballot. */
 let newestHeader: { readonly ballot: LogEntry['ballot']; readonly header: string } | null = null;
 
@@ -75,11 +83,11 @@ function parseHeader(header: string): Pick<LogEntry, 'ballot' | 'next'> {
 
 /** The chain of slot `at`, whose entry has this header and these bytes. */
 export function chainAfter(previous: Buffer, at: number, header: string, bytes: Uint8Array): Buffer {
-  return hash('sha256', Buffer.concat([previous, integer(at), text(header), bytes]), 'buffer');
+  return hash('sha256', Buffer.concat([previous, integer(at), headerText(header), bytes]), 'buffer');
 }
 
 export function rowCrc(row: Omit<StoredRow, 'crc'>): number {
-  return crc32(row.bytes, crc32(Buffer.concat([integer(row.slot), text(row.header), row.chain])));
+  return crc32(row.bytes, crc32(Buffer.concat([integer(row.slot), headerText(row.header), row.chain])));
 }
 
 export function rowOf(previous: Buffer, at: Slot, entry: LogEntry): StoredRow {
