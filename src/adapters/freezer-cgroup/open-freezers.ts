@@ -5,6 +5,7 @@
  */
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { FileChanges } from '../../native/file-changes.js';
+import { yieldProcessor } from '../../native/scheduling.js';
 import { cgroupInode, whyNotHeld, type CgroupTarget } from './cgroup-files.js';
 
 interface OpenCgroup {
@@ -52,6 +53,8 @@ export class OpenFreezers {
 
   /** Forgets the writes so far: ours, and what others did before everything stood still. Call before `standStill`. */
   beginWitness(): void {
+    // Writers have been woken to stop, and some of them need our processor for it.
+    yieldProcessor();
     this.#changes.next();
   }
 
