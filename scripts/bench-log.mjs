@@ -5,6 +5,7 @@
 //
 //   npm run bench:log                          everything
 //   npm run bench:log -- --seconds 10          longer loads (default 5)
+//   npm run bench:log -- --warm-up 0           the first numbers of processes that have just been started (default 20 s)
 //   npm run bench:log -- --engines etcd        only one of the two (etcd, snapcommit): no ratios, no goals
 //   npm run bench:log -- --parts load          only these parts (load, failover, million)
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -22,14 +23,17 @@ const { values } = parseArgs({
     parts: { type: 'string', default: 'load,failover,million' },
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '5' },
+    'warm-up': { type: 'string', default: '20' },
   },
 });
 const wanted = { engines: values.engines.split(','), parts: values.parts.split(',') };
 const counts = [values.rounds, values.seconds, values.failovers].map(Number);
+const warmUpSeconds = Number(values['warm-up']);
 if (
   wanted.engines.some((engine) => !ENGINES.includes(engine)) ||
   wanted.parts.some((part) => !PARTS.includes(part)) ||
-  counts.some((count) => !Number.isInteger(count) || count < 1)
+  counts.some((count) => !Number.isInteger(count) || count < 1) ||
+  !(warmUpSeconds >= 0)
 ) {
   process.stderr.write(
     `bench:log: engines are ${ENGINES.join(', ')}; parts are ${PARTS.join(', ')}; numbers are whole, from 1\n`,
@@ -57,7 +61,7 @@ for (const Engine of engines) clusters.push(await Engine.start(join(directory, E
 const parts = { load: compareLoads, failover: compareFailovers, million: openMillion };
 const [rounds, seconds, failovers] = counts;
 for (const part of wanted.parts) {
-  const settings = { rounds, seconds, failovers };
+  const settings = { rounds, seconds, failovers, warmUpSeconds };
   met = (await parts[part](clusters, settings)) && met;
 }
 process.exitCode = met ? 0 : 1;

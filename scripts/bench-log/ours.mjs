@@ -14,8 +14,6 @@ const PROGRAM = join(root, 'bin', 'snapcommit.js');
 const APPEND_MS = 10_000;
 /** How long a client waits for one daemon before it asks another. */
 const TRY_MS = 300;
-/** The log remembers 16 answers of a client: one that has more in flight would not be known again (machine/appends.ts). */
-const CLIENTS = 32;
 
 /** Nothing is done to it: only the log is loaded. */
 const VOLUME = {
@@ -31,9 +29,9 @@ export class OurCluster {
   static engine = 'snapcommit';
   engine = OurCluster.engine;
   #members;
-  /** Of the leader's daemon; each is a client of its own. */
-  #logs = [];
-  #ofLogs = null;
+  /** Through the leader's daemon: one connection, as with etcd. */
+  #log = null;
+  #ofLog = null;
 
   constructor(members) {
     this.#members = members;
@@ -51,8 +49,8 @@ export class OurCluster {
     const cluster = new OurCluster(members);
     await cluster.#found(join(directory, 'token'));
     await cluster.ready();
-    requireDone(await cluster.#logs[0].append({ type: 'addVolume', volume: VOLUME }));
-    requireDone(await cluster.#logs[0].append({ type: 'createGroup', group: groupOf(1, []) }));
+    requireDone(await cluster.#log.append({ type: 'addVolume', volume: VOLUME }));
+    requireDone(await cluster.#log.append({ type: 'createGroup', group: groupOf(1, []) }));
     return cluster;
   }
 
@@ -104,22 +102,22 @@ export class OurCluster {
       if (found === undefined || all.some((one) => one.leader !== found.node)) throw new Error('no leader yet');
       return found;
     });
-    if (this.#ofLogs !== leader) {
+    if (this.#ofLog !== leader) {
       this.#disconnect();
-      for (let n = 0; n < CLIENTS; n += 1) this.#logs.push(await this.#open(leader, APPEND_MS));
-      this.#ofLogs = leader;
+      this.#log = await this.#open(leader, APPEND_MS);
+      this.#ofLog = leader;
     }
     return leader;
   }
 
   #disconnect() {
-    for (const log of this.#logs) log.close();
-    this.#logs = [];
-    this.#ofLogs = null;
+    this.#log?.close();
+    this.#log = null;
+    this.#ofLog = null;
   }
 
   async append(number) {
-    requireDone(await this.#logs[number % CLIENTS].append(update(number)));
+    requireDone(await this.#log.append(update(number)));
   }
 
   /** Kills the leader; how long until another append is acknowledged, ms. Starts it again. */
@@ -146,7 +144,7 @@ export class OurCluster {
   /** Appends until the log has that many entries, then starts a follower anew. */
   async openAfter(entries) {
     await this.ready();
-    let next = (await this.#logs[0].status()).lastSlot;
+    let next = (await this.#log.status()).lastSlot;
     const client = async () => {
       while (next < entries) {
         next += 1;
@@ -160,7 +158,7 @@ export class OurCluster {
     await new Promise((resolve) => follower.child.once('exit', resolve));
     const openMs = await this.#startMember(follower);
     await this.ready();
-    const { lastSlot } = await this.#logs[0].status();
+    const { lastSlot } = await this.#log.status();
     return { openMs, memoryMb: residentMb(follower.child.pid), entries: lastSlot };
   }
 

@@ -4,16 +4,15 @@
  */
 import { SnapcommitError, unreachable } from '../errors.js';
 import { APPENDS_KEPT_PER_CLIENT } from '../machine/appends.js';
-import type { AppendKey, Operation } from '../machine/entry.js';
 import type { Ballot } from '../paxos/ballot.js';
 import type { Configuration } from '../paxos/configuration.js';
 import { slot, type Slot } from '../paxos/contiguous-log.js';
 import type { Input, ReconfigurationRefusal } from '../paxos/effects.js';
 import type { MemberChange } from '../ports/cluster-log.js';
-import type { AppendResult, RequestKey } from '../ports/log.js';
+import type { AppendResult } from '../ports/log.js';
 import { AppendLanes } from './append-lanes.js';
 import { AppendRouting } from './append-routing.js';
-import { ClientAppends } from './client-appends.js';
+import { ClientAppends, type AskedAppend } from './client-appends.js';
 import type { CoreLives } from './core-lives.js';
 import type { OuterEffect, Refusals } from './core-loop.js';
 import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
@@ -112,11 +111,11 @@ export class Callers {
     });
   }
 
-  append(operation: Operation, request: RequestKey | null, key: AppendKey | null): Promise<AppendResult> {
+  append(asked: AskedAppend): Promise<AppendResult> {
     const full = this.#replica.full();
     if (full !== null && (this.#replica.leads() || this.#replica.leader() === null))
       return Promise.resolve({ status: 'notDone', reason: full });
-    const answer = this.#appends.submit(operation, request, this.#replica.applied(), key);
+    const answer = this.#appends.submit(asked, this.#replica.applied());
     this.#replica.soon();
     return answer;
   }

@@ -5,12 +5,22 @@
  * The answer comes from the state machine: whoever leads, this node applies the entry as well, and knows its own names.
  * `notDone` is told only when no attempt can be chosen any more: none was made, or each was refused by whom it was made to.
  */
-import type { AppendKey, Entry, Operation, Outcome, Slot } from '../machine/entry.js';
+import type { AppendKey, Operation, Outcome, Slot } from '../machine/entry.js';
 import type { AppendResult, RequestKey } from '../ports/log.js';
 import type { Clock } from '../ports/clock.js';
 import type { Timers } from '../ports/timers.js';
 import type { AppendLanes, LaneKey } from './append-lanes.js';
 import { encodeEntry } from './codec.js';
+
+/** What a caller wants appended. */
+export interface AskedAppend {
+  readonly operation: Operation;
+  readonly request: RequestKey | null;
+  /** The name by which a command repeats its append, also through another start of this node; null: it gets one of ours. */
+  readonly key: AppendKey | null;
+  /** The entry of all this, as the command has encoded it; null: it is made here. */
+  readonly encoded: Uint8Array | null;
+}
 
 export interface ClientAppend {
   readonly key: LaneKey;
@@ -66,16 +76,8 @@ export class ClientAppends {
     return this.#waiting.size > 0;
   }
 
-  /**
-   * `since`: the newest slot that this node has applied. `given`: the name by which a command repeats its append, also
-   * through another start of this node; null: it gets one of ours.
-   */
-  submit(
-    operation: Operation,
-    request: RequestKey | null,
-    since: Slot,
-    given: AppendKey | null = null,
-  ): Promise<AppendResult> {
+  /** `since`: the newest slot that this node has applied. */
+  submit({ operation, request, key: given, encoded }: AskedAppend, since: Slot): Promise<AppendResult> {
     const running = given === null ? undefined : this.#byName.get(nameOf(given));
     if (running !== undefined) return new Promise((resolve) => running.also.push(resolve));
     if (this.#byName.size >= this.#limits.pendingMax || this.#bytes >= this.#limits.pendingBytesMax)
@@ -83,13 +85,8 @@ export class ClientAppends {
     const key = given ?? this.#lanes.open();
     let bytes: Uint8Array;
     try {
-      const entry: Entry = {
-        at: Math.floor(this.#clock.now()),
-        request,
-        append: given ?? { ...key, since },
-        operation,
-      };
-      bytes = encodeEntry(entry);
+      const append = given ?? { ...key, since };
+      bytes = encoded ?? encodeEntry({ at: Math.floor(this.#clock.now()), request, append, operation });
     } catch (error) {
       this.#lanes.close(key, 'known');
       throw error;

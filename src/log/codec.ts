@@ -19,12 +19,32 @@ const cbor = new Encoder({ useRecords: false, mapsAsObjects: true, variableMapSi
  */
 export function encodeEntry(entry: Entry): Uint8Array {
   const { append, ...rest } = entryShape(entry, 'entry');
-  return encode(append === null ? rest : { ...rest, append });
+  const bytes = cbor.encode(canonical(append === null ? rest : { ...rest, append }));
+  // A part of the encoder's own memory, which it never writes again: a copy would cost more than all of this.
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 /** @throws TypeError when the bytes are no entry. */
 export function decodeEntry(bytes: Uint8Array): Entry {
   return entryShape(cbor.decode(bytes), 'entry');
+}
+
+/** Entries on their way through this process, from the request that brought them until they are chosen. */
+const expected = new WeakMap<Uint8Array, Entry>();
+
+/** As `decodeEntry`; `decodeChosen` of these very bytes, which nobody may change, will answer it without decoding again. */
+export function decodeProposal(bytes: Uint8Array): Entry {
+  const entry = decodeEntry(bytes);
+  expected.set(bytes, entry);
+  return entry;
+}
+
+/** As `decodeEntry`, for an entry that is applied: asked for once. */
+export function decodeChosen(bytes: Uint8Array): Entry {
+  const known = expected.get(bytes);
+  if (known === undefined) return decodeEntry(bytes);
+  expected.delete(bytes);
+  return known;
 }
 
 export function encodeGeneration(record: GenerationRecord): Uint8Array {
@@ -84,13 +104,36 @@ function encode(value: unknown): Uint8Array {
   return new Uint8Array(cbor.encode(canonical(value)));
 }
 
-/** The same value with every object's keys in code-unit order (but numbers first, as JavaScript has them). */
+/**
+ * The same value with every object's keys in code-unit order (but numbers first, as JavaScript has them). What is in order
+ * already is not copied.
+ */
 function canonical(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(canonical);
   if (typeof value !== 'object' || value === null) return value;
-  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  // CBOR's decoder renames this one key, so it would not come back.
-  if (Object.hasOwn(value, '__proto__'))
-    throw new SnapcommitError('NAME_INVALID', 'nothing can be named __proto__; choose another name');
-  return Object.fromEntries(fields.map(([key, item]) => [key, canonical(item)]));
+  if (Array.isArray(value)) return canonicalList(value);
+  const found = value as Readonly<Record<string, unknown>>;
+  const keys = Object.keys(found);
+  let isSame = isInOrder(keys);
+  if (!isSame) keys.sort();
+  const ordered: Record<string, unknown> = {};
+  for (const key of keys) {
+    // CBOR's decoder renames this one key, so it would not come back.
+    if (key === '__proto__')
+      throw new SnapcommitError('NAME_INVALID', 'nothing can be named __proto__; choose another name');
+    const item = found[key];
+    const one = canonical(item);
+    isSame &&= one === item;
+    ordered[key] = one;
+  }
+  return isSame ? value : ordered;
+}
+
+function canonicalList(items: readonly unknown[]): readonly unknown[] {
+  const ordered = items.map(canonical);
+  return ordered.every((one, index) => one === items[index]) ? items : ordered;
+}
+
+function isInOrder(keys: readonly string[]): boolean {
+  for (let i = 1; i < keys.length; i += 1) if ((keys[i - 1] ?? '') >= (keys[i] ?? '')) return false;
+  return true;
 }

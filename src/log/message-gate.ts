@@ -1,5 +1,6 @@
 /** Which of a peer's messages may reach the core, by what this node may say in answer. PURE. */
 import type { Message } from '../paxos/messages.js';
+import type { StoreLife } from '../ports/replica-store.js';
 
 export interface NodeCondition {
   readonly isProven: boolean;
@@ -20,9 +21,20 @@ export function mayReachCore(
   return isHeard && !(diskStalls && (ahead > 0 || needsDisk(message)));
 }
 
-/** What a peer relies on: it is said with how far the store had come, so that one that was set back behind it is known. */
+/** Whether a peer relies on it: a voter's word. */
 export function vouches({ type }: Message): boolean {
   return type === 'promise' || type === 'accepted';
+}
+
+/**
+ * What a peer relies on is said with how far the store had come, so that one that was set back behind it is known. Null:
+ * nothing is vouched for by this message.
+ */
+export function wordFor(
+  message: Message,
+  { nonce, batches }: Pick<StoreLife, 'nonce' | 'batches'>,
+): Pick<StoreLife, 'nonce' | 'batches'> | null {
+  return vouches(message) ? { nonce, batches } : null;
 }
 
 /** Before its peers know it, a voter only learns: nothing that it would say could be believed (D8, D9). */

@@ -37,14 +37,18 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
     this.#replica.receive(from, bytes);
   }
 
-  /** `key`: the name under which the same append may be asked for again. */
+  /**
+   * `key`: the name under which the same append may be asked for again. `encoded`: the entry of all this, as its sender
+   * has encoded it; it is taken as it is.
+   */
   async append(
     operation: Operation,
     request: RequestKey | null = null,
     key: AppendKey | null = null,
+    encoded: Uint8Array | null = null,
   ): Promise<AppendResult> {
     this.#assertServing();
-    return this.#replica.callers.append(operation, request, key);
+    return this.#replica.callers.append({ operation, request, key, encoded: key === null ? null : encoded });
   }
 
   async read(): Promise<State> {

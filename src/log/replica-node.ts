@@ -16,9 +16,11 @@ import { FullDisk } from './full-disk.js';
 import { Greetings } from './greetings.js';
 import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
 import { firstNumber } from './numbering.js';
+import { HeldDecides } from './held-decides.js';
 import { Rescue } from './rescue.js';
 import { Scrubbing } from './scrubbing.js';
-import { mayReachCore, vouches } from './message-gate.js';
+import { oncePerTurn } from './once-per-turn.js';
+import { mayReachCore, wordFor } from './message-gate.js';
 import { measure } from './replica-status.js';
 import { forgetfulReason, messageOf, stoppedServing } from './replica-errors.js';
 import { decodeWire, encodeWire } from './wire.js';
@@ -39,9 +41,13 @@ export class ReplicaNode {
   readonly #fetch: CheckpointFetch;
   readonly #rescue: Rescue;
   readonly #scrubbing: Scrubbing;
+  readonly #decides: HeldDecides;
   #ticks = 0;
   #cancelTick: () => void = () => undefined;
-  #pumps = false;
+  /** At the end of this turn, so that what comes together goes together. */
+  readonly #pumpSoon = oncePerTurn(() => {
+    if (this.core.isServing) this.callers.pump();
+  });
   #leader: Ballot | null = null;
   readonly #full: FullDisk;
   #syncBegan = 0;
@@ -51,6 +57,9 @@ export class ReplicaNode {
     this.#ports = ports;
     this.#settings = settings;
     this.#full = new FullDisk(Math.ceil(settings.fullRetryMs / settings.tickMs));
+    this.#decides = new HeldDecides(ports.timers, ({ to, configuration, message }) => {
+      this.#send(to, { type: 'core', configuration, message, word: wordFor(message, this.core.life) });
+    });
     this.#known = new Acquaintances(this.self, loaded.remembered);
     this.core = new CoreLives(loaded, ports, settings, this.#coreUser());
     const { core } = this;
@@ -62,9 +71,7 @@ export class ReplicaNode {
         firstNumber: numbers,
         send: this.#send,
         full: () => (this.isFull ? `the disk of ${ports.store.file} is full; make room on it` : null),
-        soon: () => {
-          this.#pumpSoon();
-        },
+        soon: this.#pumpSoon,
       }),
       ports,
       settings,
@@ -156,8 +163,10 @@ export class ReplicaNode {
       case 'gone':
         return this.#fetch.gone(from, message.transfer);
       case 'forward':
-      case 'refused':
       case 'readIndex':
+        this.#decides.asked(from);
+        return this.callers.handle(from, message);
+      case 'refused':
       case 'readAt':
       case 'reconfigure':
       case 'reconfigureRefused':
@@ -188,6 +197,7 @@ export class ReplicaNode {
   #tick(): void {
     const now = this.#ticks;
     const { core } = this;
+    this.#decides.tick(now);
     this.#source.tick();
     this.#greetings.tick(now);
     this.#fetch.tick();
@@ -204,10 +214,8 @@ export class ReplicaNode {
   #coreUser(): CoreLivesUser {
     const { metrics, onApplied } = this.#ports;
     return {
-      send: ({ to, configuration, message }) => {
-        const { nonce, batches } = this.core.life;
-        const word = vouches(message) ? { nonce, batches } : null;
-        this.#send(to, { type: 'core', configuration, message, word });
+      send: (envelope) => {
+        this.#decides.pass(envelope);
       },
       applied: (applied) => {
         this.callers.applied(applied);
@@ -286,15 +294,5 @@ export class ReplicaNode {
     this.#syncBegan = this.#ports.clock.monotonic();
     const remembered = this.#known.takeChanged();
     return remembered === undefined ? {} : { remembered };
-  }
-
-  /** At the end of this turn, so that what comes together goes together. */
-  #pumpSoon(): void {
-    if (this.#pumps) return;
-    this.#pumps = true;
-    queueMicrotask(() => {
-      this.#pumps = false;
-      if (this.core.isServing) this.callers.pump();
-    });
   }
 }

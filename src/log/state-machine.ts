@@ -8,7 +8,7 @@ import type { Entry, Outcome } from '../machine/entry.js';
 import type { ArchiveChange, State } from '../machine/state.js';
 import { slot, type LogEntry, type Slot } from '../paxos/contiguous-log.js';
 import type { ArchiveWrite } from '../ports/replica-store.js';
-import { decodeEntry, encodeGeneration } from './codec.js';
+import { decodeChosen, encodeGeneration } from './codec.js';
 
 /** What one slot did. */
 export interface AppliedSlot {
@@ -111,7 +111,7 @@ export class StateMachine {
 
   #decode(at: Slot, bytes: Uint8Array): Entry {
     try {
-      return decodeEntry(bytes);
+      return decodeChosen(bytes);
     } catch (cause) {
       if (cause instanceof InvariantError) throw cause;
       const what = cause instanceof Error ? cause.message : 'it cannot be decoded';

@@ -8,6 +8,8 @@ const NON_BLOCKING = 0x800;
 const CLOSE_ON_EXEC = 0x80000;
 const MODIFIED = 0x2;
 const DELETED = 0x400;
+/** A record of inotify.h with the longest name. */
+const CHANGE_BYTES_MAX = 16 + 256;
 
 interface Calls {
   readonly init: ForeignFunction;
@@ -53,9 +55,12 @@ export class FileChanges {
    */
   next(): string | null {
     let found: string | null = null;
-    while (this.#read(this.#fd, this.#buffer, this.#buffer.length) > 0)
-      found ??= this.#paths.get(this.#buffer.readInt32LE(0)) ?? 'one of too many changes';
-    return found;
+    for (;;) {
+      const length = this.#read(this.#fd, this.#buffer, this.#buffer.length);
+      if (length > 0) found ??= this.#paths.get(this.#buffer.readInt32LE(0)) ?? 'one of too many changes';
+      // Where another one would have had room there is none.
+      if (length < this.#buffer.length - CHANGE_BYTES_MAX) return found;
+    }
   }
 
   close(): void {

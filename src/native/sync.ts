@@ -20,11 +20,16 @@ export async function syncDirectory(path: string): Promise<void> {
 
 /** Writes out everything dirty in the filesystem that holds the directory `path`, on a worker thread. */
 export async function syncFilesystem(path: string): Promise<void> {
-  const call = (syncfs ??= loadLibc().func('int syncfs(int fd)'));
   const directory = await open(path, DIRECTORY);
   try {
-    await systemCallAsync(call, 'syncfs', path, directory.fd);
+    await syncFilesystemOf(directory.fd, path);
   } finally {
     await directory.close();
   }
+}
+
+/** The same for what is open. */
+export async function syncFilesystemOf(fd: number, subject: string): Promise<void> {
+  const call = (syncfs ??= loadLibc().func('int syncfs(int fd)'));
+  await systemCallAsync(call, 'syncfs', subject, fd);
 }

@@ -37,10 +37,12 @@ export function optional<T>(check: Check<T>): Check<T | null> {
 }
 
 export function list<T>(check: Check<T>): Check<readonly T[]> {
-  return (value, where) =>
-    Array.isArray(value)
-      ? value.map((item, index) => check(item, `${where}[${String(index)}]`))
-      : fail(where, 'a list');
+  return (value, where) => {
+    if (!Array.isArray(value)) return fail(where, 'a list');
+    const items: readonly unknown[] = value;
+    const checked = items.map((item, index) => check(item, `${where}[${String(index)}]`));
+    return checked.every((one, index) => one === items[index]) ? (items as readonly T[]) : checked;
+  };
 }
 
 export function record<T>(check: Check<T>): Check<Readonly<Record<string, T>>> {
@@ -53,9 +55,15 @@ export function object<T extends object>(fields: { readonly [K in keyof T]-?: Ch
   const checks = Object.entries<Check<unknown>>(fields);
   return (value, where) => {
     const found = plain(value, where);
-    for (const key of Object.keys(found))
-      if (!Object.hasOwn(fields, key)) fail(`${where}.${key}`, 'a field that is known');
-    return Object.fromEntries(checks.map(([key, check]) => [key, check(found[key], `${where}.${key}`)])) as T;
+    for (const key in found) if (!Object.hasOwn(fields, key)) fail(`${where}.${key}`, 'a field that is known');
+    // Mostly every field is what it has to be: then the object itself is the answer, and nothing is copied.
+    let changed: Record<string, unknown> | null = null;
+    for (const [key, check] of checks) {
+      const item = found[key];
+      const checked = check(item, `${where}.${key}`);
+      if (checked !== item) (changed ??= { ...found })[key] = checked;
+    }
+    return (changed ?? found) as T;
   };
 }
 

@@ -82,6 +82,25 @@ void t.test('T10 a freeze that lapsed does not thaw what somebody else froze sin
   t.ok(cgroup.requested());
 });
 
+void t.test(
+  'T10 who slept as soon as all stood still does not undo, when it wakes, what somebody else froze',
+  async (t) => {
+    const state = temporaryDirectory(t);
+    const cgroup = await makeWriter(t);
+    const freezer = await startFreezer(t, state, SHORT_MS, [cgroup], { SNAPCOMMIT_STOP_AT: 'freeze.frozen' });
+    await until('it is stopped', () => readProcessStat(freezer.child.pid ?? 0)?.state === 'T');
+    await until('the limit has passed', () => !cgroup.requested());
+    cgroup.freezeByHand();
+    freezer.signal('SIGCONT');
+    t.equal(await freezer.line(), 'frozen');
+    freezer.child.stdin?.write('release\n');
+    t.match(JSON.parse(await freezer.line()), { unbroken: false });
+    await freezer.ended();
+    await until('the guard has heard everything', () => readProcessStat(freezer.guardPid) === null);
+    t.ok(cgroup.requested(), 'the guard thaws again only what was asked for after it had thawed');
+  },
+);
+
 for (const point of ['freeze.before-first-cgroup', 'freeze.after-first-cgroup'] as const) {
   void t.test(`G1 who slept at ${point} until the guard had given up leaves nothing frozen`, async (t) => {
     const state = temporaryDirectory(t);

@@ -49,7 +49,13 @@ t.test(
     await b.ask('cluster', 'join', '--token-file', token, '--node', 'b', '--address', b.address);
     const there = await start(t, b);
     const { stateDirectory } = a;
-    const opened = await openLog({ stateDirectory, clock: systemClock, logTimeoutMs: 20_000, commandTimeoutMs: null, stale: false });
+    const opened = await openLog({
+      stateDirectory,
+      clock: systemClock,
+      logTimeoutMs: 20_000,
+      commandTimeoutMs: null,
+      stale: false,
+    });
     t.teardown(() => {
       opened.log.close();
     });

@@ -5,7 +5,7 @@
 import { statfs } from 'node:fs/promises';
 import { isReadOnly, isSubvolume, setReadOnly } from '../../native/btrfs.js';
 import { metadataFree } from '../../native/btrfs-space.js';
-import { syncFilesystem } from '../../native/sync.js';
+import { syncFilesystemOf } from '../../native/sync.js';
 import type { FreeSpace, VolumeDriver, VolumePlace } from '../../ports/volume-driver.js';
 import { changedSince } from './changes.js';
 import { exchange } from './exchange.js';
@@ -23,7 +23,7 @@ export function createBtrfsDriver(): VolumeDriver {
     inspect,
     prepare,
     freeSpace,
-    flush: (volume) => withLive(volume, 'flush', () => syncFilesystem(volume.source)),
+    flush: (volume) => withLive(volume, 'flush', (fd) => syncFilesystemOf(fd, volume.source)),
     live,
     stage,
     openStage,

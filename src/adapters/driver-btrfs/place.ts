@@ -2,9 +2,10 @@
  * Where a volume's things stand, and opening them: names are single components, nothing follows a symlink in its last
  * component, and every failed call becomes a SnapcommitError that names the volume and the path.
  */
-import { constants } from 'node:fs';
+import { closeSync, constants, open as openWithCallback } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { SnapcommitError, type ErrorCode } from '../../errors.js';
 import { filesystemUuid } from '../../native/btrfs-space.js';
 import { isSubvolume, subvolumeInfo } from '../../native/btrfs.js';
@@ -12,6 +13,9 @@ import type { VolumePlace } from '../../ports/volume-driver.js';
 
 /** The directory that the publish directories stand in; a subvolume, so that it stays out of snapshots of its parent. */
 export const HIDDEN_DIRECTORY = '.snapcommit';
+
+const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+const openDescriptor = promisify(openWithCallback);
 
 const NAME_BYTES_MAX = 255;
 const NO_UUID = /^[0-]+$/;
@@ -85,16 +89,19 @@ export async function translated<T>(
 
 /** Opens a directory, not through a symlink. Throws Node's own errors. */
 export function openDirectory(path: string): Promise<FileHandle> {
-  return open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  return open(path, DIRECTORY);
 }
 
-/** Opens a directory for the time of `action`. Throws Node's own errors. */
+/**
+ * Opens a directory for the time of `action`. Closed at once: a directory that was only read has nothing to write, while
+ * a turn of a worker thread for it would keep, after a flush, a commit waiting. Throws Node's own errors.
+ */
 export async function withDirectory<T>(path: string, action: (fd: number) => T | Promise<T>): Promise<T> {
-  const directory = await openDirectory(path);
+  const fd = await openDescriptor(path, DIRECTORY);
   try {
-    return await action(directory.fd);
+    return await action(fd);
   } finally {
-    await directory.close();
+    closeSync(fd);
   }
 }
 

@@ -2,6 +2,7 @@
 import { removeDurably } from '../../native/durable-file.js';
 import { thaw, type CgroupTarget } from './cgroup-files.js';
 import type { Guard, GuardAnswer } from './guard-client.js';
+import type { Haste } from './haste.js';
 import type { OpenFreezers } from './open-freezers.js';
 
 export const GUARD_ANSWER_MS = 2_000;
@@ -14,6 +15,7 @@ export interface Armed {
   readonly intentFile: string;
   readonly guard: Guard;
   readonly freezers: OpenFreezers;
+  readonly haste: Haste;
 }
 
 export async function disarm({ guard, freezers, intentFile: file }: Armed): Promise<void> {

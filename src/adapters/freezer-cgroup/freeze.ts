@@ -4,28 +4,28 @@
  * freezer, the guard that it did not.
  *
  * When the guard has lapsed it has thawed already, and thawing again could undo a freeze that somebody else has begun
- * since (T10); when it is dead or silent, we thaw. What is left of T10 is a process that is stopped between the look and
- * the thaw, of one step, for longer than the limit.
+ * since (T10); when it is dead or silent, we thaw. What is left of T10 is a process that is stopped for longer than the
+ * limit between the look and the thaw, which are one step, or between the first request and the word that all are
+ * written, and killed then.
  */
 import { randomBytes } from 'node:crypto';
-import { getPriority, setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { crashPoint } from '../../crash-points.js';
 import { SnapcommitError } from '../../errors.js';
 import type { ArmedFreeze, Freeze, FreezeTarget } from '../../ports/writers.js';
 import { disarm, GUARD_ANSWER_MS, GUARD_GRACE_MS, letGoOf, reasonOf, thawInGuardsPlace, type Armed } from './armed.js';
-import { cgroupInode, freezeRequested, standsStill, type CgroupTarget } from './cgroup-files.js';
-import { startGuard, type Guard } from './guard-client.js';
+import { cgroupInode, type CgroupTarget } from './cgroup-files.js';
+import { startGuard, type Guard, type GuardAnswer } from './guard-client.js';
+import { Haste } from './haste.js';
 import { hold } from './hold.js';
 import { intentFile, newIntent, writeIntent } from './intent.js';
 import { cgroupDirectory, findCgroupMount } from './mount.js';
 import { OpenFreezers } from './open-freezers.js';
 
 const GUARD_START_MS = 20_000;
-/** The nice value of who keeps writers waiting. */
-const HURRY = -20;
+const REHEARSALS = 3;
 /** The first looks are close together, since writers stand still meanwhile; then the timers take over. */
-const CLOSE_LOOKS = 40;
+const CLOSE_LOOKS = 80;
 const POLL_MS = 1;
 /** A timer may fire so much early, by our clock. */
 const TIMER_SLACK_MS = 5;
@@ -47,8 +47,8 @@ export async function armFreeze(
     await writeIntent(stateDirectory, newIntent(id, transaction, limitMs, targets));
     crashPoint('freeze.after-intent');
   };
-  const armed: Armed = { targets, limitMs, intentFile: file, guard, freezers };
-  const [persisted, answer] = await Promise.allSettled([persist(), guard.ask(null, GUARD_START_MS)]);
+  const armed: Armed = { targets, limitMs, intentFile: file, guard, freezers, haste: new Haste() };
+  const [persisted, answer] = await Promise.allSettled([persist(), start(guard)]);
   if (persisted.status === 'fulfilled' && answer.status === 'fulfilled' && answer.value.kind === 'armed') {
     return { freeze: () => freeze(armed), disarm: () => disarm(armed) };
   }
@@ -66,6 +66,14 @@ export async function armFreeze(
     'nothing was frozen: the guard that would thaw in our place did not start',
     {},
   );
+}
+
+/** The guard's answer when it has started, and rehearsed often enough what it will have to do while writers wait. */
+async function start(guard: Guard): Promise<GuardAnswer> {
+  let answer = await guard.ask('rehearse', GUARD_START_MS);
+  for (let done = 1; done < REHEARSALS && answer.kind === 'armed'; done += 1)
+    answer = await guard.ask('rehearse', GUARD_START_MS);
+  return answer;
 }
 
 /** What was opened is closed again when there is no guard for it. */
@@ -104,23 +112,9 @@ function identify(declared: readonly FreezeTarget[]): readonly CgroupTarget[] {
   });
 }
 
-/** Writers stand still while we work: until they run again we go first, where we may say so. Answers how to undo it. */
-function goFirst(): () => void {
-  try {
-    const before = getPriority();
-    setPriority(HURRY);
-    return () => {
-      setPriority(before);
-    };
-  } catch {
-    // An ordinary user may not: then it waits its turn.
-    return () => undefined;
-  }
-}
-
 /**
  * The guard, which has not been heard to fail, is told first and not waited for: the word is in its pipe before anything
- * is frozen, so it reads it before it could read our death.
+ * is frozen, so it reads it before it could read our death. That all is written it is told when there is time.
  */
 async function freeze(armed: Armed): Promise<Freeze> {
   await refuseFrozen(armed);
@@ -132,64 +126,67 @@ async function freeze(armed: Armed): Promise<Freeze> {
   }
   const startedAt = performance.now();
   armed.guard.tell('freezing');
-  const calmDown = goFirst();
   crashPoint('freeze.before-first-cgroup');
-  const refusal = await bringToStandstill(armed, startedAt);
+  let refusal = request(armed, startedAt);
+  const writtenAt = process.hrtime.bigint();
+  if (refusal !== null || !standsStill(armed)) {
+    armed.guard.confirmWritten(writtenAt);
+    refusal ??= await waitForStandstill(armed, startedAt);
+  }
   if (refusal !== null) {
-    calmDown();
+    armed.haste.end();
     return fail(armed, refusal);
   }
   crashPoint('freeze.frozen');
-  return hold(armed, startedAt, calmDown);
+  return hold(armed, startedAt, writtenAt);
 }
 
-/** Null when all stand still, witnessed from before the look that found it; otherwise why they will not. */
-async function bringToStandstill(armed: Armed, startedAt: number): Promise<string | null> {
-  const { freezers } = armed;
+/** Null when all are asked to freeze; otherwise why they will not be. */
+function request({ targets, freezers, limitMs }: Armed, startedAt: number): string | null {
   try {
-    for (const index of armed.targets.keys()) {
+    for (const index of targets.keys()) {
       freezers.request(index);
       if (index === 0) crashPoint('freeze.after-first-cgroup');
     }
   } catch (error) {
     return reasonOf(error);
-  } finally {
-    armed.guard.tell('written');
   }
   // Slept before or between the writes: the guard may have thawed before them, and will have to again.
-  if (performance.now() - startedAt > armed.limitMs - TIMER_SLACK_MS)
-    return 'the limit passed before all was asked for';
+  const late = performance.now() - startedAt > limitMs - TIMER_SLACK_MS;
+  return late ? 'the limit passed before all was asked for' : null;
+}
+
+/** Whether all stand still now or in a moment, witnessed from before the look that found it. */
+function standsStill({ freezers, haste }: Armed): boolean {
   freezers.beginWitness();
-  if (freezers.standStill(CLOSE_LOOKS)) return null;
-  const giveUpAt = startedAt + armed.limitMs + GUARD_GRACE_MS;
+  // Mostly they do by now. Going first before that would keep us on a processor that they need to get there.
+  if (freezers.standStill()) return true;
+  haste.begin();
+  return freezers.waitForStandstill(CLOSE_LOOKS);
+}
+
+/** Null when all stand still, otherwise why they will not. */
+async function waitForStandstill({ freezers, guard, limitMs }: Armed, startedAt: number): Promise<string | null> {
+  const giveUpAt = startedAt + limitMs + GUARD_GRACE_MS;
   for (;;) {
     await delay(POLL_MS);
     // What the guard says comes first: when it lapsed, it has written to the freezers.
-    const lost = armed.guard.lost();
+    const lost = guard.lost();
     if (lost !== null && 'reason' in lost) return lost.reason;
     const never = freezers.whyNever();
     if (never !== null) return never;
-    if (freezers.standStill(1)) return null;
+    if (freezers.standStill()) return null;
     if (performance.now() > giveUpAt) return 'the guard does not answer';
   }
 }
 
 /** A freeze that somebody else holds is theirs to end: ours would thaw it. */
 async function refuseFrozen(armed: Armed): Promise<void> {
-  const reasons = armed.targets.flatMap((target) => whyNotFree(target) ?? []);
+  const reasons = armed.freezers.whyNotFree();
   if (reasons.length === 0) return;
   await disarm(armed);
   const cgroups = armed.targets.map((target) => target.cgroup);
   throw new SnapcommitError('FREEZE_FAILED', `nothing was frozen: ${reasons.join('; ')}`, { cgroups });
-}
-
-function whyNotFree({ cgroup, directory }: CgroupTarget): string | null {
-  try {
-    if (!freezeRequested(directory) && !standsStill(directory)) return null;
-    return `${cgroup} is frozen already, not by this commit (if nothing else should hold it: snapcommit thaw --all)`;
-  } catch (error) {
-    return `the freezer of ${cgroup} cannot be read: ${String(error)}`;
-  }
 }
 
 /** G3: a request that failed may still take effect, so every target is thawed, not only those that stood still. */

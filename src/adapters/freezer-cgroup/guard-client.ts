@@ -15,9 +15,11 @@ export type GuardAnswer =
 export interface Guard {
   readonly pid: number | undefined;
   /** Waits for the next answer; `silent` after waitMs. A guard that lapsed or died answers so at once. */
-  ask(word: 'thawed' | `void ${string}` | null, waitMs: number): Promise<GuardAnswer>;
+  ask(word: 'rehearse' | 'thawed' | `void ${string}`, waitMs: number): Promise<GuardAnswer>;
   /** Says what is not answered. */
-  tell(word: 'freezing' | 'written'): void;
+  tell(word: 'freezing'): void;
+  /** Says, once, that every freeze request is written, and when that was (process.hrtime). Never answered. */
+  confirmWritten(at: bigint): void;
   /** The guard's last word on a void round, also unasked; null while it holds. */
   lost(): GuardAnswer | null;
   /** Closes its stdin: it ends, thawing first whatever it has not. */
@@ -55,6 +57,7 @@ function hurry(pid: number | undefined): void {
 
 function guardOver(child: GuardProcess): Guard {
   let lost: GuardAnswer | null = null;
+  let confirmed = false;
   let deliver: ((answer: GuardAnswer) => void) | null = null;
   const take = (answer: GuardAnswer): void => {
     if ('reason' in answer && lost?.kind !== 'lapsed') lost = answer;
@@ -85,10 +88,15 @@ function guardOver(child: GuardProcess): Guard {
           clearTimeout(timer);
           resolve(answer);
         };
-        if (word !== null) child.stdin.write(`${word.replaceAll('\n', ' ')}\n`);
+        child.stdin.write(`${word.replaceAll('\n', ' ')}\n`);
       }),
     tell: (word) => {
       child.stdin.write(`${word}\n`);
+    },
+    confirmWritten: (at) => {
+      if (confirmed) return;
+      confirmed = true;
+      child.stdin.write(`written ${String(at)}\n`);
     },
     lost: () => lost,
     end: () => {

@@ -6,9 +6,9 @@
  *   guard-main.js LIMIT_MS INTENT_FILE {INODE CGROUP DIRECTORY}...
  *
  * One word a line comes in, in this order, and is answered by a line on stdout:
- *   (start)      -> armed
+ *   rehearse     -> armed       nothing is frozen yet; as often as wanted
  *   freezing                    the limit runs from here; somebody is about to freeze
- *   written                     every freeze request is written; none will follow
+ *   written NS                  every freeze request was written before that time of this machine's clock; none will follow
  *   thawed       -> unbroken    the owner thawed by itself, and nothing of what follows had been said
  *   void REASON  -> lapsed      instead: the round is void, and thawing is left to us
  * Instead of any answer, or unasked:
@@ -32,6 +32,9 @@ for (let at = 0; at + 2 < rest.length; at += 3) {
 let phase: 'armed' | 'timing' | 'over' = 'armed';
 /** Set once, with the reason, when the round became void. */
 let lapse: string | null = null;
+/** Before our last thaw of everything began. */
+let lapsedAt = 0n;
+let timer: NodeJS.Timeout | undefined;
 let stuck = false;
 let ownerGone = false;
 /** Until then what we thawed may be frozen after all: an owner that slept writes when it wakes. */
@@ -48,6 +51,7 @@ function say(line: string): void {
 /** Thaws everything, tries again where that fails, and tells. Everything that voids a round comes through here. */
 function lapseNow(reason: string): void {
   lapse ??= reason;
+  lapsedAt = process.hrtime.bigint();
   thawTargets(RETRIES);
 }
 
@@ -67,9 +71,19 @@ function thawTargets(retriesLeft: number): void {
   else if (ownerGone) finish();
 }
 
+/** Hears once what it will have to hear while writers wait, and forgets it: the first run of a function is a slow one. */
+function rehearse(): void {
+  obey('freezing');
+  obey('written 0');
+  clearTimeout(timer);
+  phase = 'armed';
+  written = false;
+  say('armed');
+}
+
 function startTiming(): void {
   phase = 'timing';
-  setTimeout(onLimit, limitMs);
+  timer = setTimeout(onLimit, limitMs);
 }
 
 function onLimit(): void {
@@ -91,14 +105,16 @@ function settle(reason: string | null): void {
   }
 }
 
-function onWritten(): void {
+/** What we thawed after the last request stays thawed; whoever has frozen it since means it. */
+function onWritten(at: bigint): void {
   written = true;
-  if (lapse !== null) thawTargets(RETRIES);
+  if (lapse !== null && at >= lapsedAt) thawTargets(RETRIES);
 }
 
 function obey(line: string): void {
-  if (line === 'freezing') startTiming();
-  else if (line === 'written') onWritten();
+  if (line === 'rehearse') rehearse();
+  else if (line === 'freezing') startTiming();
+  else if (line.startsWith('written ')) onWritten(BigInt(line.slice('written '.length)));
   else if (line === 'thawed') settle(null);
   else if (line.startsWith('void ')) settle(line.slice('void '.length));
 }
@@ -146,4 +162,3 @@ process.on('uncaughtException', (error) => {
   if (phase === 'timing') lapseNow(`the guard failed: ${String(error)}`);
   else if (!stuck) process.exit(1);
 });
-say('armed');

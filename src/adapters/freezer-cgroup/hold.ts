@@ -13,9 +13,12 @@ import {
 } from './armed.js';
 import type { OpenFreezers } from './open-freezers.js';
 
+/** Until then the snapshots want both us and the processors; what is done after it can wait so long. */
+const SETTLE_MS = 1;
+
 type Release = Awaited<ReturnType<Freeze['release']>>;
 
-export function hold(armed: Armed, startedAt: number, calmDown: () => void): Freeze {
+export function hold(armed: Armed, startedAt: number, writtenAt: bigint): Freeze {
   let overdue: string | null = null;
   let released: Promise<Release> | null = null;
   const actForGuard = (): void => {
@@ -27,20 +30,33 @@ export function hold(armed: Armed, startedAt: number, calmDown: () => void): Fre
     overdue = `the limit of ${String(armed.limitMs)} ms passed, and the guard did not act`;
   };
   const timer = setTimeout(() => setImmediate(actForGuard), armed.limitMs + GUARD_GRACE_MS).unref();
+  const settling = setTimeout(() => {
+    armed.guard.confirmWritten(writtenAt);
+    armed.haste.begin();
+  }, SETTLE_MS);
   return {
     frozen: armed.targets.map((target) => target.cgroup),
     release: () => {
       clearTimeout(timer);
-      released ??= release(armed, startedAt, () => overdue).finally(calmDown);
+      clearTimeout(settling);
+      released ??= release(armed, startedAt, writtenAt, () => overdue).finally(() => {
+        armed.haste.end();
+      });
       return released;
     },
   };
 }
 
 /** Check and thaw are one step of ours, in which nothing waits: writers run again before anybody is asked anything. */
-async function release(armed: Armed, startedAt: number, overdue: () => string | null): Promise<Release> {
+async function release(
+  armed: Armed,
+  startedAt: number,
+  writtenAt: bigint,
+  overdue: () => string | null,
+): Promise<Release> {
   const broken = overdue() ?? armed.freezers.whyBroken() ?? tryLetGo(armed.freezers);
   const thawedAt = performance.now();
+  armed.guard.confirmWritten(writtenAt);
   const answer = await armed.guard.ask(broken === null ? 'thawed' : `void ${broken}`, GUARD_ANSWER_MS);
   const unbroken = broken === null && answer.kind === 'unbroken';
   let reason = overdue() ?? ('reason' in answer ? answer.reason : broken);

@@ -6,9 +6,9 @@
  * written the same on every replica. The meta row says how many rows there must be and ends the chain, so a lost tail is
  * seen too (D10).
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { ballot, nodeId } from '../../paxos/ballot.js';
+import { ballot as ballotOf, nodeId } from '../../paxos/ballot.js';
 import type { LogEntry, Slot } from '../../paxos/contiguous-log.js';
 import { configurationOf } from './meta.js';
 
@@ -36,8 +36,9 @@ export interface StoredCheckpoint {
 }
 
 function integer(value: number): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64BE(BigInt(value));
+  const bytes = Buffer.allocUnsafe(8);
+  bytes.writeUInt32BE(Math.floor(value / 2 ** 32));
+  bytes.writeUInt32BE(value % 2 ** 32, 4);
   return bytes;
 }
 
@@ -47,9 +48,24 @@ function text(value: string): Buffer {
   return Buffer.concat([integer(bytes.length), bytes]);
 }
 
+/** The newest header as `text` has it: the rows of a batch mostly have one header. */
+let newestText: { readonly header: string; readonly bytes: Buffer } | null = null;
+
+function headerText(header: string): Buffer {
+  if (newestText?.header !== header) newestText = { header, bytes: text(header) };
+  return newestText.bytes;
+}
+
+/** Of the newest entry without a configuration: the entries of a batch mostly have one ballot. */
+let newestHeader: { readonly ballot: LogEntry['ballot']; readonly header: string } | null = null;
+
 /** What an entry is beside its bytes. Equal entries have equal headers, whoever writes them. */
-export function headerOf({ ballot: { round, node }, next }: LogEntry): string {
-  if (next === null) return JSON.stringify([round, node]);
+export function headerOf({ ballot, next }: LogEntry): string {
+  const { round, node } = ballot;
+  if (next === null) {
+    if (newestHeader?.ballot !== ballot) newestHeader = { ballot, header: JSON.stringify([round, node]) };
+    return newestHeader.header;
+  }
   const { id, voters, learners, after } = next;
   return JSON.stringify([round, node, { id, voters, learners, after }]);
 }
@@ -60,18 +76,18 @@ function parseHeader(header: string): Pick<LogEntry, 'ballot' | 'next'> {
   if (!Array.isArray(parts)) throw new TypeError('a row has no header');
   const [round, node, next] = parts as readonly unknown[];
   return {
-    ballot: ballot(Number(round), nodeId(String(node))),
+    ballot: ballotOf(Number(round), nodeId(String(node))),
     next: next === undefined ? null : configurationOf(next),
   };
 }
 
 /** The chain of slot `at`, whose entry has this header and these bytes. */
 export function chainAfter(previous: Buffer, at: number, header: string, bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(previous).update(integer(at)).update(text(header)).update(bytes).digest();
+  return hash('sha256', Buffer.concat([previous, integer(at), headerText(header), bytes]), 'buffer');
 }
 
 export function rowCrc(row: Omit<StoredRow, 'crc'>): number {
-  return crc32(row.bytes, crc32(Buffer.concat([integer(row.slot), text(row.header), row.chain])));
+  return crc32(row.bytes, crc32(Buffer.concat([integer(row.slot), headerText(row.header), row.chain])));
 }
 
 export function rowOf(previous: Buffer, at: Slot, entry: LogEntry): StoredRow {

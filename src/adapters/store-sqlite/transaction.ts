@@ -5,7 +5,7 @@ import type { Write } from '../../paxos/effects.js';
 import type { StoreHead, StoreTransaction } from '../../ports/log-store.js';
 import * as format from './format.js';
 import { encodeMeta, type Meta } from './meta.js';
-import { SqliteView } from './view.js';
+import { rememberMeta, SqliteView } from './view.js';
 
 /** What a transaction has written; store.ts chooses the crash points by it. */
 export type Written = 'nothing' | 'checkpoint' | 'entries';
@@ -95,6 +95,7 @@ export class SqliteTransaction extends SqliteView implements StoreTransaction {
     this.meta = { ...this.meta, life: { ...life, batches } };
     const { body, crc } = encodeMeta(this.meta);
     this.tables.run('UPDATE meta SET body = ?, crc = ? WHERE id = 1', body, crc);
+    rememberMeta(this.tables, { body, crc }, this.meta);
   }
 
   protected insertRow(how: 'INSERT' | 'INSERT OR REPLACE', row: format.StoredRow): void {

@@ -7,9 +7,22 @@ import * as format from './format.js';
 import { decodeMeta, metaCrc, type Meta } from './meta.js';
 import type { StoredArchived, Tables } from './tables.js';
 
+/** What was written last through these tables. Where the same bytes stand there still, they need no reading. */
+const newest = new WeakMap<Tables, { readonly body: string; readonly crc: number; readonly meta: Meta }>();
+
+export function rememberMeta(
+  tables: Tables,
+  written: { readonly body: string; readonly crc: number },
+  meta: Meta,
+): void {
+  newest.set(tables, { ...written, meta });
+}
+
 export function readMeta(tables: Tables, file: string): Meta {
   const stored = tables.meta();
   if (stored === undefined) throw corrupt(file, 'the meta row is missing', null);
+  const known = newest.get(tables);
+  if (known?.body === stored.body && known.crc === stored.crc) return known.meta;
   if (metaCrc(stored.body) !== stored.crc) throw corrupt(file, 'the meta row fails its checksum', null);
   try {
     return decodeMeta(stored.body);

@@ -1,5 +1,5 @@
 /**
- * Frames over one TLS socket: batches what is sent in one turn of the event loop, bounds what waits, notices silence, and
+ * Frames over one TLS socket: batches what is sent in one go, bounds what waits, notices silence, and
  * ends in order. Knows nothing of who is at the other end.
  */
 import type { TLSSocket } from 'node:tls';
@@ -73,8 +73,8 @@ export class Channel {
     if (!this.queue.offer(encodeFrame(kind, payload))) return false;
     if (!this.#flushing && !this.#blocked) {
       this.#flushing = true;
-      // All that this turn of the event loop sends goes out as one write.
-      setImmediate(() => {
+      // What is sent in one go leaves as one write, and before this thread turns to anything else (a leader's own disk).
+      queueMicrotask(() => {
         this.#flushing = false;
         this.#flush();
       });

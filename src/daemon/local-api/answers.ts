@@ -1,6 +1,6 @@
 /** From a request to what the service says to it. One case a request; nothing is decided here. */
 import { unreachable } from '../../errors.js';
-import { decodeEntry, encodeGeneration, encodeState } from '../../log/codec.js';
+import { decodeProposal, encodeGeneration, encodeState } from '../../log/codec.js';
 import type { Slot } from '../../machine/entry.js';
 import type { GenerationRecord, State } from '../../machine/state.js';
 import type { ReadAnswer, Request } from './protocol.js';
@@ -10,8 +10,8 @@ export async function answerTo(service: LocalService, request: Request): Promise
   const { log, stale, admin, calls, phases } = service;
   switch (request.type) {
     case 'append': {
-      const { operation, request: once, append } = decodeEntry(request.entry);
-      return log.append(operation, once, append);
+      const { operation, request: once, append } = decodeProposal(request.entry);
+      return log.append(operation, once, append, request.entry);
     }
     case 'read':
       return readAnswer(await log.read(), request.have);

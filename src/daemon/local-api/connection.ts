@@ -36,6 +36,8 @@ export class DaemonConnection {
   readonly welcome: Welcome;
   readonly #socket: Socket;
   readonly #open = new Map<number, Open>();
+  /** Requests of this turn. */
+  readonly #asked: Uint8Array[] = [];
   #next = 1;
   #lost: ConnectionLost | null = null;
 
@@ -56,11 +58,22 @@ export class DaemonConnection {
     this.#next += 1;
     return new Promise((resolve, reject) => {
       this.#open.set(id, { resolve, reject });
-      this.#socket.write(framed(encodeMessage({ id, request })), (error) => {
-        // The kernel refused bytes of it. Any other failure may come after the last of them was taken.
-        if (error !== null && error !== undefined && 'code' in error && error.code === 'EPIPE')
-          this.#fail(id, new ConnectionLost('the daemon is gone', false));
-      });
+      this.#asked.push(framed(encodeMessage({ id, request })));
+      // All that is asked in one turn of the event loop goes out as one write.
+      if (this.#asked.length === 1)
+        setImmediate(() => {
+          this.#flush(this.#next - 1);
+        });
+    });
+  }
+
+  /** `last`: the number of the last of them. */
+  #flush(last: number): void {
+    this.#socket.write(Buffer.concat(this.#asked.splice(0)), (error) => {
+      // The kernel refused bytes of it, so the last one did not get out as a whole; of those before it nobody knows. Any
+      // other failure may come after the last byte was taken.
+      if (error !== null && error !== undefined && 'code' in error && error.code === 'EPIPE')
+        this.#fail(last, new ConnectionLost('the daemon is gone', false));
     });
   }
 

@@ -8,6 +8,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { SnapcommitError } from '../../errors.js';
+import { AppendLanes, type LaneKey } from '../../log/append-lanes.js';
 import { decodeGeneration, decodeState, encodeEntry } from '../../log/codec.js';
 import { APPENDS_KEPT_PER_CLIENT } from '../../machine/appends.js';
 import type { Operation, Slot } from '../../machine/entry.js';
@@ -34,6 +35,8 @@ export interface RemoteLogOptions {
   readonly endsAtMs: number | null;
 }
 
+/** Appends beyond these wait: the log remembers a bounded number of names (APPEND_CLIENTS_KEPT), and they are for all. */
+const IN_FLIGHT_MAX = 512;
 /** What an operation still gets once the command's own time is up: to abort, to thaw, and to say so. */
 const LEAST_TIMEOUT_MS = 1000;
 
@@ -48,9 +51,9 @@ export class RemoteLog implements ReplicatedLog, ClusterAccess {
   readonly identity: LogIdentity;
   readonly #options: RemoteLogOptions;
   readonly #daemon: DaemonClient;
-  readonly #client = randomUUID();
-  #sequence = 0;
-  readonly #unanswered = new Set<number>();
+  /** The log keeps so many answers a client: whoever has more in flight appends under several names. */
+  readonly #lanes = new AppendLanes(randomUUID(), APPENDS_KEPT_PER_CLIENT);
+  #inFlight = 0;
   readonly #waiting: (() => void)[] = [];
   #newest: State | null = null;
   /** The newest slot that we know to be applied: what is appended from now on comes after it. */
@@ -66,33 +69,26 @@ export class RemoteLog implements ReplicatedLog, ClusterAccess {
     await this.#daemon.connected(this.#deadline());
   }
 
-  /**
-   * The log keeps so many answers a client: whatever is this far ahead of the oldest unanswered append could make a
-   * repeat of that one unknown, so it waits.
-   */
   async append(operation: Operation, request: RequestKey | null = null): Promise<AppendResult> {
-    while (this.#sequence + 1 - this.#oldestUnanswered() >= APPENDS_KEPT_PER_CLIENT)
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#sequence += 1;
-    const sequence = this.#sequence;
-    this.#unanswered.add(sequence);
+    while (this.#inFlight >= IN_FLIGHT_MAX) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#inFlight += 1;
+    const lane = this.#lanes.open();
+    let outcome: 'known' | 'unknown' = 'known';
     try {
-      return await this.#append(sequence, operation, request);
+      const result = await this.#append(lane, operation, request);
+      if (result.status === 'unknown') outcome = 'unknown';
+      return result;
     } finally {
-      this.#unanswered.delete(sequence);
-      for (const resume of this.#waiting.splice(0)) resume();
+      this.#lanes.close(lane, outcome);
+      this.#inFlight -= 1;
+      this.#waiting.shift()?.();
     }
   }
 
-  #oldestUnanswered(): number {
-    return Math.min(this.#sequence + 1, ...this.#unanswered);
-  }
-
-  async #append(sequence: number, operation: Operation, request: RequestKey | null): Promise<AppendResult> {
+  async #append(lane: LaneKey, operation: Operation, request: RequestKey | null): Promise<AppendResult> {
     // A slot that was applied before the first attempt, so that the log can tell a late repeat from a new entry.
     if (this.#applied === null) await this.read();
-    const since = this.#applied ?? (0 as Slot);
-    const append = { client: this.#client, sequence, since };
+    const append = { ...lane, since: this.#applied ?? (0 as Slot) };
     // Encoded here, so that what cannot be an entry is refused here.
     const entry = encodeEntry({ at: Math.floor(this.#options.clock.now()), request, append, operation });
     return this.#appendUntilKnown({ type: 'append', entry });

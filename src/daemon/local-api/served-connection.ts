@@ -17,8 +17,9 @@ import { isStopping } from '../participants/refusals.js';
 import { wireErrorOf } from '../wire-error.js';
 import type { LocalService } from './service.js';
 
-/** Requests that are being worked on; what else came is not even read. */
-export const OPEN_REQUESTS_MAX = 64;
+/** Requests that are being worked on, and their bytes: beyond either, what else came is not even read. */
+export const OPEN_REQUESTS_MAX = 1024;
+const OPEN_BYTES_MAX = 16 * 1024 * 1024;
 /** Unread answers, beyond which nothing more is begun. */
 const UNREAD_BYTES_MAX = 4 * 1024 * 1024;
 /** When the daemon stops: how long what is being worked on may take, and then the client to read its answers. */
@@ -35,6 +36,10 @@ export class ServedConnection {
   readonly #chunks: Buffer[] = [];
   /** The frames of the chunk that was begun. */
   #frames: Iterator<Frame, void> | null = null;
+  /** Answers of this turn. */
+  readonly #answers: Uint8Array[] = [];
+  /** Of the requests that are being worked on. */
+  #openBytes = 0;
   #isEnding = false;
 
   constructor(socket: Socket, service: LocalService, onRefused: (reason: string) => void) {
@@ -58,6 +63,7 @@ export class ServedConnection {
   async end(): Promise<void> {
     this.#isEnding = true;
     await atMost(LAST_WORK_MS, this.#workEnds());
+    this.#flush();
     const read = new Promise<void>((resolve) => {
       this.#socket.end(resolve);
     });
@@ -76,7 +82,7 @@ export class ServedConnection {
       while (!this.#isFull()) {
         const request = this.#next();
         if (request === null) return void this.#socket.resume();
-        this.#start(request);
+        this.#start(request.numbered, request.bytes);
       }
       this.#socket.pause();
     } catch (error) {
@@ -87,10 +93,13 @@ export class ServedConnection {
   }
 
   /** null: of what came, nothing is left. @throws FrameError, TypeError */
-  #next(): Numbered | null {
+  #next(): { readonly numbered: Numbered; readonly bytes: number } | null {
     for (;;) {
       const frame = this.#frames?.next();
-      if (frame !== undefined && frame.done !== true) return decodeRequest(frame.value.payload);
+      if (frame !== undefined && frame.done !== true) {
+        const { payload } = frame.value;
+        return { numbered: decodeRequest(payload), bytes: payload.length };
+      }
       const chunk = this.#chunks.shift();
       this.#frames = chunk === undefined ? null : this.#reader.push(chunk);
       if (chunk === undefined) return null;
@@ -98,11 +107,17 @@ export class ServedConnection {
   }
 
   #isFull(): boolean {
-    return this.#working.size >= OPEN_REQUESTS_MAX || this.#socket.writableLength > UNREAD_BYTES_MAX;
+    return (
+      this.#working.size >= OPEN_REQUESTS_MAX ||
+      this.#openBytes >= OPEN_BYTES_MAX ||
+      this.#socket.writableLength > UNREAD_BYTES_MAX
+    );
   }
 
-  #start(numbered: Numbered): void {
+  #start(numbered: Numbered, bytes: number): void {
+    this.#openBytes += bytes;
     const work = this.#work(numbered).finally(() => {
+      this.#openBytes -= bytes;
       this.#working.delete(work);
       this.#goOn();
     });
@@ -122,7 +137,17 @@ export class ServedConnection {
   }
 
   #send(message: Uint8Array): void {
-    if (!this.#socket.destroyed) this.#socket.write(framed(message));
+    this.#answers.push(framed(message));
+    if (this.#answers.length > 1) return;
+    // All that this turn of the event loop answers goes out as one write: a batch of appends ends in one turn.
+    setImmediate(() => {
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const answers = this.#answers.splice(0);
+    if (!this.#socket.destroyed && answers.length > 0) this.#socket.write(Buffer.concat(answers));
   }
 }
 

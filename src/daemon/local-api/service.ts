@@ -9,9 +9,17 @@ import type { ClusterAdmin } from '../cluster/admin.js';
 import type { Asker } from '../participants/asker.js';
 import type { PhaseTold } from '../participants/protocol.js';
 
-/** The log, with the name by which a repeat of an append is known; null where the log shall give one itself. */
+/**
+ * The log, with the name by which a repeat of an append is known (null where the log shall give one itself), and the
+ * entry of all this as it was sent.
+ */
 export interface ServedLog extends Omit<ReplicatedLog, 'append'> {
-  append(operation: Operation, request: RequestKey | null, key: AppendKey | null): Promise<AppendResult>;
+  append(
+    operation: Operation,
+    request: RequestKey | null,
+    key: AppendKey | null,
+    encoded: Uint8Array,
+  ): Promise<AppendResult>;
 }
 
 /** As of the last slot applied here, without asking anybody. @throws UNAVAILABLE where nothing can be read at all. */

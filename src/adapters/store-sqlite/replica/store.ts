@@ -15,6 +15,7 @@ import type {
 import { BUSY_TIMEOUT_MS } from '../open.js';
 import type { EngineOptions } from './engine.js';
 import { workerGone } from './failures.js';
+import { packBatch } from './packing.js';
 import { errorOf, type Answer, type Arguments, type Operation, type Response } from './protocol.js';
 import { scrubAll } from './scrub.js';
 
@@ -69,7 +70,8 @@ class WorkerReplicaStore implements ReplicaStore {
   }
 
   persist(batch: StoreBatch): Promise<StoreLife> {
-    return this.#ask('persist', ownCopy(batch));
+    const { packed, moved } = packBatch(batch);
+    return this.#askMoving('persist', moved, packed);
   }
 
   read(after: Slot, maxBytes: number): Promise<readonly LogEntry[]> {
@@ -120,11 +122,20 @@ class WorkerReplicaStore implements ReplicaStore {
   }
 
   #ask<K extends Operation>(operation: K, ...args: Arguments<K>): Promise<Answer<K>> {
+    return this.#askMoving(operation, [], ...args);
+  }
+
+  /** `moved`: memory of the arguments that the worker gets for its own. */
+  #askMoving<K extends Operation>(
+    operation: K,
+    moved: readonly ArrayBuffer[],
+    ...args: Arguments<K>
+  ): Promise<Answer<K>> {
     if (this.#gone !== null) return Promise.reject(workerGone(this.file, false, this.#gone.cause));
     this.#sent += 1;
     const id = this.#sent;
     const answered = new Promise<unknown>((resolve, reject) => this.#waiting.set(id, { operation, resolve, reject }));
-    this.#worker.postMessage({ id, operation, args, refusalsKnown: this.#refusalsKnown });
+    this.#worker.postMessage({ id, operation, args, refusalsKnown: this.#refusalsKnown }, moved);
     // The answer to an operation has the type that protocol.ts gives it.
     return answered as Promise<Answer<K>>;
   }
@@ -149,17 +160,6 @@ class WorkerReplicaStore implements ReplicaStore {
 }
 
 /** Bytes may be a view into something far larger, all of which a message would carry. */
-function ownCopy(batch: StoreBatch): StoreBatch {
-  return {
-    ...batch,
-    ...(batch.writes && { writes: batch.writes.map((write) => ({ ...write, entries: write.entries.map(ownEntry) })) }),
-    ...(batch.archive && {
-      archive: batch.archive.map((one) => (one.kind === 'put' ? { ...one, bytes: new Uint8Array(one.bytes) } : one)),
-    }),
-    ...(batch.checkpoint && { checkpoint: { ...batch.checkpoint, bytes: new Uint8Array(batch.checkpoint.bytes) } }),
-  };
-}
-
 function ownEntry(entry: LogEntry): LogEntry {
   return { ...entry, bytes: new Uint8Array(entry.bytes) };
 }
