@@ -13,11 +13,16 @@ const DIGITS = 12;
 
 writeFileSync(procs, String(process.pid));
 const files = trees.map((tree) => openSync(join(tree, 'counter'), 'w'));
-const following = next === '-' ? null : connect(placeOf(next)).setNoDelay(true);
+const following = next === '-' ? null : endingWithUs(connect(placeOf(next)).setNoDelay(true));
 
 function placeOf(address) {
   const [host, port] = address.split(':');
   return { host, port: Number(port) };
+}
+
+/** Where a neighbour has been ended the chain ends. */
+function endingWithUs(socket) {
+  return socket.on('error', () => process.exit(0));
 }
 
 async function write(number) {
@@ -59,6 +64,6 @@ async function follow(before) {
 
 if (own === '-') await count();
 else
-  createServer((before) => void follow(before.setNoDelay(true))).listen(placeOf(own), () =>
+  createServer((before) => void follow(endingWithUs(before.setNoDelay(true)))).listen(placeOf(own), () =>
     process.stdout.write('listening\n'),
   );

@@ -24,7 +24,12 @@ const counters = trees.map((tree) => {
   const path = join(tree, 'counter');
   return openSync(path, statSync(path, { throwIfNoEntry: false }) === undefined ? 'w+' : 'r+');
 });
-const following = next === '-' ? null : connect(next);
+const following = next === '-' ? null : endingWithUs(connect(next));
+
+/** Where a neighbour has been ended the chain ends. */
+function endingWithUs(socket: Socket): Socket {
+  return socket.on('error', () => process.exit(0));
+}
 
 async function write(round: number): Promise<void> {
   const number = String(round).padStart(DIGITS, '0');
@@ -75,4 +80,4 @@ async function follow(before: Socket): Promise<void> {
 }
 
 if (own === '-') await count();
-else createServer((before) => void follow(before)).listen(own, () => process.stdout.write('listening\n'));
+else createServer((before) => void follow(endingWithUs(before))).listen(own, () => process.stdout.write('listening\n'));
