@@ -6,16 +6,17 @@
  *   TREE/counter   8 KiB full of n, in place, buffered
  *   TREE/renamed   8 KiB full of n, written to a new name and renamed over it
  *
- * so at every moment the numbers fall by one at most, from the first tree of the first host to the last of the last. The
+ * Last of all the first one writes n into a file on the last host by itself, as it could over a network's filesystem. So at
+ * every moment the numbers fall by one at most, from the first tree of the first host to that file. The
  * sockets are files, so the writers hear each other through any partition of the hosts' network.
  *
- *   relay-process.js CGROUP_PROCS OWN_SOCKET|- NEXT_SOCKET|- TREE…
+ *   relay-process.js CGROUP_PROCS OWN_SOCKET|- NEXT_SOCKET|- REMOTE_FILE|- TREE…
  */
 import { closeSync, openSync, readFileSync, renameSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 
-const [procs = '', own = '-', next = '-', ...trees] = process.argv.slice(2);
+const [procs = '', own = '-', next = '-', remote = '-', ...trees] = process.argv.slice(2);
 const DIGITS = 16;
 const COPIES = 512;
 
@@ -25,6 +26,8 @@ const counters = trees.map((tree) => {
   return openSync(path, statSync(path, { throwIfNoEntry: false }) === undefined ? 'w+' : 'r+');
 });
 const following = next === '-' ? null : endingWithUs(connect(next));
+
+const reached = remote === '-' ? null : openSync(remote, 'w+');
 
 /** Where a neighbour has been ended the chain ends. */
 function endingWithUs(socket: Socket): Socket {
@@ -41,9 +44,11 @@ async function write(round: number): Promise<void> {
     closeSync(fresh);
     renameSync(join(tree, 'renamed.new'), join(tree, 'renamed'));
   });
-  if (following === null) return;
-  following.write(number);
-  await message(following);
+  if (following !== null) {
+    following.write(number);
+    await message(following);
+  }
+  if (reached !== null) writeSync(reached, record, 0);
 }
 
 /** The next number that comes over a socket: they are sent one at a time. */

@@ -6,6 +6,9 @@ import type { Test } from 'tap';
 import { violationsOf } from '../support/counters.js';
 import type { Host } from './host.js';
 
+/** What the first host's writer writes on the last host. */
+const REACHED = 'reached';
+
 /** Resolves when the first round has been written on every host. They end with the test; `stop` ends them before. */
 export async function startRelay(
   t: Pick<Test, 'teardown'>,
@@ -22,10 +25,15 @@ export async function startRelay(
     const own = index === 0 ? '-' : socketOf(index);
     const next = index === hosts.length - 1 ? '-' : socketOf(index + 1);
     const trees = host.volumes.map(({ live }) => live);
+    const remote = index === 0 ? join(hosts.at(-1)?.volumes.at(-1)?.live ?? '', REACHED) : '-';
     const main = join(import.meta.dirname, 'relay-process.js');
-    const child = spawn(process.execPath, [main, join(host.cgroup.directory, 'cgroup.procs'), own, next, ...trees], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const child = spawn(
+      process.execPath,
+      [main, join(host.cgroup.directory, 'cgroup.procs'), own, next, remote, ...trees],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
     ends.push(async () => {
       child.kill('SIGKILL');
       if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
@@ -37,5 +45,6 @@ export async function startRelay(
 
 /** What contradicts the order in which they wrote; `trees`: those of one generation, in the order of the writers. */
 export function relayViolations(trees: readonly string[]): readonly string[] {
-  return violationsOf(trees.flatMap((tree) => [join(tree, 'counter'), join(tree, 'renamed')]));
+  const files = trees.flatMap((tree) => [join(tree, 'counter'), join(tree, 'renamed')]);
+  return violationsOf([...files, join(trees.at(-1) ?? '', REACHED)]);
 }

@@ -28,12 +28,16 @@ async function killed(_: Fleet, victim: Host): Promise<() => Promise<void>> {
 
 async function paused(_: Fleet, victim: Host): Promise<() => Promise<void>> {
   victim.member.pause();
-  return async () => victim.member.resume();
+  return async () => {
+    victim.member.resume();
+  };
 }
 
 async function cutOff(fleet: Fleet, victim: Host): Promise<() => Promise<void>> {
   fleet.isolate(victim);
-  return async () => fleet.heal();
+  return async () => {
+    fleet.heal();
+  };
 }
 
 /** Somebody else than the coordinator; another one than the log's leader where there is one. */
