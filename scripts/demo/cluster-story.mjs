@@ -1,45 +1,22 @@
 // The cluster's story: from one machine's log to three, through the death of a leader, a return and a replacement.
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Lab } from './lab.mjs';
-import { Narrator } from './narrator.mjs';
 import { readCounters, Stage, VOLUMES } from './stage.mjs';
+import { Teller, tellStory } from './telling.mjs';
 
-/** Tells the story; answers the exit status. Cleans up also when it fails or is interrupted. */
+/** Tells the story; answers the exit status. */
 export async function runClusterDemo({ json }) {
-  const narrator = new Narrator({ json });
-  const stage = new Stage({ directory: false });
-  let lab = null;
-  const clean = () => {
-    lab?.clean();
-    stage.clean();
-  };
-  const interrupted = (signal) => {
-    clean();
-    process.stderr.write(`\ndemo: interrupted, everything is cleaned up\n`);
-    process.exit(signal === 'SIGINT' ? 130 : 143);
-  };
-  process.on('SIGINT', interrupted);
-  process.on('SIGTERM', interrupted);
-  let failure = null;
-  try {
-    lab = new Lab(stage.directory);
+  return tellStory({ json }, async (narrator, use) => {
+    const stage = use(new Stage({ directory: false }));
+    // A checkpoint after a few entries, so that the story meets one.
+    const lab = use(new Lab(stage.directory, { checkpointSlots: 16, keepSlots: KEPT }));
     await new ClusterStory(narrator, stage, lab).tell();
-  } catch (error) {
-    failure = error;
-  }
-  await stage.stopWriter();
-  for (const machine of lab?.machines.values() ?? []) await machine.endDaemon('SIGKILL');
-  clean();
-  process.off('SIGINT', interrupted);
-  process.off('SIGTERM', interrupted);
-  if (failure === null) narrator.note('Everything that the demo made is gone again.');
-  narrator.end(failure);
-  return failure === null ? 0 : 1;
+  });
 }
 
 class ClusterStory {
   #tell;
+  #at;
   #stage;
   #lab;
   /** Where the volumes are. */
@@ -47,6 +24,7 @@ class ClusterStory {
 
   constructor(narrator, stage, lab) {
     this.#tell = narrator;
+    this.#at = new Teller(narrator);
     this.#stage = stage;
     this.#lab = lab;
   }
@@ -61,17 +39,9 @@ class ClusterStory {
     await this.#verify();
   }
 
-  async #on(machine, args, options = {}) {
-    return this.#tell.snapcommit(args, { stateDirectory: machine.stateDirectory, on: machine.name, ...options });
-  }
-
   async #status(machine) {
-    await this.#on(machine, ['cluster', 'status']);
-    return this.#ask(machine, ['cluster', 'status']);
-  }
-
-  async #ask(machine, args) {
-    return this.#tell.ask(args, machine.stateDirectory);
+    await this.#at.on(machine, ['cluster', 'status']);
+    return this.#at.ask(machine, ['cluster', 'status']);
   }
 
   async #alone() {
@@ -83,11 +53,11 @@ class ClusterStory {
     this.#home = north;
     this.#stage.makeVolumes();
     await this.#stage.startWriter();
-    await this.#on(north, ['init', '--node', 'north']);
+    await this.#at.on(north, ['init', '--node', 'north']);
     for (const volume of VOLUMES)
-      await this.#on(north, ['volume', 'add', volume, '--source', this.#stage.live(volume)]);
+      await this.#at.on(north, ['volume', 'add', volume, '--source', this.#stage.live(volume)]);
     const volumes = VOLUMES.flatMap((volume) => ['--volume', volume]);
-    await this.#on(north, ['group', 'create', 'app', ...volumes, '--freeze-cgroup', this.#stage.cgroup]);
+    await this.#at.on(north, ['group', 'create', 'app', ...volumes, '--freeze-cgroup', this.#stage.cgroup]);
     await this.#commit('alone');
   }
 
@@ -97,11 +67,11 @@ class ClusterStory {
       'The machines north, east and south have network namespaces and addresses of their own here. `cluster init` makes the\ncluster’s authority and marks the log in one sync: from then on only the daemon opens it.',
     );
     const north = this.#home;
-    await this.#on(north, ['cluster', 'init', '--address', north.address]);
-    const refused = await this.#on(north, ['list', 'app'], { wanted: 6 });
+    await this.#at.on(north, ['cluster', 'init', '--address', north.address]);
+    const refused = await this.#at.on(north, ['list', 'app'], { wanted: 6 });
     this.#tell.check('without the daemon nobody opens it', refused.status === 6);
-    await this.#start(north);
-    const generations = await this.#ask(north, ['list', 'app']);
+    await this.#at.start(north);
+    const generations = await this.#at.ask(north, ['list', 'app']);
     this.#tell.check('the generation came along', generations.length === 1, `${String(generations.length)} generation`);
     await this.#status(north);
   }
@@ -118,17 +88,8 @@ class ClusterStory {
   }
 
   async #join(machine, by) {
-    const token = join(this.#stage.directory, `token-${machine.name}`);
-    await this.#on(by, ['cluster', 'token', '--out', token]);
-    const line = ['cluster', 'join', '--token-file', token, '--node', machine.name, '--address', machine.address];
-    await this.#on(machine, line, { within: machine.within });
-    await this.#start(machine);
-    await this.#on(by, ['cluster', 'add', machine.name]);
-  }
-
-  async #start(machine) {
-    this.#tell.note(`${machine.name}# snapcommit daemon &`);
-    await machine.startDaemon();
+    await this.#at.join(machine, by);
+    await this.#at.on(by, ['cluster', 'add', machine.name]);
   }
 
   async #loseLeader() {
@@ -156,7 +117,7 @@ class ClusterStory {
   async #goOnWithTwo(lost) {
     for (let count = 1; ; count += 1) {
       await this.#commit(`with two machines, ${String(count)}`);
-      const { members, checkpointSlot } = await this.#ask(this.#home, ['cluster', 'status']);
+      const { members, checkpointSlot } = await this.#at.ask(this.#home, ['cluster', 'status']);
       if (checkpointSlot - KEPT > members.find(({ node }) => node === lost.name).lastSlot) return;
     }
   }
@@ -164,7 +125,7 @@ class ClusterStory {
   /** The commit's own machine keeps its daemon here; where it leads, it hands over first. */
   async #leaderAwayFromHome() {
     for (;;) {
-      const { leader } = await this.#ask(this.#home, ['cluster', 'status']);
+      const { leader } = await this.#at.ask(this.#home, ['cluster', 'status']);
       if (leader !== null && leader !== this.#home.name) return this.#lab.machines.get(leader);
       if (leader === this.#home.name) {
         await this.#home.endDaemon('SIGTERM');
@@ -187,16 +148,16 @@ class ClusterStory {
       `${lost.name} comes back, from a checkpoint`,
       'While it was away the others went on, wrote checkpoints and dropped what these cover: the entries that it lacks\nare gone. So it gets the whole state, hashed and in chunks, and goes on from there.',
     );
-    const before = await this.#ask(this.#home, ['cluster', 'status']);
+    const before = await this.#at.ask(this.#home, ['cluster', 'status']);
     const { lastSlot } = before.members.find(({ node }) => node === lost.name);
     this.#tell.check(
       'the next entry that it needs is gone from the others’ logs',
       before.checkpointSlot - KEPT > lastSlot,
       `it holds slot ${String(lastSlot)}; checkpoint at ${String(before.checkpointSlot)}, ${String(KEPT)} kept below it`,
     );
-    await this.#start(lost);
-    await this.#until(`${lost.name} has caught up`, async () => {
-      const { members } = await this.#ask(this.#home, ['cluster', 'status']);
+    await this.#at.start(lost);
+    await this.#at.until(`${lost.name} has caught up`, async () => {
+      const { members } = await this.#at.ask(this.#home, ['cluster', 'status']);
       return members.every(({ lagSlots, unreachableSince }) => lagSlots === 0 && unreachableSince === null);
     });
     const after = await this.#status(lost);
@@ -205,7 +166,7 @@ class ClusterStory {
       after.checkpointSlot >= before.checkpointSlot,
       `slot ${String(after.checkpointSlot)}`,
     );
-    await this.#on(lost, ['list', 'app']);
+    await this.#at.on(lost, ['list', 'app']);
   }
 
   async #replace() {
@@ -217,13 +178,9 @@ class ClusterStory {
     await leaving.endDaemon('SIGKILL');
     leaving.lose();
     const west = this.#lab.machine('west');
-    const token = join(this.#stage.directory, 'token-west');
-    await this.#on(this.#home, ['cluster', 'token', '--out', token]);
-    const line = ['cluster', 'join', '--token-file', token, '--node', 'west', '--address', west.address];
-    await this.#on(west, line, { within: west.within });
-    await this.#start(west);
+    await this.#at.join(west, this.#home);
     await this.#status(this.#home);
-    await this.#on(this.#home, ['cluster', 'replace', leaving.name, 'west']);
+    await this.#at.on(this.#home, ['cluster', 'replace', leaving.name, 'west']);
     const { members } = await this.#status(west);
     const names = members.map(({ node }) => node);
     this.#tell.check(
@@ -236,15 +193,15 @@ class ClusterStory {
 
   async #verify() {
     this.#tell.step('Checking everything', 'Every generation that was ever promised, on whichever machine one asks.');
-    await this.#on(this.#lab.machines.get('west'), ['list', 'app']);
-    await this.#on(this.#home, ['verify']);
-    const generations = await this.#ask(this.#home, ['list', 'app']);
+    await this.#at.on(this.#lab.machines.get('west'), ['list', 'app']);
+    await this.#at.on(this.#home, ['verify']);
+    const generations = await this.#at.ask(this.#home, ['list', 'app']);
     for (const { generation, consistency } of generations) await this.#checkGeneration(generation, consistency.grade);
     await this.#status(this.#home);
   }
 
   async #checkGeneration(generation, grade) {
-    const { volumes } = await this.#ask(this.#home, ['open', `app@${String(generation)}`]);
+    const { volumes } = await this.#at.ask(this.#home, ['open', `app@${String(generation)}`]);
     const paths = Object.fromEntries(Object.entries(volumes).map(([name, { path }]) => [name, path]));
     const { db, wal } = readCounters(paths);
     const holds = grade === 'barrier' && (db === wal || db === wal + 1);
@@ -259,24 +216,17 @@ class ClusterStory {
 
   async #commit(message, { onStart, ...env } = {}) {
     const args = ['commit', 'app', '--require', 'barrier', '--message', message];
-    await this.#on(this.#home, args, onStart === undefined ? {} : { env, onStart });
+    await this.#at.on(this.#home, args, onStart === undefined ? {} : { env, onStart });
     this.#commits += 1;
-    const newest = (await this.#ask(this.#home, ['list', 'app'])).at(-1);
+    const newest = (await this.#at.ask(this.#home, ['list', 'app'])).at(-1);
     this.#tell.check(
       `app@${String(this.#commits)} stands`,
       newest.generation === this.#commits && newest.message === message,
     );
   }
-
-  async #until(what, condition) {
-    for (let left = 300; !(await condition()); left -= 1) {
-      if (left === 0) throw new Error(`waited in vain: ${what}`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
 }
 
-/** As the machines are configured (lab.mjs). */
+/** So many entries are kept below a checkpoint. */
 const KEPT = 4;
 
 function isStopped(pid) {

@@ -13,15 +13,13 @@ export class Machine {
   #daemon = null;
   #log = '';
 
-  constructor(name, number, directory, namespace) {
+  constructor(name, number, directory, namespace, settings) {
     this.name = name;
     this.address = `10.77.0.${String(number)}:${String(PORT)}`;
     this.stateDirectory = join(directory, name);
     this.#namespace = namespace;
     mkdirSync(this.stateDirectory, { mode: 0o700 });
-    // A checkpoint after a few entries, so that the story meets one.
-    const config = { checkpointSlots: 16, keepSlots: 4 };
-    writeFileSync(join(this.stateDirectory, 'config.json'), JSON.stringify(config), { mode: 0o600 });
+    writeFileSync(join(this.stateDirectory, 'config.json'), JSON.stringify(settings), { mode: 0o600 });
   }
 
   /** What has to stand before a command for it to run on this machine's network. */
@@ -78,11 +76,14 @@ export class Machine {
 export class Lab {
   machines = new Map();
   #directory;
+  #settings;
   #prefix = `scdemo${String(process.pid)}`;
   #namespaces = [];
 
-  constructor(directory) {
+  /** `settings`: what config.json says on every machine. */
+  constructor(directory, settings = {}) {
     this.#directory = directory;
+    this.#settings = settings;
     this.#add('hub');
     this.#ip('-n', this.#name('hub'), 'link', 'add', 'bridge0', 'type', 'bridge');
     this.#ip('-n', this.#name('hub'), 'link', 'set', 'bridge0', 'up');
@@ -98,9 +99,14 @@ export class Lab {
     this.#ip('-n', own, 'address', 'add', `10.77.0.${String(number)}/24`, 'dev', near);
     for (const link of ['lo', near]) this.#ip('-n', own, 'link', 'set', link, 'up');
     this.#ip('-n', hub, 'link', 'set', far, 'master', 'bridge0', 'up');
-    const machine = new Machine(name, number, this.#directory, own);
+    const machine = new Machine(name, number, this.#directory, own, this.#settings);
     this.machines.set(name, machine);
     return machine;
+  }
+
+  /** Ends every daemon. */
+  async stop() {
+    for (const machine of this.machines.values()) await machine.endDaemon('SIGKILL');
   }
 
   /** Synchronous, so that it also works at the end of an interrupted run. */

@@ -25,9 +25,14 @@ export class Stage {
   #mounted = [];
   #cgroupPath = null;
   #writer = null;
+  #name;
+  #volumes;
 
-  constructor({ directory }) {
+  /** `directory`: plain directories instead of btrfs; `name`: of the machine, where a story has several. */
+  constructor({ directory, name = '', volumes = VOLUMES }) {
     this.#isBtrfs = !directory;
+    this.#name = name;
+    this.#volumes = volumes;
   }
 
   live(volume) {
@@ -35,7 +40,7 @@ export class Stage {
   }
 
   makeVolumes() {
-    for (const volume of VOLUMES) {
+    for (const volume of this.#volumes) {
       const mount = join(this.directory, volume);
       mkdirSync(mount);
       if (this.#isBtrfs) this.#makeBtrfs(mount);
@@ -55,12 +60,33 @@ export class Stage {
 
   /** Starts a program that writes the same counter into a file on each volume, first db, then wal, for ever. */
   async startWriter() {
-    if (this.#isBtrfs) this.#makeCgroup();
-    const program = join(import.meta.dirname, 'writer.mjs');
-    const procs = this.#cgroupPath === null ? [] : [join(this.#cgroupPath, 'cgroup.procs')];
-    const writer = spawn(process.execPath, [program, ...VOLUMES.map((volume) => this.live(volume)), ...procs], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const procs = this.#isBtrfs ? [this.#makeCgroup()] : [];
+    await this.#start([process.execPath, join(import.meta.dirname, 'writer.mjs'), ...this.#lives(), ...procs]);
+  }
+
+  /**
+   * The same over several machines: `own` is where the writer hears the one before it, `next` where the one after it does,
+   * `within` the program that runs it on its machine's network.
+   */
+  async startRelay({ own, next, within }) {
+    const program = join(import.meta.dirname, 'relay.mjs');
+    await this.#start([
+      ...within,
+      process.execPath,
+      program,
+      this.#makeCgroup(),
+      own ?? '-',
+      next ?? '-',
+      ...this.#lives(),
+    ]);
+  }
+
+  #lives() {
+    return this.#volumes.map((volume) => this.live(volume));
+  }
+
+  async #start([file, ...args]) {
+    const writer = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.#writer = writer;
     await new Promise((resolve, reject) => {
       writer.stdout.once('data', resolve);
@@ -68,7 +94,8 @@ export class Stage {
     });
   }
 
-  async stopWriter() {
+  /** Ends the writer. */
+  async stop() {
     const writer = this.#writer;
     if (writer === null || writer.exitCode !== null || writer.signalCode !== null) return;
     const gone = new Promise((resolve) => writer.once('exit', resolve));
@@ -77,10 +104,14 @@ export class Stage {
     this.#writer = null;
   }
 
+  /** Makes the writer's cgroup where there is none yet; the file through which a process joins it. */
   #makeCgroup() {
-    this.cgroup = `/snapcommit-demo-${String(process.pid)}`;
-    this.#cgroupPath = join(cgroupMount(), this.cgroup);
-    mkdirSync(this.#cgroupPath);
+    if (this.#cgroupPath === null) {
+      this.cgroup = `/snapcommit-demo-${String(process.pid)}${this.#name}`;
+      this.#cgroupPath = join(cgroupMount(), this.cgroup);
+      mkdirSync(this.#cgroupPath);
+    }
+    return join(this.#cgroupPath, 'cgroup.procs');
   }
 
   /** Takes away everything that was made here. Synchronous, so that it also works at the end of an interrupted run. */

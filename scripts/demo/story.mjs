@@ -1,33 +1,14 @@
 // The story itself, from an empty machine to a verified history.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Narrator } from './narrator.mjs';
 import { readCounters, Stage, VOLUMES } from './stage.mjs';
+import { tellStory } from './telling.mjs';
 
-/** Tells the story; answers the exit status. Cleans up also when it fails or is interrupted. */
+/** Tells the story; answers the exit status. */
 export async function runDemo({ directory, json }) {
-  const narrator = new Narrator({ json });
-  const stage = new Stage({ directory });
-  const interrupted = (signal) => {
-    stage.clean();
-    process.stderr.write(`\ndemo: interrupted, everything is cleaned up\n`);
-    process.exit(signal === 'SIGINT' ? 130 : 143);
-  };
-  process.on('SIGINT', interrupted);
-  process.on('SIGTERM', interrupted);
-  let failure = null;
-  try {
-    await new Story(narrator, stage, directory).tell();
-  } catch (error) {
-    failure = error;
-  }
-  await stage.stopWriter();
-  stage.clean();
-  process.off('SIGINT', interrupted);
-  process.off('SIGTERM', interrupted);
-  if (failure === null) narrator.note('Everything that the demo made is gone again.');
-  narrator.end(failure);
-  return failure === null ? 0 : 1;
+  return tellStory({ json }, async (narrator, use) =>
+    new Story(narrator, use(new Stage({ directory })), directory).tell(),
+  );
 }
 
 class Story {
@@ -154,7 +135,7 @@ class Story {
       'Changing both volumes as one',
       'transact runs a command on writable clones and swaps them in only if it succeeds. The writer is stopped first:\nnobody may write to the live trees meanwhile, and snapcommit checks that.',
     );
-    await this.#stage.stopWriter();
+    await this.#stage.stop();
     const before = readCounters(this.#lives());
     const mounts = await this.#mountsWork();
     const flag = mounts ? [] : ['--no-mount'];

@@ -17,7 +17,7 @@ import { openTransactionOf } from '../machine/queries.js';
 import type { GroupState, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { makeTransactionId } from '../participant/names.js';
-import type { Participant, Survey } from '../ports/participant.js';
+import type { Participant, Survey, SurveyedVolume } from '../ports/participant.js';
 import type { RequestKey } from '../ports/log.js';
 import { nodesNamedByTargets, targetsOf } from '../machine/freeze-targets.js';
 import type { CommitRequest } from './requests.js';
@@ -66,7 +66,8 @@ export async function planTransaction(
   if (running !== undefined) throw busyGroup(request.group, running.begin);
   const surveyed = await surveyNodes(context, state, group, mode);
   const nodes = surveyed.map(({ node }) => node);
-  const members = placesOf(state, group).map((place) => memberAt(place, surveyed));
+  const found = new Map(surveyed.flatMap(({ survey }) => survey.volumes.map((volume) => [volume.volume, volume])));
+  const members = placesOf(state, group).map((place) => memberAt(place, found));
   const require = request.require ?? group.record.require;
   const reachable = reachableGrade(group, members, surveyed, mode);
   // A restore earns what its source has earned: restore.ts judges it.
@@ -133,8 +134,8 @@ function placesOf(state: State, group: GroupState): readonly VolumeRecord[] {
   });
 }
 
-function memberAt(place: VolumeRecord, surveyed: readonly SurveyedNode[]): PlannedMember {
-  const found = surveyed.flatMap(({ survey }) => survey.volumes).find(({ volume }) => volume === place.name);
+function memberAt(place: VolumeRecord, surveyed: ReadonlyMap<string, SurveyedVolume>): PlannedMember {
+  const found = surveyed.get(place.name);
   if (found === undefined)
     throw new SnapcommitError('UNAVAILABLE', `node ${place.node} said nothing of volume ${place.name}`, {
       volume: place.name,

@@ -57,9 +57,12 @@ export function nodeOf(state: State, member: ManifestVolume): string {
 
 /** A generation's volumes that are on `node` now and not lost. */
 export function volumesOn(state: State, node: string, { volumes }: Manifest): readonly ManifestVolume[] {
-  return volumes.filter(
-    (member) => nodeOf(state, member) === node && lookup(state.volumes, member.volume)?.forfeited === false,
-  );
+  return volumes.filter((member) => isOn(state, node, member));
+}
+
+/** Whether that volume of a generation is on `node` now and not lost. */
+export function isOn(state: State, node: string, member: ManifestVolume): boolean {
+  return nodeOf(state, member) === node && lookup(state.volumes, member.volume)?.forfeited === false;
 }
 
 /** Whether `node` has published that generation, which is live: its snapshots there have their published names. */

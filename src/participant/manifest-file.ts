@@ -25,5 +25,17 @@ export async function writeManifest(
 ): Promise<void> {
   const { cluster, place, definition, record } = manifest;
   const path = join(place.publishDirectory, manifestName(record.group, record.generation));
-  await files.replaceFile(path, `${JSON.stringify({ cluster, place, definition, ...record }, null, 2)}\n`);
+  const own = JSON.stringify({ cluster, place }, null, 2);
+  await files.replaceFile(path, `${own.slice(0, -'\n}'.length)},${textOf(record, definition).slice('{'.length)}\n`);
 }
+
+/** What the files of all volumes have in common: of a large group it is long, so it is made once. */
+function textOf(record: GenerationRecord, definition: GroupRecord | null): string {
+  const known = texts.get(record);
+  if (known?.definition === definition) return known.text;
+  const text = JSON.stringify({ definition, ...record }, null, 2);
+  texts.set(record, { definition, text });
+  return text;
+}
+
+const texts = new WeakMap<GenerationRecord, { readonly definition: GroupRecord | null; readonly text: string }>();

@@ -8,7 +8,7 @@ import { crashPoint } from '../crash-points.js';
 import { SnapcommitError } from '../errors.js';
 import type { ManifestVolume, VolumeRecord } from '../machine/entry.js';
 import { generationKey } from '../machine/keys.js';
-import { isPublishedOn, volumesOn } from '../machine/queries.js';
+import { isOn, isPublishedOn, volumesOn } from '../machine/queries.js';
 import type { GenerationRecord, State } from '../machine/state.js';
 import type { HeldLock } from '../ports/locks.js';
 import type { VolumeDriver } from '../ports/volume-driver.js';
@@ -31,7 +31,7 @@ function isPendingHere(context: Context, state: State, record: GenerationRecord)
 
 /** It may be published by now, or its disk moved to another node. */
 function isToPublish(context: Context, state: State, record: GenerationRecord, volume: ManifestVolume): boolean {
-  return isPendingHere(context, state, record) && localVolumes(context, state, record).includes(volume);
+  return isPendingHere(context, state, record) && isOn(state, context.self.node, volume);
 }
 
 /**

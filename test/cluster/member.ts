@@ -1,7 +1,7 @@
 /** One member of a cluster under test: a daemon in its own namespace, on its own disk, by its own clock. */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cli, startCli, type CliResult, type RunningCli } from '../support/run-cli.js';
+import { startCli, type RunningCli } from '../support/run-cli.js';
 import { until } from '../support/until.js';
 import { Disk } from './disk.js';
 import type { Network } from './network.js';
@@ -28,10 +28,15 @@ export class Member {
     this.#under = network.under(number);
   }
 
-  prepare(): void {
+  prepare(settings: Readonly<Record<string, string | number>> = {}): void {
     this.disk.make();
     mkdirSync(this.stateDirectory, { mode: 0o700 });
-    writeFileSync(join(this.stateDirectory, 'config.json'), JSON.stringify({ listen: this.address }), { mode: 0o600 });
+    const config = { listen: this.address, ...settings };
+    writeFileSync(join(this.stateDirectory, 'config.json'), JSON.stringify(config), { mode: 0o600 });
+  }
+
+  get pid(): number {
+    return this.#daemon?.child.pid ?? 0;
   }
 
   get isRunning(): boolean {
@@ -40,24 +45,25 @@ export class Member {
 
   /** A command that must succeed; its --json document. */
   async ask(...args: readonly string[]): Promise<unknown> {
-    const result = await this.#cli(args);
+    const result = await this.run(args).done;
     if (result.status === 0) return result.json;
     throw new Error(`snapcommit ${args.join(' ')}: status ${String(result.status)} ${result.stdout}${result.stderr}`);
   }
 
   /** Whether a command succeeds. */
   async done(...args: readonly string[]): Promise<boolean> {
-    return (await this.#cli(args)).status === 0;
+    return (await this.run(args).done).status === 0;
   }
 
-  async #cli(args: readonly string[]): Promise<CliResult> {
-    return cli(['--json', ...args], { stateDirectory: this.stateDirectory, under: this.#under });
+  /** Starts a command with --json. */
+  run(args: readonly string[], env: Readonly<Record<string, string>> = {}): RunningCli {
+    return startCli(['--json', ...args], { stateDirectory: this.stateDirectory, under: this.#under, env });
   }
 
   /** Starts the daemon, its clock off by `offsetSeconds`; does not wait until it serves. */
-  start(offsetSeconds = 0): void {
+  start(offsetSeconds = 0, more: Readonly<Record<string, string>> = {}): void {
     this.#log = '';
-    const env = offsetSeconds === 0 ? {} : fakeTime(offsetSeconds);
+    const env = offsetSeconds === 0 ? more : { ...more, ...fakeTime(offsetSeconds) };
     const daemon = startCli(['daemon'], { stateDirectory: this.stateDirectory, under: this.#under, env });
     daemon.child.stderr?.on('data', (text: string) => (this.#log = (this.#log + text).slice(-100_000)));
     this.#daemon = daemon;
@@ -97,7 +103,7 @@ export class Member {
 }
 
 /** Only the calendar moves: timers and deadlines follow the monotonic clock. */
-function fakeTime(offsetSeconds: number): Readonly<Record<string, string>> {
+export function fakeTime(offsetSeconds: number): Readonly<Record<string, string>> {
   const library = libfaketime();
   const sign = offsetSeconds < 0 ? '-' : '+';
   return {

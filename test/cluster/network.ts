@@ -40,9 +40,12 @@ export class Network {
     return `10.99.0.${String(member + 1)}`;
   }
 
-  /** What runs a program as that member: exec, so the process keeps its id. */
+  /**
+   * What runs a program as that member: exec, so the process keeps its id. Only its network is another one (`ip netns exec`
+   * would give it other mounts, too, without cgroups).
+   */
   under(member: number): readonly string[] {
-    return ['ip', 'netns', 'exec', this.#name(String(member))];
+    return ['nsenter', `--net=/run/netns/${this.#name(String(member))}`];
   }
 
   /** From now on exactly these directions are cut: what `from` sends does not reach `to`. */

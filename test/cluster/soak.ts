@@ -11,9 +11,9 @@ import { openRemoteLog } from '#src/daemon/local-api/remote-log.js';
 import type { LogIdentity } from '#src/ports/log.js';
 import { checkLinearizable, type Verdict } from '../support/linearizability/check.js';
 import { registersModel } from '../support/linearizability/models.js';
-import { until } from '../support/until.js';
 import { Client, groupRecord, VOLUME, type ClusterEvent } from './clients.js';
 import { wreak } from './faults.js';
+import { found } from './found.js';
 import { Member } from './member.js';
 import { Network } from './network.js';
 
@@ -52,7 +52,8 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     network.build();
     for (let n = 0; n < options.members; n += 1) members.push(new Member(network, directory, n));
     for (const member of members) member.prepare();
-    const identities = await found(members, directory);
+    await found(members, directory);
+    const identities = await Promise.all(members.map(identityOf));
     return await run(options, network, members, identities);
   } finally {
     for (const member of members) await member.kill();
@@ -74,26 +75,6 @@ function attempt(action: () => void): void {
 /** So that what was made is taken away (`exit`). */
 function exitOnSignal(): void {
   process.exit(1);
-}
-
-/** The cluster as its users make one: the first member, then the others by token. Answers each member's identity. */
-async function found(members: readonly Member[], directory: string): Promise<readonly LogIdentity[]> {
-  const [first, ...others] = members;
-  if (first === undefined) return [];
-  await first.ask('init', '--node', first.node);
-  await first.ask('cluster', 'init', '--address', first.address);
-  first.start();
-  await first.serves();
-  for (const member of others) {
-    const token = join(directory, `token-${member.node}`);
-    await first.ask('cluster', 'token', '--out', token);
-    await member.ask('cluster', 'join', '--token-file', token, '--node', member.node, '--address', member.address);
-    member.start();
-    await member.serves();
-    // It serves before everybody knows it as a learner.
-    await until(`${member.node} votes`, async () => first.done('cluster', 'add', member.node));
-  }
-  return Promise.all(members.map(identityOf));
 }
 
 async function identityOf(member: Member): Promise<LogIdentity> {

@@ -41,7 +41,7 @@ export function cgroupMount(): string {
 }
 
 /** A new, empty cgroup; below `parent` where one is given. */
-export function makeCgroup(t: Test, parent?: TestCgroup): TestCgroup {
+export function makeCgroup(t: Pick<Test, 'teardown'>, parent?: TestCgroup): TestCgroup {
   made += 1;
   const cgroup = `${parent?.cgroup ?? ''}/snapcommit-test-${String(process.pid)}-${String(made)}`;
   const directory = cgroupMount() + cgroup;

@@ -24,12 +24,17 @@ export async function startCounters(t: Test, cgroup: TestCgroup, first: string, 
 
 /** What contradicts the order in which it wrote, one sentence each. */
 export function orderViolations(first: string, second: string): readonly string[] {
-  const records = [
+  return violationsOf([
     join(first, 'counter'),
     join(second, 'counter'),
     join(first, 'renamed'),
     join(second, 'renamed'),
-  ].map((path) => readFileSync(path, 'latin1'));
+  ]);
+}
+
+/** Of records that were written one after the other, round by round: whole ones, whose numbers fall by one at most. */
+export function violationsOf(files: readonly string[]): readonly string[] {
+  const records = files.map((path) => readFileSync(path, 'latin1'));
   const numbers = records.map((record) => Number(record.slice(0, DIGITS)));
   const torn = records.filter((record) => !isWhole(record)).length;
   const fell = numbers.slice(1).every((number, index) => number <= (numbers[index] ?? 0));

@@ -63,24 +63,13 @@ export class World {
     // A file that throws outside of its tests ends without tap's teardown.
     process.once('exit', clean);
     this.hookLog = join(this.directory, 'hooks.log');
-    this.volumes = (options.volumes ?? ['db', 'wal']).map((name) => this.#makeVolume(name, options.sizeMiB ?? 200));
+    this.volumes = (options.volumes ?? ['db', 'wal']).map((name) =>
+      makeVolume(this.directory, name, options.sizeMiB ?? 200, (point) => this.mounted.push(point)),
+    );
     this.stateImage = options.stateOnImage === true ? this.#makeStateImage() : null;
     this.stateDirectory = join(this.directory, 'state', 'snapcommit');
     mkdirSync(join(this.directory, 'state'), { recursive: true });
     this.cgroup = options.freeze === true ? makeCgroup(t) : null;
-  }
-
-  #makeVolume(name: string, sizeMiB: number): WorldVolume {
-    const mount = join(this.directory, name);
-    const image = `${mount}.img`;
-    writeFileSync(image, '');
-    truncateSync(image, sizeMiB * 1024 * 1024);
-    tool('mkfs.btrfs', '--quiet', '-m', 'single', '-d', 'single', image);
-    mkdirSync(mount);
-    this.mount(image, mount);
-    tool('btrfs', '--quiet', 'subvolume', 'create', join(mount, 'live'));
-    writeFileSync(join(mount, 'live', MARKER), 'start');
-    return { name, image, mount, live: join(mount, 'live'), publish: join(mount, '.snapcommit', name) };
   }
 
   #makeStateImage(): string {
@@ -94,7 +83,7 @@ export class World {
   }
 
   mount(image: string, point: string): void {
-    tool('mount', '-o', 'loop', image, point);
+    mountImage(image, point);
     this.mounted.push(point);
   }
 
@@ -132,7 +121,7 @@ export class World {
 
   /** Writes the marker into every live tree. */
   mark(marker: string): void {
-    for (const { live } of this.volumes) writeFileSync(join(live, MARKER), marker);
+    for (const { live } of this.volumes) mark(live, marker);
   }
 
   /** Writes out what the test itself has written. */
@@ -143,6 +132,36 @@ export class World {
   liveMarkers(): readonly string[] {
     return this.volumes.map(({ live }) => readMarker(live));
   }
+}
+
+/** A btrfs of its own in a file, mounted, with a live volume in it; `mounted` hears of the mount point at once. */
+export function makeVolume(
+  directory: string,
+  name: string,
+  sizeMiB: number,
+  mounted: (point: string) => void,
+): WorldVolume {
+  const mount = join(directory, name);
+  const image = `${mount}.img`;
+  writeFileSync(image, '');
+  truncateSync(image, sizeMiB * 1024 * 1024);
+  tool('mkfs.btrfs', '--quiet', '-m', 'single', '-d', 'single', image);
+  mkdirSync(mount);
+  mountImage(image, mount);
+  mounted(mount);
+  tool('btrfs', '--quiet', 'subvolume', 'create', join(mount, 'live'));
+  const live = join(mount, 'live');
+  mark(live, 'start');
+  return { name, image, mount, live, publish: join(mount, '.snapcommit', name) };
+}
+
+function mountImage(image: string, point: string): void {
+  tool('mount', '-o', 'loop', image, point);
+}
+
+/** Writes the marker into a tree. */
+export function mark(tree: string, marker: string): void {
+  writeFileSync(join(tree, MARKER), marker);
 }
 
 /** The marker of a tree. */
@@ -178,7 +197,7 @@ export function tool(file: string, ...args: readonly string[]): string {
 }
 
 /** A process that was just killed may still hold the mount for a moment. */
-function unmountPatiently(point: string): void {
+export function unmountPatiently(point: string): void {
   if (!existsSync(point)) return;
   for (let left = 200; ; left -= 1) {
     try {

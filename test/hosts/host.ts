@@ -1,0 +1,97 @@
+/** One node that has volumes: a member of the cluster, two btrfs filesystems of its own, and a cgroup for its writer. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import type { Member } from '../cluster/member.js';
+import { makeCgroup, type TestCgroup } from '../support/cgroups.js';
+import type { CliResult, RunningCli } from '../support/run-cli.js';
+import { isStopped } from '../support/power-loss.js';
+import { until } from '../support/until.js';
+import { makeVolume, mark, unmountPatiently, type WorldVolume } from '../support/world.js';
+
+type Environment = Readonly<Record<string, string>>;
+
+const SIZE_MIB = 200;
+
+export class Host {
+  readonly member: Member;
+  readonly directory: string;
+  readonly volumes: readonly WorldVolume[];
+  readonly cgroup: TestCgroup;
+  readonly #mounted: string[] = [];
+  readonly #running = new Set<RunningCli>();
+
+  constructor(t: Pick<Test, 'teardown'>, member: Member, directory: string, volumes: number) {
+    this.member = member;
+    this.directory = join(directory, `volumes-${member.node}`);
+    mkdirSync(this.directory);
+    this.volumes = Array.from({ length: volumes }, (_, index) =>
+      makeVolume(this.directory, `${member.node}v${String(index)}`, SIZE_MIB, (point) => this.#mounted.push(point)),
+    );
+    this.cgroup = makeCgroup(t);
+  }
+
+  get node(): string {
+    return this.member.node;
+  }
+
+  get stateDirectory(): string {
+    return this.member.stateDirectory;
+  }
+
+  /** A command that must succeed; its document. */
+  async ask(...args: readonly string[]): Promise<unknown> {
+    return this.member.ask(...args);
+  }
+
+  async cli(args: readonly string[], env: Environment = {}): Promise<CliResult> {
+    return this.start(args, env).done;
+  }
+
+  /** Starts a command with --json; it is ended with the fleet at the latest. */
+  start(args: readonly string[], env: Environment = {}): RunningCli {
+    const running = this.member.run(args, env);
+    this.#running.add(running);
+    void running.done.finally(() => this.#running.delete(running));
+    return running;
+  }
+
+  /** Starts a command that stops itself (SIGSTOP) at `point`; resolves when it stands there. */
+  async startStopped(args: readonly string[], point: string): Promise<RunningCli> {
+    const running = this.start(args, { SNAPCOMMIT_STOP_AT: point });
+    const { child, done } = running;
+    const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
+    await until(`${args.join(' ')} stops at ${point}`, () => hasEnded() || isStopped(child.pid));
+    if (!hasEnded()) return running;
+    const { status, stdout, stderr } = await done;
+    throw new Error(`${args.join(' ')} did not pass ${point}: ${String(status)} ${stdout}${stderr}`);
+  }
+
+  mark(marker: string): void {
+    for (const { live } of this.volumes) mark(live, marker);
+  }
+
+  /** The whole machine at once: its commands and its daemon. */
+  async kill(): Promise<void> {
+    for (const { child } of this.#running) child.kill('SIGKILL');
+    await this.member.kill();
+    await Promise.all([...this.#running].map(async ({ done }) => done));
+  }
+
+  /** Starts the daemon again; resolves when it serves. */
+  async restart(env: Environment = {}): Promise<void> {
+    this.member.start(0, env);
+    await this.member.serves();
+  }
+
+  /** At once and without waiting, so that it also works when the process ends. */
+  endNow(): void {
+    for (const { child } of this.#running) child.kill('SIGKILL');
+    this.member.end();
+  }
+
+  unmount(): void {
+    for (const point of this.#mounted.splice(0).reverse()) unmountPatiently(point);
+    this.member.disk.remove();
+  }
+}

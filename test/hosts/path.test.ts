@@ -1,0 +1,82 @@
+// test-timeout-seconds: 240
+/** The whole path over three nodes on real btrfs: commit anywhere, open everywhere, prune, restore, recover. */
+import { join } from 'node:path';
+import t from 'tap';
+import { at } from '../support/answers.js';
+import { requireBtrfs, requireCgroups, requireCommand } from '../support/requirements.js';
+import { until } from '../support/until.js';
+import { readMarker } from '../support/world.js';
+import { problemsAfterRecovery, publishedOn, treesOf } from './check-fleet.js';
+import { makeFleet } from './fleet.js';
+import { relayViolations, startRelay } from './relay.js';
+
+requireBtrfs(t);
+requireCgroups(t);
+requireCommand(t, 'nft');
+
+const fleet = await makeFleet(t);
+const relay = await startRelay(t, fleet.hosts);
+const [first] = fleet.hosts;
+if (first === undefined) throw new Error('there are hosts');
+
+for (const host of fleet.hosts) {
+  await t.test(`a commit on ${host.node} is one moment of all hosts`, async (t) => {
+    const { status, json, stderr } = await host.cli(['commit', 'app', '--require', 'barrier']);
+    t.equal(status, 0, stderr);
+    const generation = Number(at(json, 'generation'));
+    t.equal(at(json, 'consistency.grade'), 'barrier');
+    t.strictSame(relayViolations(treesOf(fleet, generation)), [], 'the counters tie out across the hosts');
+    t.match(
+      at(json, 'consistency.hosts'),
+      fleet.hosts.map(({ node }) => ({ node, stallMs: Number, skewMs: Number })),
+      'each host says how long its writers stood still',
+    );
+  });
+}
+
+await t.test('every host opens the same generation, with its own paths and the others named', async (t) => {
+  for (const host of fleet.hosts) {
+    const opened = await host.ask('open', 'app@2');
+    for (const other of fleet.hosts)
+      for (const { name, publish } of other.volumes)
+        t.match(at(opened, `volumes.${name}`), {
+          node: other.node,
+          path: other === host ? join(publish, 'app@2') : null,
+        });
+  }
+});
+
+await t.test('without the freeze the counters do not tie out', async (t) => {
+  // So the checks of this room would notice a cut that is none.
+  const volumes = fleet.hosts.flatMap((host) => host.volumes.flatMap(({ name }) => ['--volume', name]));
+  await first.ask('group', 'create', 'loose', ...volumes);
+  let violated = false;
+  for (let tries = 0; tries < 20 && !violated; tries += 1) {
+    const generation = Number(at(await first.ask('commit', 'loose'), 'generation'));
+    violated = relayViolations(treesOf(fleet, generation, 'loose')).length > 0;
+  }
+  t.ok(violated);
+});
+
+await t.test('a prune on one host takes whole generations from all of them', async (t) => {
+  await fleet.host(1).ask('prune', 'app', '--keep-last', '2');
+  // Each takes its own, soon after it has heard that they are retired.
+  await until('all hosts have done so', () =>
+    fleet.hosts.every(({ volumes }) => volumes.every(({ publish }) => publishedOn(publish).join() === '2,3')),
+  );
+  t.pass();
+});
+
+await t.test('a restore on one host makes a generation the live one on all of them', async (t) => {
+  await relay.stop();
+  fleet.mark('kept');
+  const kept = Number(at(await first.ask('commit', 'app'), 'generation'));
+  fleet.mark('spoilt');
+  const { status, stderr } = await fleet.host(2).cli(['restore', `app@${String(kept)}`]);
+  t.equal(status, 0, stderr);
+  for (const { volumes } of fleet.hosts) for (const { name, live } of volumes) t.equal(readMarker(live), 'kept', name);
+});
+
+await t.test('nothing is left to do on any host', async (t) => {
+  t.strictSame(await problemsAfterRecovery(fleet), []);
+});

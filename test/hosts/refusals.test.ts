@@ -1,0 +1,119 @@
+// test-timeout-seconds: 240
+/**
+ * A host on which something is wrong: the transaction is aborted with a message that names the host, what on it, and why;
+ * everything runs again, and once it is mended the next commit works.
+ */
+import { closeSync, openSync, rmSync, truncateSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { at, textAt } from '../support/answers.js';
+import { requireBtrfs, requireCgroups, requireCommand } from '../support/requirements.js';
+import { makeStuckWriter } from '../support/stuck-writer.js';
+import { tool } from '../support/world.js';
+import { problemsAfterRecovery } from './check-fleet.js';
+import { makeFleet } from './fleet.js';
+import { COMMIT } from './trial.js';
+
+requireBtrfs(t);
+requireCgroups(t);
+requireCommand(t, 'nft');
+
+const fleet = await makeFleet(t, {
+  stallLimit: '2s',
+  settings: { takeOverGraceMs: 500, lockWaitMs: 4_000, logTimeoutMs: '6s' },
+});
+const coordinator = fleet.host(0);
+const ill = fleet.host(1);
+const [volume] = ill.volumes;
+if (volume === undefined) throw new Error('each host has a volume');
+
+/** A commit that must fail with this code and say all of `words`, and leave nobody frozen. */
+async function assertRefused(t: Test, code: RegExp, ...words: readonly RegExp[]): Promise<void> {
+  const { status, json, stderr } = await coordinator.cli(COMMIT);
+  t.ok(status === 5 || status === 6, `it is aborted, or was not begun: status ${String(status)} ${stderr}`);
+  t.match(at(json, 'error.code'), code);
+  for (const word of words) t.match(textAt(json, 'error.message'), word);
+  for (const { node, cgroup } of fleet.hosts) t.notOk(cgroup.requested(), `the writers on ${node} run`);
+}
+
+async function assertMended(t: Test): Promise<void> {
+  const { status, stderr } = await coordinator.cli(COMMIT);
+  t.equal(status, 0, stderr);
+  t.strictSame(await problemsAfterRecovery(fleet), []);
+}
+
+await t.test('a volume’s disk is full on another host', async (t) => {
+  const ballast = join(volume.live, 'ballast');
+  fill(ballast);
+  await assertRefused(t, /NO_SPACE/, /node n1/, /n1v0/, /free/);
+  rmSync(ballast);
+  // Emptied block groups come back some time later only: a larger disk gives room at once.
+  truncateSync(volume.image, 400 << 20);
+  tool('losetup', '--set-capacity', tool('findmnt', '-no', 'SOURCE', volume.mount).trim());
+  tool('btrfs', 'filesystem', 'resize', 'max', volume.mount);
+  await assertMended(t);
+});
+
+await t.test('a volume’s filesystem is read-only on another host', async (t) => {
+  tool('mount', '-o', 'remount,ro', volume.mount);
+  try {
+    await assertRefused(t, /./, /node n1/, /n1v0/, /read-only|EROFS/i);
+  } finally {
+    tool('mount', '-o', 'remount,rw', volume.mount);
+  }
+  await assertMended(t);
+});
+
+await t.test('G3 a cgroup on another host never stands still', async (t) => {
+  await t.test('while it is stuck', async (t) => {
+    await makeStuckWriter(t, ill.cgroup);
+    await assertRefused(t, /FREEZE_FAILED/, /node n1/, new RegExp(ill.cgroup.cgroup));
+  });
+  await assertMended(t);
+});
+
+await t.test('a state directory’s disk is full on another host', async (t) => {
+  ill.member.disk.fill();
+  await assertRefused(t, /./, /n1/);
+  ill.member.disk.relieve();
+  if (ill.member.isRunning) await ill.kill();
+  await ill.restart();
+  await fleet.together();
+  await assertMended(t);
+});
+
+for (const [off, offset] of [
+  ['ahead', 3_600],
+  ['behind', -3_600],
+] as const) {
+  await t.test(`a clock on another host is an hour ${off}`, async (t) => {
+    await ill.kill();
+    ill.member.start(offset);
+    await ill.member.serves();
+    // Within a certificate's time it is no harm: the log's time only rises, and deadlines are no calendar's.
+    const { status, json, stderr } = await coordinator.cli(COMMIT);
+    if (status === 0) t.pass('it does no harm');
+    else {
+      t.ok(status === 5 || status === 6, stderr);
+      t.match(textAt(json, 'error.message'), /n1/);
+      t.match(textAt(json, 'error.message'), /clock|certificate|reach/);
+    }
+    for (const { node, cgroup } of fleet.hosts) t.notOk(cgroup.requested(), `the writers on ${node} run`);
+    await ill.kill();
+    await ill.restart();
+    await fleet.together();
+    await assertMended(t);
+  });
+}
+
+/** Takes all the room that data may take. */
+function fill(path: string): void {
+  const file = openSync(path, 'w');
+  try {
+    for (const bytes = Buffer.alloc(1 << 20, 1); ;) writeSync(file, bytes);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error;
+  } finally {
+    closeSync(file);
+  }
+}
