@@ -23,6 +23,8 @@ export interface MemoryNodeFiles extends NodeFiles {
   addDirectory(path: string): void;
   /** Makes everything below the directory durable, as a sync of its filesystem does. */
   syncTree(path: string): void;
+  /** What stands there now: the text of a file or a link, the names in a directory, or null. */
+  peek(path: string): string | readonly string[] | null;
   /** Every change below the directory fails with this errno, such as ENOSPC or EROFS, until it is null. */
   refuseChanges(directory: string, errno: string | null): void;
   /** Power loss. `reached`: whether this change, which was not synced, reached the disk all the same; by default none did. */
@@ -129,6 +131,10 @@ export function createMemoryNodeFiles(): MemoryNodeFiles {
     },
     syncTree: (path) => {
       syncBelow(tree.directory(path));
+    },
+    peek: (path) => {
+      const found = tree.find(path);
+      return found?.kind === 'directory' ? [...found.names.keys()].sort() : (found?.text ?? null);
     },
     refuseChanges: (directory, errno) => {
       tree.refuseChanges(directory, errno);
