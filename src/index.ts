@@ -6,6 +6,7 @@
  */
 export { SnapcommitError, type ErrorCode, type Details } from './errors.js';
 export { openNode, initNode, rebuildNode, doctor, thawAll, type NodeOptions } from './daemon/compose.js';
+export { CGROUP_LAW, isUnitName, parseCgroupTarget, parseUnitTarget, UNIT_LAW } from './machine/freeze-targets.js';
 export { isName } from './machine/names.js';
 export { GRADES, type Grade, type GroupRecord, type DriverName } from './machine/entry.js';
 export type { Progress } from './participant/context.js';

@@ -1,6 +1,6 @@
 /** The options that describe a group, for create and update. Hooks come in the order in which they are given. */
 import type { Command } from 'commander';
-import type { GroupRecord } from '../index.js';
+import { CGROUP_LAW, isUnitName, parseCgroupTarget, parseUnitTarget, UNIT_LAW, type GroupRecord } from '../index.js';
 import type { Invocation } from './command.js';
 import { usage } from './failure.js';
 import { durationOf, gradeOf, listOf, nameOf, pathOf } from './input.js';
@@ -11,8 +11,11 @@ export function defineGroupOptions(command: Command): void {
   const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
   command
     .option('--volume <NAME...>', 'the volumes that are committed as one')
-    .option('--freeze-cgroup <PATH...>', 'cgroups whose processes stand still during the cut, such as /app/writers')
-    .option('--freeze-unit <UNIT...>', 'systemd units whose processes stand still during the cut')
+    .option(
+      '--freeze-cgroup <PATH...>',
+      'cgroups whose processes stand still during the cut: [NODE:]PATH, such as /app/writers',
+    )
+    .option('--freeze-unit <UNIT...>', 'systemd units whose processes stand still during the cut: [NODE:]UNIT')
     .option('--stop-unit <UNIT...>', 'systemd units that are stopped around a swap (transact, restore)')
     .option('--require <GRADE>', 'the least that a commit must reach: fuzzy, independent, barrier, application; any')
     .option('--stall-limit <DURATION>', 'how long writers may stand still (default: 5s)')
@@ -24,7 +27,7 @@ export function defineGroupOptions(command: Command): void {
 export function readGroupChange({ options, io }: Invocation): GroupChange {
   const volumes = listOf(options.list('volume'))?.map((name) => nameOf('volume', name));
   const freezeCgroups = listOf(options.list('freezeCgroup'))?.map((path) => cgroupOf(path));
-  const freezeUnits = listOf(options.list('freezeUnit'))?.map((unit) => unitOf(unit));
+  const freezeUnits = listOf(options.list('freezeUnit'))?.map((unit) => freezeUnitOf(unit));
   const stopUnits = listOf(options.list('stopUnit'))?.map((unit) => unitOf(unit));
   const preHooks = listOf(options.list('preHook'))?.map((file) => pathOf('--pre-hook', file, io.cwd));
   const postHooks = listOf(options.list('postHook'))?.map((file) => pathOf('--post-hook', file, io.cwd));
@@ -47,18 +50,18 @@ function requireOf(text: string): GroupRecord['require'] {
   return text === '' || text === 'any' ? null : gradeOf('--require', text);
 }
 
-/** As given: what it means below the cgroup mount is the freezer's to say. */
-function cgroupOf(path: string): string {
-  if (path.startsWith('/') && !/[\0\n]/.test(path)) return path;
-  throw usage(
-    `--freeze-cgroup ${JSON.stringify(path)} is no absolute path; write it as below the cgroup mount, such as /app/writers.`,
-    {
-      value: path,
-    },
-  );
+/** As given: what a path means below the cgroup mount is for the freezer of its node to say. */
+function cgroupOf(text: string): string {
+  if (parseCgroupTarget(text) !== null) return text;
+  throw usage(`--freeze-cgroup ${JSON.stringify(text)} is nothing to freeze; write ${CGROUP_LAW}.`, { value: text });
+}
+
+function freezeUnitOf(text: string): string {
+  if (parseUnitTarget(text) !== null) return text;
+  throw usage(`--freeze-unit ${JSON.stringify(text)} is nothing to freeze; write ${UNIT_LAW}.`, { value: text });
 }
 
 function unitOf(unit: string): string {
-  if (/^[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,254}$/.test(unit)) return unit;
+  if (isUnitName(unit)) return unit;
   throw usage(`${JSON.stringify(unit)} is no systemd unit's name; write one such as app.service.`, { value: unit });
 }

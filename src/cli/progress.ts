@@ -30,7 +30,7 @@ export async function progressReporter(io: Io, globals: Globals): Promise<Progre
     if (progress.kind === 'warning') {
       clear();
       io.stderr.write(`snapcommit: warning: ${printable(progress.message)}\n`);
-    } else if (shown) {
+    } else if (shown && progress.kind === 'phase') {
       io.stderr.write(ERASE_LINE + shortened(inWords(progress), io.stderr.columns));
     }
   };

@@ -1,8 +1,8 @@
 /**
- * Before a transaction: read the state, refuse what cannot work, finish what is still to be published, and make the
- * `begin` entry. Nothing is changed here but publishes that were already decided.
+ * Before a transaction: read the state, ask every node of the group what it could contribute, refuse what cannot work, and
+ * make the `begin` entry. Nothing is changed but publishes that were decided before, which the nodes finish first.
  */
-import { lookup } from '../machine/record.js';
+import { lookup, sortedUnique } from '../machine/record.js';
 import { createHash } from 'node:crypto';
 import { SnapcommitError } from '../errors.js';
 import {
@@ -16,13 +16,10 @@ import {
 import { openTransactionOf } from '../machine/queries.js';
 import type { GroupState, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
-import { findExported } from '../participant/exports.js';
 import { makeTransactionId } from '../participant/names.js';
-import { assertStamps } from '../participant/stamps.js';
+import type { Participant, Survey } from '../ports/participant.js';
 import type { RequestKey } from '../ports/log.js';
-import type { VolumeDriver } from '../ports/volume-driver.js';
-import type { FreezeTarget } from '../ports/writers.js';
-import { finishPublishes } from './publish.js';
+import { nodesNamedByTargets, targetsOf } from '../machine/freeze-targets.js';
 import type { CommitRequest } from './requests.js';
 
 /** Recorded for nodes that cannot see whether our process lives; on this node only the kernel lock tells. */
@@ -32,16 +29,25 @@ const NO_DEADLINE = 253_402_300_799_999;
 
 export interface PlannedMember {
   readonly place: VolumeRecord;
-  readonly driver: VolumeDriver;
   readonly base: string;
+  readonly pointInTime: boolean;
+}
+
+/** One node's part: its volumes, its writers. */
+export interface PlannedNode {
+  readonly participant: Participant;
+  readonly volumes: readonly string[];
+  readonly cgroups: readonly string[];
 }
 
 export interface Plan {
   readonly begin: Begin;
   readonly request: RequestKey | null;
   readonly group: GroupState;
+  /** In the order of the group's volumes. */
   readonly members: readonly PlannedMember[];
-  readonly targets: readonly FreezeTarget[];
+  /** Sorted by name. */
+  readonly nodes: readonly PlannedNode[];
   /** The best grade that this cut can earn. */
   readonly reachable: Grade;
   readonly require: Grade | null;
@@ -54,12 +60,15 @@ export async function planTransaction(
   sourceGeneration: number | null = null,
   extraArguments: readonly string[] = [],
 ): Promise<Plan> {
-  const state = await readyState(context, request.group);
+  const state = await context.log.read();
   const group = requireGroup(state, request.group);
-  const members = await planMembers(context, state, group, mode);
-  const targets = mode === 'capture' ? await resolveTargets(context, group) : [];
+  const running = openTransactionOf(state, request.group);
+  if (running !== undefined) throw busyGroup(request.group, running.begin);
+  const surveyed = await surveyNodes(context, state, group, mode);
+  const nodes = surveyed.map(({ node }) => node);
+  const members = placesOf(state, group).map((place) => memberAt(place, surveyed));
   const require = request.require ?? group.record.require;
-  const reachable = await reachableGrade(context, group, members, targets, mode);
+  const reachable = reachableGrade(group, members, surveyed, mode);
   // A restore earns what its source has earned: restore.ts judges it.
   if (require !== null && mode !== 'restore') assertReachable(group, reachable, require, mode);
   const now = context.clock.now();
@@ -69,7 +78,9 @@ export async function planTransaction(
     mode,
     group: request.group,
     members: members.map((member) => memberOf(member)),
-    freezeTargets: targets.map((target) => `${context.self.node}:${target.cgroup}`),
+    freezeTargets: nodes.flatMap(({ participant, cgroups }) =>
+      cgroups.map((cgroup) => `${participant.node}:${cgroup}`),
+    ),
     coordinator: context.self,
     deadline: mode === 'transact' ? NO_DEADLINE : now + TRANSACTION_LIMIT_MS,
     expectGeneration: request.expectGeneration,
@@ -77,20 +88,7 @@ export async function planTransaction(
     message: request.message,
     labels: request.labels,
   };
-  return { begin, request: requestKey(request, begin, extraArguments), group, members, targets, reachable, require };
-}
-
-/** The state, after checking the volumes' stamps and finishing publishes that wait for this node. */
-async function readyState(context: Context, group: string): Promise<State> {
-  const state = await context.log.read();
-  requireGroup(state, group);
-  await assertStamps(context.files, state, context.log);
-  if (Object.keys(state.pending).length === 0) return state;
-  await finishPublishes(context, state).catch((error: unknown) => {
-    // One may go on beside an unpublished capture; begin itself refuses where a member's swap is pending (T1).
-    context.report({ kind: 'warning', message: error instanceof Error ? error.message : String(error) });
-  });
-  return context.log.read();
+  return { begin, request: requestKey(request, begin, extraArguments), group, members, nodes, reachable, require };
 }
 
 export function requireGroup(state: State, group: string): GroupState {
@@ -101,31 +99,48 @@ export function requireGroup(state: State, group: string): GroupState {
   });
 }
 
-async function planMembers(
+interface SurveyedNode {
+  readonly node: PlannedNode;
+  readonly survey: Survey;
+}
+
+/** Asks every node that has a volume or a writer of the group what it could contribute; the first refusal counts. */
+async function surveyNodes(
   context: Context,
   state: State,
   group: GroupState,
   mode: TransactionMode,
-): Promise<readonly PlannedMember[]> {
-  const running = openTransactionOf(state, group.record.name);
-  if (running !== undefined) throw busyGroup(group.record.name, running.begin);
+): Promise<readonly SurveyedNode[]> {
+  const places = placesOf(state, group);
+  const withVolumes = sortedUnique(places.map(({ node }) => node));
+  const targets = mode === 'capture' ? nodesNamedByTargets(group.record) : [];
   return Promise.all(
-    group.record.volumes.map(async (name) => {
-      const place = lookup(state.volumes, name)?.record;
-      if (place === undefined)
-        throw new SnapcommitError('VOLUME_NOT_FOUND', `there is no volume ${name}.`, { volume: name });
-      if (place.node !== context.self.node) {
-        throw new SnapcommitError(
-          'UNSUPPORTED',
-          `volume ${name} is on node ${place.node}; this node is ${context.self.node}.`,
-        );
-      }
-      const driver = await context.driver(place.driver);
-      const live = await driver.live(place);
-      if (mode !== 'capture') await assertExchangeable(driver, place, live.readOnly);
-      return { place, driver, base: live.id };
+    sortedUnique([...withVolumes, ...targets]).map(async (node): Promise<SurveyedNode> => {
+      const participant = await context.participant(node);
+      const volumes = places.filter((place) => place.node === node).map(({ name }) => name);
+      const { cgroups, units } = targetsOf(group.record, node, withVolumes);
+      const survey = await participant.survey({ mode, volumes, cgroups, units });
+      return { node: { participant, volumes, cgroups: survey.cgroups }, survey };
     }),
   );
+}
+
+function placesOf(state: State, group: GroupState): readonly VolumeRecord[] {
+  return group.record.volumes.map((volume) => {
+    const place = lookup(state.volumes, volume)?.record;
+    if (place !== undefined) return place;
+    throw new SnapcommitError('VOLUME_NOT_FOUND', `there is no volume ${volume}.`, { volume });
+  });
+}
+
+function memberAt(place: VolumeRecord, surveyed: readonly SurveyedNode[]): PlannedMember {
+  const found = surveyed.flatMap(({ survey }) => survey.volumes).find(({ volume }) => volume === place.name);
+  if (found === undefined)
+    throw new SnapcommitError('UNAVAILABLE', `node ${place.node} said nothing of volume ${place.name}`, {
+      volume: place.name,
+      node: place.node,
+    });
+  return { place, base: found.base, pointInTime: found.pointInTime };
 }
 
 function busyGroup(group: string, running: Begin): SnapcommitError {
@@ -137,51 +152,17 @@ function busyGroup(group: string, running: Begin): SnapcommitError {
   );
 }
 
-async function assertExchangeable(driver: VolumeDriver, place: VolumeRecord, readOnly: boolean): Promise<void> {
-  if (readOnly) throw readOnlyLive(place);
-  const { exchange } = await driver.inspect(place.name, place.source, place.publishDirectory);
-  if (exchange.possible) return;
-  throw new SnapcommitError(
-    'UNSUPPORTED',
-    `volume ${place.name} can be captured but not replaced: ${exchange.reason}`,
-    {
-      volume: place.name,
-    },
-  );
-}
-
-function readOnlyLive(place: VolumeRecord): SnapcommitError {
-  return new SnapcommitError(
-    'VOLUME_UNAVAILABLE',
-    `the live tree ${place.source} of volume ${place.name} is read-only, so it cannot be replaced. ` +
-      'If an interrupted swap left it so, `snapcommit recover` makes it writable.',
-    { volume: place.name, path: place.source },
-  );
-}
-
-async function resolveTargets(context: Context, group: GroupState): Promise<readonly FreezeTarget[]> {
-  const { freezeCgroups, freezeUnits } = group.record;
-  if (freezeCgroups.length + freezeUnits.length === 0) return [];
-  return (await context.writers()).resolve(freezeCgroups, freezeUnits);
-}
-
-async function reachableGrade(
-  context: Context,
+function reachableGrade(
   group: GroupState,
   members: readonly PlannedMember[],
-  targets: readonly FreezeTarget[],
+  surveyed: readonly SurveyedNode[],
   mode: TransactionMode,
-): Promise<Grade> {
-  const pointInTime = members.every((member) => member.driver.capabilities.pointInTime);
-  const unfrozen = pointInTime ? 'independent' : 'fuzzy';
+): Grade {
+  const unfrozen = members.every(({ pointInTime }) => pointInTime) ? 'independent' : 'fuzzy';
   if (mode !== 'capture') return 'barrier';
-  if (targets.length === 0) return unfrozen;
+  if (surveyed.every(({ survey }) => survey.cgroups.length === 0)) return unfrozen;
   if (group.record.preHooks.length > 0) return 'application';
-  const exported = await findExported(
-    context.files,
-    members.map((member) => member.place.source),
-  );
-  return exported === null ? 'barrier' : unfrozen;
+  return surveyed.every(({ survey }) => survey.exported === null) ? 'barrier' : unfrozen;
 }
 
 export function isAtLeast(grade: Grade, required: Grade): boolean {

@@ -9,7 +9,8 @@ import { transactionLock } from '../participant/fence.js';
 import { planTransaction, type Plan } from './begin.js';
 import { cut } from './cut.js';
 import { begin, commit, type Begun } from './decide.js';
-import { asPending, pendingHere, publish, publishForAnother } from './publish.js';
+import { asPending, pendingHere, publishForAnother } from '../participant/publishing.js';
+import { publishEverywhere } from './publish.js';
 import type { CommitRequest } from './requests.js';
 import { giveUp } from './undo.js';
 
@@ -27,7 +28,7 @@ export async function capture(context: Context, request: CommitRequest): Promise
     if (started.kind === 'repeated') return repeat(context, request.group, started.generation);
     const generation = await decide(context, plan, started.begun, request.signal);
     const record = await committedRecord(context, request.group, generation);
-    await publish(context, record, false);
+    await publishEverywhere(context, plan, record);
     return { record, repeated: false };
   });
 }

@@ -10,7 +10,7 @@ import { makeTransactionId } from '../participant/names.js';
 import { messageOf, placeOf } from '../participant/publish.js';
 import { volumeVariables } from '../participant/volume-variables.js';
 import type { HeldLock } from '../ports/locks.js';
-import { append } from './decide.js';
+import { append } from '../participant/append.js';
 import { open, type Opened } from './open.js';
 
 export interface ExecRequest {

@@ -14,8 +14,8 @@ import { assertStamps } from '../participant/stamps.js';
 import { viewDirectory } from '../participant/views.js';
 import { requireGroup } from './begin.js';
 import { requireRecord } from './commit.js';
-import { append } from './decide.js';
-import { finishPublishes, pendingHere } from './publish.js';
+import { append } from '../participant/append.js';
+import { finishPublishes, pendingHere } from '../participant/publishing.js';
 
 export interface OpenRequest {
   readonly group: string;

@@ -18,7 +18,7 @@ import { messageOf } from '../participant/publish.js';
 import { assertStamps } from '../participant/stamps.js';
 import { removeView, removeViewGenerations } from '../participant/views.js';
 import { requireGroup } from './begin.js';
-import { append } from './decide.js';
+import { append } from '../participant/append.js';
 
 export interface PruneRequest {
   readonly group: string;

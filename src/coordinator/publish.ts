@@ -1,71 +1,58 @@
 /**
- * From a chosen commit to readers: every local volume and the view, then the `published` entry. Any process may do
- * this, any number of times.
+ * After the commit point: every node publishes its volumes by itself as soon as it hears of the commit; the coordinator asks
+ * each of them, so that it can say what became of it. Nothing here can undo the commit.
  */
-import { crashPoint } from '../crash-points.js';
 import { SnapcommitError } from '../errors.js';
 import { generationKey } from '../machine/keys.js';
-import type { GenerationRecord, State } from '../machine/state.js';
+import { lookup, sortedUnique } from '../machine/record.js';
+import type { GenerationRecord } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
-import { areHoldersStopped, transactionLock } from '../participant/fence.js';
-import { messageOf, publishLocal } from '../participant/publish.js';
-import { append } from './decide.js';
+import { messageOf } from '../participant/publish.js';
+import type { Participant } from '../ports/participant.js';
+import type { Plan } from './begin.js';
+import { within } from './within.js';
 
-/** Publishes here and says so in the log. Rejects with PUBLISH_PENDING; the generation is committed all the same. */
-export async function publish(context: Context, record: GenerationRecord, swapLocksHeld: boolean): Promise<void> {
-  await publishLocal(context, record, swapLocksHeld).catch((error: unknown) => {
-    throw asPending(record.group, record.generation, error);
-  });
-  crashPoint('published.before');
-  const { group, generation } = record;
-  await append(context, { type: 'published', group, generation, node: context.self.node }).catch((error: unknown) => {
-    throw new SnapcommitError(
-      'PUBLISH_PENDING',
-      `generation ${generationKey(group, generation)} stands, but the log did not take the note of it: ` +
-        `${messageOf(error)}. Run \`snapcommit recover\`.`,
-      { group, generation },
-      error,
-    );
-  });
-  crashPoint('published.after');
-}
-
-/** Once it is committed, no failure may be told as if nothing had been: the caller would do it again. */
-export function asPending(group: string, generation: number, error: unknown): SnapcommitError {
-  if (error instanceof SnapcommitError && error.code === 'PUBLISH_PENDING') return error;
-  return new SnapcommitError(
+/** Rejects with PUBLISH_PENDING, naming every node that has not published within the time that settings give, and why. */
+export async function publishEverywhere(context: Context, plan: Plan, record: GenerationRecord): Promise<void> {
+  const withVolumes = sortedUnique(record.manifest.volumes.map(({ node }) => node));
+  const participants = plan.nodes.map(({ participant }) => participant).filter(({ node }) => withVolumes.includes(node));
+  const results = await Promise.allSettled(
+    participants.map(async (participant) => publishOn(context, participant, record)),
+  );
+  const failed = results.flatMap((result, index) =>
+    result.status === 'rejected' ? [{ node: participants[index]?.node ?? '', error: result.reason as unknown }] : [],
+  );
+  const [first] = failed;
+  if (first === undefined) return;
+  if (failed.length === 1 && first.node === context.self.node) throw first.error;
+  const key = generationKey(record.group, record.generation);
+  const nodes = failed.map(({ node }) => node).join(', ');
+  throw new SnapcommitError(
     'PUBLISH_PENDING',
-    `generation ${generationKey(group, generation)} is committed, but publishing it was not finished: ` +
-      `${messageOf(error)}. Mend that and run \`snapcommit recover\`.`,
-    { group, generation },
-    error,
+    `generation ${key} is committed, and node ${nodes} has not published it yet: ${messageOf(first.error)}. ` +
+      'It does so by itself as soon as it can; `snapcommit status` tells.',
+    {
+      group: record.group,
+      generation: record.generation,
+      nodes: failed.map(({ node, error }) => ({ node, reason: messageOf(error) })),
+    },
+    first.error,
   );
 }
 
-/** Committed generations that wait for this node, oldest first; of one group where it is given. */
-export function pendingHere(context: Context, state: State, group?: string): readonly GenerationRecord[] {
-  return Object.values(state.pending)
-    .filter((pending) => pending.nodes.includes(context.self.node))
-    .map((pending) => pending.record)
-    .filter((record) => group === undefined || record.group === group)
-    .sort((a, b) => a.slot - b.slot);
+/** What the answer says is checked against the log: a node may have published although its answer was lost. */
+async function publishOn(context: Context, participant: Participant, record: GenerationRecord): Promise<void> {
+  const publishing = participant.publish(record.group, record.generation);
+  if (participant.node === context.self.node) return publishing;
+  const { publishWaitMs } = context.settings;
+  await within(context.timers, publishing, publishWaitMs, `it did not answer within ${String(publishWaitMs)} ms`).catch(
+    async (error: unknown) => {
+      if (await isPending(context, record, participant.node)) throw error;
+    },
+  );
 }
 
-/** Finishes every publish that waits for this node, oldest first. */
-export async function finishPublishes(context: Context, state: State, group?: string): Promise<void> {
-  for (const record of pendingHere(context, state, group)) {
-    context.report({ kind: 'phase', phase: 'publish', subject: generationKey(record.group, record.generation) });
-    await publishForAnother(context, record);
-  }
-}
-
-/**
- * Publishes what another process committed. That one is ended if it is stopped: what it wanted is decided, and it holds
- * locks that it will not release by itself (those of a swap, T9, from before the commit on).
- */
-export async function publishForAnother(context: Context, record: GenerationRecord): Promise<void> {
-  const locks = await context.locks();
-  const name = transactionLock(record.transaction);
-  if (areHoldersStopped(locks, name)) await locks.endHolders(name, context.settings.takeOverGraceMs);
-  await publish(context, record, false);
+async function isPending(context: Context, { group, generation }: GenerationRecord, node: string): Promise<boolean> {
+  const state = await context.log.read().catch(() => null);
+  return state === null || lookup(state.pending, generationKey(group, generation))?.nodes.includes(node) === true;
 }

@@ -15,8 +15,8 @@ import { payDebt, type Debt } from '../participant/owed.js';
 import { messageOf } from '../participant/publish.js';
 import { readStamp } from '../participant/stamps.js';
 import { removeViewGenerations, viewGenerations } from '../participant/views.js';
-import { append } from './decide.js';
-import { pendingHere } from './publish.js';
+import { append } from '../participant/append.js';
+import { pendingHere } from '../participant/publishing.js';
 import type { Step } from './recovery.js';
 
 const nothing = async (): Promise<void> => Promise.resolve();

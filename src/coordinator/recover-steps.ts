@@ -9,9 +9,11 @@ import type { Context } from '../participant/context.js';
 import { commandLock, transactionLock, volumeLock, withFence } from '../participant/fence.js';
 import { messageOf, placeOf } from '../participant/publish.js';
 import type { KernelLocks } from '../ports/locks.js';
-import { assertEpoch } from './cut.js';
-import { abort, append, type Begun } from './decide.js';
-import { publishForAnother } from './publish.js';
+import { assertEpoch } from '../participant/epoch.js';
+import { append } from '../participant/append.js';
+import { abort, type Begun } from './decide.js';
+import { publishForAnother } from '../participant/publishing.js';
+import { workOf } from './nodes.js';
 import type { Step } from './recovery.js';
 
 /** So often we try again when another recovery takes over between our take-over and our abort. */
@@ -149,7 +151,7 @@ async function reopenLiveTrees(context: Context, begun: Begun, withoutLost: bool
 async function reopenLiveTree(context: Context, begun: Begun, member: Member): Promise<void> {
   await withFence(context, volumeLock(member.volume), async () => {
     // Another recovery may have ended it, and another transaction have closed the tree for its own check (T7).
-    await assertEpoch(context, begun);
+    await assertEpoch(context, workOf(begun));
     const place = placeOf(await context.log.read(), member.volume);
     const driver = await context.driver(member.driver);
     const live = await driver.live(place);

@@ -12,7 +12,7 @@ import { messageOf } from '../participant/publish.js';
 import { readDebts } from '../participant/owed.js';
 import { assertStamps } from '../participant/stamps.js';
 import type { KernelLocks } from '../ports/locks.js';
-import { pendingHere } from './publish.js';
+import { pendingHere } from '../participant/publishing.js';
 import { findGone, isGone, planOwed, planPins, planSweep } from './recover-plan.js';
 import { abandonTransaction, publishStep } from './recover-steps.js';
 import type { Recovery, RecoveryAction, Step } from './recovery.js';

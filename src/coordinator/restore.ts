@@ -6,13 +6,12 @@ import { SnapcommitError } from '../errors.js';
 import { generationKey } from '../machine/keys.js';
 import type { GenerationRecord } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
-import { publishedName } from '../participant/names.js';
 import { verifyGeneration } from '../participant/verify.js';
 import { isAtLeast, planTransaction, type Plan } from './begin.js';
 import { repeat, requireRecord, withCoordinatorLock, type Committed } from './commit.js';
 import { begin, type Begun } from './decide.js';
 import type { RestoreRequest } from './requests.js';
-import { cloneAll, swapIn, type Clone } from './swap.js';
+import { cloneAll, swapIn } from './swap.js';
 import { giveUp } from './undo.js';
 
 /** Everything that must hold before a restore begins; changes nothing but publishes that were decided before. */
@@ -36,28 +35,21 @@ export async function restore(context: Context, request: RestoreRequest): Promis
     const started = await begin(context, plan.begin, plan.request);
     if (started.kind === 'repeated') return repeat(context, group, started.generation);
     const { begun } = started;
-    const clones = await cloneSource(context, plan, begun, source, request.signal);
+    await cloneSource(context, plan, begun, request.signal);
     const { consistency } = source.manifest;
     const options = {
-      compare: false,
-      consistency: { ...consistency, stallMs: 0, skewMs: 0, frozen: [] },
+      consistency: { ...consistency, stallMs: 0, skewMs: 0, frozen: [], hosts: [] },
       signal: request.signal,
     };
-    const record = await swapIn(context, plan, begun, clones, options);
+    const record = await swapIn(context, plan, begun, options);
     return { record, repeated: false };
   });
 }
 
-async function cloneSource(
-  context: Context,
-  plan: Plan,
-  begun: Begun,
-  source: GenerationRecord,
-  signal: AbortSignal,
-): Promise<readonly Clone[]> {
+async function cloneSource(context: Context, plan: Plan, begun: Begun, signal: AbortSignal): Promise<void> {
   try {
     signal.throwIfAborted();
-    return await cloneAll(context, plan, begun, () => publishedName(source.group, source.generation));
+    await cloneAll(context, plan, begun);
   } catch (error) {
     throw await giveUp(context, plan, begun, error);
   }

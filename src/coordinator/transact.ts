@@ -9,18 +9,20 @@ import { formatCgroupName } from '../participant/command-cgroup.js';
 import type { Context } from '../participant/context.js';
 import { commandLock } from '../participant/fence.js';
 import { volumeVariables } from '../participant/volume-variables.js';
+import type { ClonedVolume } from '../ports/participant.js';
 import type { SandboxResult } from '../ports/sandbox.js';
 import { isAtLeast, planTransaction, type Plan } from './begin.js';
 import { repeat, withCoordinatorLock, type Committed } from './commit.js';
 import { begin, type Begun } from './decide.js';
 import type { TransactRequest } from './requests.js';
-import { cloneAll, swapIn, type Clone } from './swap.js';
+import { cloneAll, swapIn } from './swap.js';
 import { giveUp } from './undo.js';
 
 /** Everything that must hold before a transact begins; changes nothing but publishes that were decided before. */
 export async function planTransact(context: Context, request: TransactRequest): Promise<Plan> {
   await assertMountable(context, request);
   const plan = await planTransaction(context, 'transact', request, null, request.command);
+  assertAllHere(context, plan);
   volumeVariables(plan.members.map(({ place }) => ({ volume: place.name, path: place.source })));
   return plan;
 }
@@ -32,10 +34,24 @@ export async function transact(context: Context, request: TransactRequest): Prom
     const started = await begin(context, plan.begin, plan.request);
     if (started.kind === 'repeated') return repeat(context, request.group, started.generation);
     const { begun } = started;
-    const { clones, consistency } = await runOnClones(context, plan, begun, request);
-    const record = await swapIn(context, plan, begun, clones, { compare: true, consistency, signal: request.signal });
+    const consistency = await runOnClones(context, plan, begun, request);
+    const record = await swapIn(context, plan, begun, { consistency, signal: request.signal });
     return { record, repeated: false };
   });
+}
+
+/** The command runs on this machine, where only this node's clones can stand. */
+function assertAllHere(context: Context, plan: Plan): void {
+  const { node } = context.self;
+  const elsewhere = plan.members.filter(({ place }) => place.node !== node);
+  if (elsewhere.length === 0) return;
+  const named = elsewhere.map(({ place }) => `${place.name} (node ${place.node})`).join(', ');
+  throw new SnapcommitError(
+    'UNSUPPORTED',
+    `a transact changes volumes of its own node only, which is ${node}; group ${plan.begin.group} also has ${named}. ` +
+      'Make a group of this node’s volumes for it.',
+    { group: plan.begin.group, node, volumes: elsewhere.map(({ place }) => place.name) },
+  );
 }
 
 async function assertMountable(context: Context, request: TransactRequest): Promise<void> {
@@ -49,23 +65,18 @@ async function assertMountable(context: Context, request: TransactRequest): Prom
   );
 }
 
-async function runOnClones(
-  context: Context,
-  plan: Plan,
-  begun: Begun,
-  request: TransactRequest,
-): Promise<{ readonly clones: readonly Clone[]; readonly consistency: Consistency }> {
+async function runOnClones(context: Context, plan: Plan, begun: Begun, request: TransactRequest): Promise<Consistency> {
   try {
-    const clones = await cloneAll(context, plan, begun, null);
+    const clones = await cloneAll(context, plan, begun);
     request.signal.throwIfAborted();
     crashPoint('command.before');
-    const result = await runCommand(context, begun, clones, request);
+    const result = await runCommand(context, plan, begun, clones, request);
     crashPoint('command.after');
     request.signal.throwIfAborted();
     if (result.status !== 0) throw commandFailed(request, result.status);
     const consistency = consistencyOf(plan, result.cgroup !== null);
     assertGrade(plan, consistency);
-    return { clones, consistency };
+    return consistency;
   } catch (error) {
     throw await giveUp(context, plan, begun, error);
   }
@@ -73,20 +84,15 @@ async function runOnClones(
 
 async function runCommand(
   context: Context,
+  plan: Plan,
   begun: Begun,
-  clones: readonly Clone[],
+  clones: readonly ClonedVolume[],
   request: TransactRequest,
 ): Promise<SandboxResult> {
   const sandbox = await context.sandbox();
-  const placements = clones.map(({ member, name }) => ({
-    from: member.driver.path(member.place, name),
-    at: member.place.source,
-  }));
+  const placements = clones.map(({ volume, path }) => ({ volume, from: path, at: liveTreeOf(plan, volume) }));
   const variables = volumeVariables(
-    clones.map(({ member, name }) => ({
-      volume: member.place.name,
-      path: request.mount ? member.place.source : member.driver.path(member.place, name),
-    })),
+    placements.map(({ volume, from, at }) => ({ volume, path: request.mount ? at : from })),
   );
   const { group, transaction } = begun.begin;
   context.report({ kind: 'phase', phase: 'command', subject: request.command.join(' ') });
@@ -95,7 +101,7 @@ async function runCommand(
   try {
     const result = await sandbox.run({
       command: request.command,
-      placements,
+      placements: placements.map(({ from, at }) => ({ from, at })),
       mount: request.mount,
       environment: {
         ...request.environment,
@@ -117,6 +123,12 @@ async function runCommand(
   }
 }
 
+function liveTreeOf(plan: Plan, volume: string): string {
+  const member = plan.members.find(({ place }) => place.name === volume);
+  if (member === undefined) throw new TypeError(`${volume} is no member of the group`);
+  return member.place.source;
+}
+
 function commandFailed(request: TransactRequest, status: number): SnapcommitError {
   return new SnapcommitError(
     'COMMAND_FAILED',
@@ -136,7 +148,7 @@ function assertGrade({ require }: Plan, { grade }: Consistency): void {
 
 /** Only the command wrote to the clones; where its cgroup was ended first, no writer ran while they were sealed. */
 function consistencyOf(plan: Plan, isolated: boolean): Consistency {
-  const pointInTime = plan.members.every((member) => member.driver.capabilities.pointInTime);
+  const pointInTime = plan.members.every(({ pointInTime }) => pointInTime);
   const grade = isolated ? 'barrier' : pointInTime ? 'independent' : 'fuzzy';
-  return { grade, stallMs: 0, skewMs: 0, frozen: [] };
+  return { grade, stallMs: 0, skewMs: 0, frozen: [], hosts: [] };
 }

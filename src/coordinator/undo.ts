@@ -1,13 +1,10 @@
-/** What follows when a transaction gives up: abort in the log, writable live trees, no staged leftovers. */
-import { lookup } from '../machine/record.js';
+/** What follows when a transaction gives up: abort in the log, and nothing staged left on any node. */
 import { SnapcommitError } from '../errors.js';
 import type { Context } from '../participant/context.js';
-import { discardNames } from '../participant/discard.js';
-import { volumeLock, withFence } from '../participant/fence.js';
-import { parseStaged } from '../participant/names.js';
 import { messageOf } from '../participant/publish.js';
-import type { Plan, PlannedMember } from './begin.js';
+import type { Plan } from './begin.js';
 import { abort, type Begun } from './decide.js';
+import { workOf } from './nodes.js';
 
 /**
  * Aborts, and takes away what this transaction left. Never rejects: what it cannot do now recovery does, and the
@@ -17,36 +14,24 @@ export async function giveUp(context: Context, plan: Plan, begun: Begun, cause: 
   const failure = asAborted(begun, cause);
   try {
     await abort(context, begun, failure.code, failure.message);
-    await Promise.all(plan.members.map(async (member) => discardRounds(context, member, begun)));
   } catch (error) {
-    context.report({
-      kind: 'warning',
-      message: `cleaning up was not finished (${messageOf(error)}); run \`snapcommit recover\``,
-    });
+    reportLeft(context, error);
+    return failure;
   }
+  await Promise.all(
+    plan.nodes.map(async ({ participant }) =>
+      participant.discard(workOf(begun), null).catch((error: unknown) => {
+        reportLeft(context, error);
+      }),
+    ),
+  );
   return failure;
 }
 
-/**
- * Deletes every staged name and clone of this transaction, whichever round made it. Only once it is decided, unless
- * `roundVoid`: its coordinator says that the rounds so far are void.
- */
-export async function discardRounds(
-  context: Context,
-  member: PlannedMember,
-  begun: Begun,
-  roundVoid = false,
-): Promise<void> {
-  await withFence(context, volumeLock(member.place.name), async () => {
-    const state = await context.log.read();
-    if (!roundVoid && lookup(state.open, begun.begin.transaction) !== undefined) return;
-    // Should a commit have won against us, these names are what is still to be published.
-    if (Object.values(state.pending).some(({ record }) => record.transaction === begun.begin.transaction)) return;
-    const listed = await member.driver.list(member.place);
-    const names = listed
-      .map((entry) => entry.name)
-      .filter((name) => parseStaged(name)?.transaction === begun.begin.transaction);
-    await discardNames(context, member.driver, member.place, names);
+function reportLeft(context: Context, error: unknown): void {
+  context.report({
+    kind: 'warning',
+    message: `cleaning up was not finished (${messageOf(error)}); run \`snapcommit recover\``,
   });
 }
 

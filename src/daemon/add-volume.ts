@@ -2,7 +2,7 @@
 import { lookup } from '../machine/record.js';
 import { readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { append } from '../coordinator/decide.js';
+import { append } from '../participant/append.js';
 import { SnapcommitError } from '../errors.js';
 import type { DriverName, Slot, VolumeRecord } from '../machine/entry.js';
 import { isName, nameProblem } from '../machine/names.js';

@@ -5,7 +5,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { finishPublishes, pendingHere } from '../coordinator/publish.js';
+import { finishPublishes, pendingHere } from '../participant/publishing.js';
 import { SnapcommitError } from '../errors.js';
 import { sortedUnique } from '../machine/record.js';
 import type { State } from '../machine/state.js';

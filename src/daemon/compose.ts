@@ -5,6 +5,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { systemClock } from '../adapters/clock-system.js';
 import { nodeFiles } from '../adapters/node-files.js';
+import { systemTimers } from '../adapters/timers-system.js';
 import { SnapcommitError } from '../errors.js';
 import type { DriverName } from '../machine/entry.js';
 import { nameProblem, isName } from '../machine/names.js';
@@ -12,6 +13,7 @@ import type { Context, Progress, Settings } from '../participant/context.js';
 import { currentProcess } from '../participant/process-identity.js';
 import { DEFAULT_SETTINGS } from '../participant/settings.js';
 import type { ReplicatedLog } from '../ports/log.js';
+import type { Participant } from '../ports/participant.js';
 import type { VolumeDriver } from '../ports/volume-driver.js';
 import type { Thawed, Writers } from '../ports/writers.js';
 import { EmbeddedNode } from './embedded-node.js';
@@ -53,11 +55,13 @@ async function openContext(options: NodeOptions): Promise<Context> {
 export function contextOver(log: ReplicatedLog, options: NodeOptions): Context {
   const { stateDirectory } = options;
   const runner = once(async () => (await import('../adapters/command-runner/index.js')).createCommandRunner());
-  return {
+  const own = once(async () => new (await import('../participant/local-participant.js')).LocalParticipant(context));
+  const context: Context = {
     stateDirectory,
     log,
     files: nodeFiles,
     clock: systemClock,
+    timers: systemTimers,
     random: { bytes: (count) => randomBytes(count) },
     settings: { ...DEFAULT_SETTINGS, ...options.settings },
     self: currentProcess(log.identity.node),
@@ -70,8 +74,19 @@ export function contextOver(log: ReplicatedLog, options: NodeOptions): Context {
     hooks: once(async () => (await import('../adapters/command-runner/index.js')).createHooks(await runner())),
     sandbox: once(async () => (await import('../adapters/sandbox/index.js')).createSandbox()),
     treeUsers: once(async () => (await import('../adapters/tree-users/index.js')).createTreeUsers()),
+    participant: async (node) => (node === log.identity.node ? own() : elsewhere(node)),
     report: options.report ?? (() => undefined),
   };
+  return context;
+}
+
+/** Only a cluster has other nodes. */
+async function elsewhere(node: string): Promise<Participant> {
+  return Promise.reject(
+    new SnapcommitError('UNSUPPORTED', `node ${node} is another machine, and this log belongs to no cluster.`, {
+      node,
+    }),
+  );
 }
 
 const drivers = new Map<DriverName, Promise<VolumeDriver>>();

@@ -79,7 +79,9 @@ export function dryRunReport(plan: Plan, grade: Grade): DryRunReport {
     group: plan.begin.group,
     dryRun: true,
     reachableGrade: grade,
-    freezes: plan.targets.map((target) => target.cgroup),
+    freezes: plan.nodes.flatMap(({ participant: { node }, cgroups }) =>
+      cgroups.map((cgroup) => (plan.nodes.length === 1 ? cgroup : `${node}:${cgroup}`)),
+    ),
     volumes: plan.members.map(({ place, base }) => ({
       volume: place.name,
       source: place.source,

@@ -2,7 +2,7 @@
 import { lookup } from '../machine/record.js';
 import { planTransaction, requireGroup } from '../coordinator/begin.js';
 import { capture, requireRecord, type Committed } from '../coordinator/commit.js';
-import { append } from '../coordinator/decide.js';
+import { append } from '../participant/append.js';
 import { exec, type ExecRequest } from '../coordinator/exec.js';
 import { open, type OpenRequest } from '../coordinator/open.js';
 import { freeGroup, prune, type PruneRequest, type Pruned } from '../coordinator/prune.js';
@@ -82,13 +82,13 @@ export class EmbeddedNode implements SnapcommitNode {
   }
 
   async createGroup(group: GroupRecord): Promise<reports.GroupReport> {
-    await this.#change({ type: 'createGroup', group: await normaliseGroup(this.#context, group) });
+    await this.#change({ type: 'createGroup', group: await normaliseGroup(this.#context, group, group) });
     return this.group(group.name);
   }
 
   async updateGroup(name: string, change: Partial<Omit<GroupRecord, 'name'>>): Promise<reports.GroupReport> {
     const { record } = requireGroup(await this.#read(), name);
-    const group = await normaliseGroup(this.#context, { ...record, ...change });
+    const group = await normaliseGroup(this.#context, { ...record, ...change }, change);
     await append(this.#context, { type: 'updateGroup', group });
     return this.group(name);
   }

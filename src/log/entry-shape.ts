@@ -8,6 +8,7 @@ import {
   type Entry,
   type Epoch,
   type GroupRecord,
+  type HostConsistency,
   type Manifest,
   type ManifestVolume,
   type Member,
@@ -70,7 +71,14 @@ const manifestVolume = object<ManifestVolume>({
   id: text,
   swap: nullable(object<NonNullable<ManifestVolume['swap']>>({ base: text, clone: text, cloneName: text })),
 });
-const consistency = object<Consistency>({ grade, stallMs: natural, skewMs: natural, frozen: texts });
+const hostConsistency = object<HostConsistency>({ node: text, stallMs: natural, skewMs: natural });
+const consistency = object<Consistency>({
+  grade,
+  stallMs: natural,
+  skewMs: natural,
+  frozen: texts,
+  hosts: (value, where) => (value === undefined ? [] : list(hostConsistency)(value, where)),
+});
 const manifest = object<Manifest>({ consistency, volumes: list(manifestVolume) });
 
 const operation = variants<Operation>({

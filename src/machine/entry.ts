@@ -100,14 +100,23 @@ export interface ManifestVolume {
   readonly swap: { readonly base: string; readonly clone: string; readonly cloneName: string } | null;
 }
 
+/** How one host's part of a cut went. */
+export interface HostConsistency {
+  readonly node: string;
+  readonly stallMs: number;
+  readonly skewMs: number;
+}
+
 export interface Consistency {
   readonly grade: Grade;
-  /** How long writers stood still; 0 when nothing was frozen. */
+  /** How long writers stood still, on the host where that was longest; 0 when nothing was frozen. */
   readonly stallMs: number;
-  /** Between the first stage call's start and the last one's end. */
+  /** Between the first stage call's start and the last one's end; over several hosts as the coordinator saw it. */
   readonly skewMs: number;
   /** `node:/cgroup/path` of every target that stood frozen through the whole cut. */
   readonly frozen: readonly string[];
+  /** Sorted by node; empty where there was no cut. */
+  readonly hosts: readonly HostConsistency[];
 }
 
 export interface Manifest {

@@ -4,6 +4,7 @@
  */
 import type { CreateGroup, GroupRecord, RemoveGroup, UpdateGroup } from './entry.js';
 import { badName, groupNotFound, volumeNotFound } from './refusals.js';
+import { CGROUP_LAW, parseCgroupTarget, parseUnitTarget, UNIT_LAW, type FreezeTargetName } from './freeze-targets.js';
 import { generationKey } from './keys.js';
 import { isName } from './names.js';
 import { liveGenerations, openTransactionOf } from './queries.js';
@@ -69,7 +70,37 @@ function recordProblem(state: State, group: GroupRecord): Refusal | null {
     const message = `Volume ${volume} was forfeited and can be in no group: leave it out, or add its replacement under another name.`;
     return refusal('VOLUME_NOT_FOUND', message, { volume, forfeited: true });
   }
+  return targetsProblem(state, group);
+}
+
+/** A log that is no cluster has no members, and its one node alone can say what it is called. */
+function targetsProblem(state: State, group: GroupRecord): Refusal | null {
+  for (const text of group.freezeCgroups) {
+    const problem = targetProblem(state, group.name, text, parseCgroupTarget(text), CGROUP_LAW);
+    if (problem !== null) return problem;
+  }
+  for (const text of group.freezeUnits) {
+    const problem = targetProblem(state, group.name, text, parseUnitTarget(text), UNIT_LAW);
+    if (problem !== null) return problem;
+  }
   return null;
+}
+
+function targetProblem(
+  state: State,
+  group: string,
+  text: string,
+  target: FreezeTargetName | null,
+  law: string,
+): Refusal | null {
+  if (target === null) {
+    return refusal('USAGE', `${JSON.stringify(text)} is nothing to freeze: write ${law}.`, { group, target: text });
+  }
+  const { node } = target;
+  const isCluster = Object.keys(state.members).length > 0;
+  if (node === null || !isCluster || lookup(state.members, node) !== undefined) return null;
+  const message = `Group ${group} cannot freeze ${text}: there is no node ${node} in this cluster (\`snapcommit cluster members\` shows them).`;
+  return refusal('NODE_NOT_FOUND', message, { group, node, target: text });
 }
 
 function inTransaction(state: State, group: string): Refusal | null {

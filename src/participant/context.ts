@@ -8,8 +8,10 @@ import type { CommandRunner, Hooks } from '../ports/commands.js';
 import type { KernelLocks } from '../ports/locks.js';
 import type { ReplicatedLog } from '../ports/log.js';
 import type { NodeFiles } from '../ports/node-files.js';
+import type { Participant } from '../ports/participant.js';
 import type { Random } from '../ports/random.js';
 import type { Sandbox, TreeUsers } from '../ports/sandbox.js';
+import type { Timers } from '../ports/timers.js';
 import type { VolumeDriver } from '../ports/volume-driver.js';
 import type { Writers } from '../ports/writers.js';
 
@@ -23,10 +25,14 @@ export interface Settings {
   readonly takeOverGraceMs: number;
   /** Rounds of one cut before the transaction aborts. */
   readonly roundsMax: number;
+  /** How long a commit waits for other nodes to publish what is committed, ms. */
+  readonly publishWaitMs: number;
 }
 
 export type Progress =
   | { readonly kind: 'phase'; readonly phase: string; readonly subject: string }
+  /** Where a node stands in a transaction that more than one take part in. */
+  | { readonly kind: 'host'; readonly node: string; readonly phase: string }
   | { readonly kind: 'warning'; readonly message: string };
 
 export interface Context {
@@ -34,6 +40,7 @@ export interface Context {
   readonly log: ReplicatedLog;
   readonly files: NodeFiles;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly random: Random;
   readonly settings: Settings;
   /** This process. */
@@ -45,5 +52,7 @@ export interface Context {
   readonly hooks: () => Promise<Hooks>;
   readonly sandbox: () => Promise<Sandbox>;
   readonly treeUsers: () => Promise<TreeUsers>;
+  /** A node's part in transactions: this node's in this process, another's by its daemon. */
+  readonly participant: (node: string) => Promise<Participant>;
   readonly report: (progress: Progress) => void;
 }

@@ -41,6 +41,11 @@ export async function readDebts(context: Context): Promise<readonly Debt[]> {
   return debts;
 }
 
+/** What this transaction owes here, or null. */
+export async function readDebt(context: Context, transaction: string): Promise<Debt | null> {
+  return (await readDebts(context)).find((debt) => debt.transaction === transaction) ?? null;
+}
+
 /** @throws TypeError when it is no debt: we wrote it, but somebody may have edited it. */
 function debtOf(value: unknown): Debt {
   const { transaction, group, postHooks, startUnits, volumes } = value as Partial<Record<keyof Debt, unknown>>;

@@ -7,4 +7,5 @@ export const DEFAULT_SETTINGS: Settings = {
   lockWaitMs: 60_000,
   takeOverGraceMs: 5_000,
   roundsMax: 3,
+  publishWaitMs: 10_000,
 };

@@ -67,8 +67,15 @@ export interface RoundReport {
   readonly volumes: readonly ManifestVolume[];
 }
 
-/** What became of the cut, for the post-hooks. */
-export type CutOutcome = 'staged' | 'failed';
+/** What became of a cut or a swap, for the post-hooks. */
+export type CutOutcome = 'staged' | 'swapped' | 'failed';
+
+/** A writable copy that will stand in place of the live tree. */
+export interface ClonedVolume {
+  readonly volume: string;
+  /** Where it stands now, on its own node. */
+  readonly path: string;
+}
 
 export interface Participant {
   readonly node: string;
@@ -90,10 +97,29 @@ export interface Participant {
   thaw(round: RoundName): Promise<RoundReport>;
   /** Ends a round that will not be staged, from whichever step it is in; one that is unknown is ended already. Never rejects here; a lost answer does. */
   endRound(round: RoundName): Promise<void>;
-  /** Runs the post-hooks that are owed; false: one failed, and recovery runs them again. */
+  /** Runs the post-hooks that are owed, and starts the units that were stopped; false: one failed, and recovery tries again. */
   resume(work: Work, outcome: CutOutcome): Promise<boolean>;
-  /** Deletes what rounds of this transaction left: once it is decided, or while it is open and `work` says that they are void. */
-  discard(work: Work, roundsVoid: boolean): Promise<void>;
+
+  /** transact and restore: a writable clone of every volume, of its live tree or of the generation that is restored. */
+  clone(work: Work): Promise<readonly ClonedVolume[]>;
+  /** Stops the units that are declared, with the debt recorded before, and takes a read-only snapshot of each clone. */
+  seal(work: Work): Promise<readonly ManifestVolume[]>;
+  /**
+   * Makes the live trees read-only, and then makes sure that nobody uses them (IN_USE) and, of a transact, that they are
+   * what the clones were taken from (CONFLICT). They stay so until they are replaced, or `reopen`; also across a restart.
+   */
+  close(work: Work): Promise<void>;
+  /** Undoes `close`, while the transaction is open and `work` speaks for it. False: a tree may still be read-only. */
+  reopen(work: Work): Promise<boolean>;
+  /** Lets go of all that this transaction holds in memory here: rounds and locks. Only a lost answer rejects. */
+  leave(work: Work): Promise<void>;
+
+  /**
+   * Deletes what this transaction staged here and did not publish. `voidThrough` null: all of it, once it is decided. A
+   * number: rounds up to that one, of which its coordinator says that they are void; a late copy of such a request must
+   * not take what a later round has staged.
+   */
+  discard(work: Work, voidThrough: number | null): Promise<void>;
   /** Publishes a committed generation here and says so in the log. PUBLISH_PENDING with the reason. */
   publish(group: string, generation: number): Promise<void>;
 }

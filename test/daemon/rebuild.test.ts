@@ -36,7 +36,7 @@ function generation(number: number, incarnation = 1): GenerationRecord {
     message: '',
     labels: {},
     sourceGeneration: null,
-    manifest: { consistency: { grade: 'barrier', stallMs: 1, skewMs: 1, frozen: [] }, volumes },
+    manifest: { consistency: { grade: 'barrier', stallMs: 1, skewMs: 1, frozen: [], hosts: [] }, volumes },
   };
 }
 

@@ -14,7 +14,7 @@ import { emptyState, type GenerationRecord, type State } from '#src/machine/stat
 const transaction = '01h00000000000000000000000' as TransactionId;
 const epoch = { incarnation: 1, slot: 7 as Slot };
 const coordinator = { node: 'alpha', bootId: 'b', pid: 4_194_304, startTime: 9_007_199_254_740_991 };
-const consistency = { grade: 'barrier', stallMs: 12, skewMs: 3, frozen: ['alpha:/app'] } as const;
+const consistency = { grade: 'barrier', stallMs: 12, skewMs: 3, frozen: ['alpha:/app'], hosts: [] } as const;
 const volume = {
   volume: 'db',
   node: 'alpha',

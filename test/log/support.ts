@@ -84,7 +84,7 @@ export async function commitGeneration(log: ReplicatedLog): Promise<Outcome> {
     transaction,
     epoch: { incarnation: 1, slot: begun.slot },
     manifest: {
-      consistency: { grade: 'independent', stallMs: 0, skewMs: 0, frozen: [] },
+      consistency: { grade: 'independent', stallMs: 0, skewMs: 0, frozen: [], hosts: [] },
       volumes: [{ volume: 'db', node: 'alpha', driver: 'memory', staged: '.staged', id: 'u1', swap: null }],
     },
   });

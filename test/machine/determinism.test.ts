@@ -66,7 +66,7 @@ void t.test('P10 neither the order of keys nor what JSON leaves out shows in a h
 void t.test('P10 a commit is the same commit again however its keys are ordered', (t) => {
   const machine = new ScriptMachine('addVolume db\n createGroup app volumes=db\n begin t1 app');
   const manifest = {
-    consistency: { grade: 'barrier', stallMs: 1, skewMs: 1, frozen: [] },
+    consistency: { grade: 'barrier', stallMs: 1, skewMs: 1, frozen: [], hosts: [] },
     volumes: [{ volume: 'db', node: 'a', driver: 'btrfs', staged: 's', id: 'i', swap: null }],
   } as const;
   const epoch = { incarnation: 1, slot: machine.state.applied };
@@ -79,7 +79,7 @@ void t.test('P10 a commit is the same commit again however its keys are ordered'
       transaction: 't1' as Extract<Entry['operation'], { type: 'commit' }>['transaction'],
       epoch,
       manifest: reversed
-        ? { volumes: manifest.volumes, consistency: { frozen: [], skewMs: 1, stallMs: 1, grade: 'barrier' } }
+        ? { volumes: manifest.volumes, consistency: { hosts: [], frozen: [], skewMs: 1, stallMs: 1, grade: 'barrier' } }
         : manifest,
     },
   });

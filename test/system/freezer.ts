@@ -114,7 +114,8 @@ export class Freezer {
     const startedAt = await process.call('freezer.start', () => {
       this.#refuseFrozen(guarded);
       this.#scheduler.after(limitMs, () => {
-        if (!guarded.over && guarded.boot === this.#boot) this.#lapse(guarded, `the limit of ${String(limitMs)} ms passed`);
+        if (!guarded.over && guarded.boot === this.#boot)
+          this.#lapse(guarded, `the limit of ${String(limitMs)} ms passed`);
       });
       return this.#scheduler.now;
     });
@@ -176,7 +177,9 @@ export class Freezer {
     const { cgroups } = guarded.intent;
     const moving = cgroups.filter((cgroup) => this.#cgroup(cgroup).isStuck);
     guarded.lapsed =
-      moving.length === 0 ? reason : `not everything stood still within ${String(guarded.limitMs)} ms: ${moving.join(', ')}`;
+      moving.length === 0
+        ? reason
+        : `not everything stood still within ${String(guarded.limitMs)} ms: ${moving.join(', ')}`;
     this.#thaw(guarded);
   }
 

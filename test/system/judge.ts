@@ -56,10 +56,12 @@ export class Judge {
     const text = `${Buffer.from(bytes).toString('base64')} ${JSON.stringify(outcome)}`;
     const known = this.#slots[slot - 1];
     if (known === undefined) {
-      if (slot !== this.#slots.length + 1) throw new Violation('order', `${node} applied slot ${String(slot)} too early`);
+      if (slot !== this.#slots.length + 1)
+        throw new Violation('order', `${node} applied slot ${String(slot)} too early`);
       this.#slots.push(text);
       if (outcome?.ok === true) this.#take(slot, decodeEntry(bytes), outcome.generation);
-    } else if (known !== text) throw new Violation('agreement', `${node} applied another entry in slot ${String(slot)}`);
+    } else if (known !== text)
+      throw new Violation('agreement', `${node} applied another entry in slot ${String(slot)}`);
   }
 
   #take(slot: number, { operation }: Entry, generation: number | null): void {
@@ -73,7 +75,8 @@ export class Judge {
     const known = 'transaction' in operation ? this.transactions.get(operation.transaction) : undefined;
     if (known === undefined) return;
     if (operation.type === 'takeOver') {
-      if (known.decision !== 'open') throw new Violation('decision', `${known.transaction} was taken over when decided`);
+      if (known.decision !== 'open')
+        throw new Violation('decision', `${known.transaction} was taken over when decided`);
       known.epochSlot = slot;
     }
     if (operation.type !== 'commit' && operation.type !== 'abort') return;
@@ -84,7 +87,10 @@ export class Judge {
       return;
     }
     if (operation.epoch.slot !== known.epochSlot)
-      throw new Violation('fencing', `${known.transaction} was decided under the epoch of slot ${String(operation.epoch.slot)}`);
+      throw new Violation(
+        'fencing',
+        `${known.transaction} was decided under the epoch of slot ${String(operation.epoch.slot)}`,
+      );
     known.decidedSlot = slot;
     if (operation.type === 'abort') {
       known.decision = 'aborted';
@@ -121,7 +127,8 @@ export class Judge {
     switch (said) {
       case 'ended with 0':
         if (last?.decision !== 'committed') wrong('nothing was committed');
-        if (ending.kind === 'answered' && ending.generation !== last?.generation) wrong('another generation was committed');
+        if (ending.kind === 'answered' && ending.generation !== last?.generation)
+          wrong('another generation was committed');
         return;
       case 'ended with 5':
         if (last?.decision !== 'aborted') wrong(`its transaction was ${last?.decision ?? 'never begun'}`);

@@ -40,7 +40,8 @@ export class Kernel {
       tryAcquire: (name, mode) => this.#tryAcquire(process, name, mode),
       acquire: async (name, mode, waitMs, signal) => {
         for (let waited = 0; ; waited += POLL_MS) {
-          if (signal?.aborted === true) throw new SnapcommitError('INTERRUPTED', `interrupted while waiting for ${name}`);
+          if (signal?.aborted === true)
+            throw new SnapcommitError('INTERRUPTED', `interrupted while waiting for ${name}`);
           const lock = this.#tryAcquire(process, name, mode);
           if (lock !== null) return lock;
           if (waited >= waitMs) throw this.#busy(name, `not free after ${String(waitMs)} ms`);

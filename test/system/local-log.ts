@@ -122,7 +122,8 @@ export class LocalLog implements ReplicatedLog {
       try {
         return await this.#daemon(what, until, work);
       } catch (error) {
-        const isLost = error instanceof DaemonLost || (error instanceof SnapcommitError && error.code === 'UNAVAILABLE');
+        const isLost =
+          error instanceof DaemonLost || (error instanceof SnapcommitError && error.code === 'UNAVAILABLE');
         if (!isLost) throw error;
         if (this.#user.now() >= until) throw new SnapcommitError('UNAVAILABLE', `the daemon: ${error.message}`);
       }

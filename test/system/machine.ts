@@ -146,7 +146,10 @@ export class Machine implements LocalDaemon {
           reject(new DaemonLost(message, true));
         };
         const ended = lost(`the daemon of ${this.name} ended`);
-        const cancel = scheduler.after(Math.max(0, untilMs - scheduler.now), lost(`the daemon of ${this.name} is late`));
+        const cancel = scheduler.after(
+          Math.max(0, untilMs - scheduler.now),
+          lost(`the daemon of ${this.name} is late`),
+        );
         const forget = (): void => {
           cancel();
           this.#onDaemonEnd.delete(ended);

@@ -25,7 +25,8 @@ export class Observer {
     for (const group of namesIn(machine, join(STATE_DIRECTORY, 'views'))) this.#lookAtView(machine, group);
     for (const volume of this.#volumesOf(machine)) this.#lookAtNames(machine, volume);
     for (const { cgroup, forMs, limitMs } of machine.freezer.frozen())
-      if (forMs > limitMs) throw new Violation('freeze', `${machine.name}: ${cgroup} stood still for ${String(forMs)} ms`);
+      if (forMs > limitMs)
+        throw new Violation('freeze', `${machine.name}: ${cgroup} stood still for ${String(forMs)} ms`);
   }
 
   /** What was not durable may be gone: a view may show the generation before. */
@@ -44,7 +45,10 @@ export class Observer {
       const images = [world.durableImage(placed.source), ...(machine.isUp ? [world.image(placed.source)] : [])];
       for (const image of images)
         if (!names.some((name) => image.entries.get(name)?.tree.id === id))
-          throw new Violation('manifest', `${group}@${String(generation)} names ${id} of ${volume}, which is not there`);
+          throw new Violation(
+            'manifest',
+            `${group}@${String(generation)} names ${id} of ${volume}, which is not there`,
+          );
     }
   }
 
@@ -66,7 +70,10 @@ export class Observer {
         throw new Violation('view', `${machine.name}: ${current} shows ${volume} as ${String(target)}`);
       const shown = machine.driver.world.image(source).entries.get(current)?.tree.id;
       if (shown !== id)
-        throw new Violation('mix', `${machine.name}: ${current} shows ${String(shown)} of ${volume}, committed was ${id}`);
+        throw new Violation(
+          'mix',
+          `${machine.name}: ${current} shows ${String(shown)} of ${volume}, committed was ${id}`,
+        );
     }
   }
 

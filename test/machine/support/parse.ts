@@ -167,7 +167,7 @@ function manifest(line: Line, transaction: string, { begun }: ScriptContext): Ma
   const volumes = line.options.has('volumes') ? list(line, 'volumes') : members.map((one) => one.volume);
   const suffix = line.options.get('staged') ?? '';
   return {
-    consistency: { grade: 'barrier', stallMs: 5, skewMs: 2, frozen: [] },
+    consistency: { grade: 'barrier', stallMs: 5, skewMs: 2, frozen: [], hosts: [] },
     volumes: volumes.map((volume) => {
       const { node = 'a', driver = 'btrfs', base = null } = members.find((one) => one.volume === volume) ?? {};
       const cloneName = `.clone-${transaction}-${volume}`;

@@ -1,0 +1,42 @@
+/** Asking every node of a transaction for its next step, side by side: time grows with the slowest one, not with their number. */
+import { allDone } from '../participant/all-done.js';
+import type { Context } from '../participant/context.js';
+import type { Work } from '../ports/participant.js';
+import type { Plan, PlannedNode } from './begin.js';
+import type { Begun } from './decide.js';
+
+export function workOf({ begin, epoch }: Begun): Work {
+  return { transaction: begin.transaction, epoch };
+}
+
+type StepOf<T> = (node: PlannedNode) => Promise<T>;
+
+/** Rejects with the first failure once all have come back: nobody is left at a step that others have given up. */
+export async function onNodes<T>(
+  context: Context,
+  plan: Plan,
+  phase: string,
+  step: StepOf<T>,
+): Promise<readonly T[]> {
+  return allDone(plan.nodes.map(reporting(context, plan, phase, step)));
+}
+
+/** Rejects at once with the first failure: for steps of a round, which is ended on every node then. Writers may stand still. */
+export async function hurryOnNodes<T>(
+  context: Context,
+  plan: Plan,
+  phase: string,
+  step: StepOf<T>,
+): Promise<readonly T[]> {
+  return Promise.all(plan.nodes.map(reporting(context, plan, phase, step)));
+}
+
+function reporting<T>(context: Context, plan: Plan, phase: string, step: StepOf<T>): StepOf<T> {
+  if (plan.nodes.length === 1) return step;
+  return async (node) => {
+    context.report({ kind: 'host', node: node.participant.node, phase });
+    const done = await step(node);
+    context.report({ kind: 'host', node: node.participant.node, phase: `${phase}: done` });
+    return done;
+  };
+}

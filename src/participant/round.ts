@@ -1,0 +1,151 @@
+/**
+ * One round of the cut on this node, from the volumes' locks to the thaw. Between freeze and thaw there are the snapshot
+ * calls, the wait for the other nodes, and nothing else. Each step may be asked for twice and is done once.
+ */
+import { crashPoint } from '../crash-points.js';
+import { SnapcommitError } from '../errors.js';
+import type { HeldLock } from '../ports/locks.js';
+import type { RoundName, RoundReport } from '../ports/participant.js';
+import type { ArmedFreeze, Freeze } from '../ports/writers.js';
+import { allDone } from './all-done.js';
+import type { Context } from './context.js';
+import { assertEpoch } from './epoch.js';
+import { acquireFence, volumeLock } from './fence.js';
+import { hiddenName, partOf, type Part } from './part.js';
+import { prepareVolume } from './prepare-volume.js';
+import { closeStages, openStages, stagedVolume, type OpenStage } from './stages.js';
+
+/** Everything that can be done while writers run. Leaves nothing behind when it rejects. */
+export async function prepareRound(context: Context, name: RoundName): Promise<Round> {
+  const part = partOf(context, await context.log.read(), name);
+  const arming = arm(context, part);
+  // Arming may fail while we wait for something else: the failure is met at `await arming` below.
+  arming.catch(() => undefined);
+  const held: HeldLock[] = [];
+  let stages: readonly OpenStage[] = [];
+  const places = part.members.map(({ place }) => place);
+  try {
+    for (const { name: volume } of places) held.push(await acquireFence(context, volumeLock(volume)));
+    await assertEpoch(context, name);
+    await allDone(
+      places.map(async (place) => prepareVolume(context, await context.driver(place.driver), place, name.epoch)),
+    );
+    stages = await openStages(context, places, hiddenName(context, part, 'staged', name));
+    const armed = await arming;
+    context.report({ kind: 'phase', phase: 'flush', subject: part.begin.group });
+    await allDone(places.map(async (place) => (await context.driver(place.driver)).flush(place)));
+    return new Round(context, armed, stages, held);
+  } catch (error) {
+    // Also what was still being armed when something else failed: neither a guard nor an intent stays behind.
+    await (await arming.catch(() => null))?.disarm();
+    await closeStages(stages);
+    for (const lock of held) lock.release();
+    throw error;
+  }
+}
+
+async function arm(context: Context, { begin, group, targets }: Part): Promise<ArmedFreeze | null> {
+  if (targets.length === 0) return null;
+  const writers = await context.writers();
+  return writers.arm(begin.transaction, targets, group.stallLimitMs);
+}
+
+export class Round {
+  readonly #context: Context;
+  readonly #stages: readonly OpenStage[];
+  readonly #held: readonly HeldLock[];
+  /** Until the freeze, which disarms itself from there on: where thawing fails it keeps its intent, for `thaw --all` (G3). */
+  #armed: ArmedFreeze | null;
+  #freeze: Freeze | null = null;
+  #skewMs = 0;
+  #freezing: Promise<void> | null = null;
+  #staging: Promise<void> | null = null;
+  #thawing: Promise<RoundReport> | null = null;
+  #ending: Promise<void> | null = null;
+
+  constructor(context: Context, armed: ArmedFreeze | null, stages: readonly OpenStage[], held: readonly HeldLock[]) {
+    this.#context = context;
+    this.#armed = armed;
+    this.#stages = stages;
+    this.#held = held;
+  }
+
+  async freeze(): Promise<void> {
+    this.#assertGoingOn();
+    return (this.#freezing ??= this.#freezeAll());
+  }
+
+  async #freezeAll(): Promise<void> {
+    const armed = this.#armed;
+    this.#armed = null;
+    if (armed !== null) this.#freeze = await armed.freeze();
+  }
+
+  /** Rejects with the first volume's failure once every call has come back: none outlives its round here (G11). */
+  async stage(): Promise<void> {
+    this.#assertGoingOn();
+    return (this.#staging ??= this.#stageAll());
+  }
+
+  async #stageAll(): Promise<void> {
+    crashPoint('stage.before');
+    const { clock } = this.#context;
+    const started = clock.monotonic();
+    const taken = await Promise.allSettled(
+      this.#stages.map(async ({ call }) => {
+        await call.take();
+        crashPoint('stage.after-first');
+      }),
+    );
+    this.#skewMs = Math.ceil(clock.monotonic() - started);
+    crashPoint('stage.after');
+    const failed = taken.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  /** Only after `stage` has resolved. */
+  async thaw(): Promise<RoundReport> {
+    return (this.#thawing ??= this.#thawAndReport());
+  }
+
+  async #thawAndReport(): Promise<RoundReport> {
+    this.#assertGoingOn();
+    if (this.#staging === null) throw new TypeError('a round is thawed before it was staged');
+    try {
+      const released = await this.#freeze?.release();
+      const { unbroken = true, reason = null, stallMs = 0 } = released ?? {};
+      const volumes = await Promise.all(this.#stages.map(async (stage) => stagedVolume(stage)));
+      const frozen = this.#freeze?.frozen ?? [];
+      return { unbroken, reason, stallMs: Math.ceil(stallMs), skewMs: this.#skewMs, frozen, volumes };
+    } finally {
+      await this.end();
+    }
+  }
+
+  /** Lets go of everything, the writers first, once the step that is under way has come back. Never rejects. */
+  async end(): Promise<void> {
+    return (this.#ending ??= this.#letGo());
+  }
+
+  async #letGo(): Promise<void> {
+    await this.#freezing?.catch(() => undefined);
+    await this.#freeze?.release();
+    await this.#staging?.catch(() => undefined);
+    await this.#armed?.disarm();
+    this.#armed = null;
+    await closeStages(this.#stages);
+    for (const lock of this.#held) lock.release();
+  }
+
+  #assertGoingOn(): void {
+    if (this.#ending !== null) throw lapsed('the round has ended');
+  }
+}
+
+export function lapsed(reason: string): SnapcommitError {
+  return new SnapcommitError(
+    'FREEZE_LAPSED',
+    `the writers did not stand still until every volume was staged: ${reason}`,
+    { reason },
+  );
+}
