@@ -4,8 +4,8 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { systemClock } from '../adapters/clock-system.js';
-import { nodeFiles } from '../adapters/node-files.js';
 import { systemTimers } from '../adapters/timers-system.js';
+import { nodeFiles } from '../adapters/node-files.js';
 import { SnapcommitError } from '../errors.js';
 import type { DriverName } from '../machine/entry.js';
 import { nameProblem, isName } from '../machine/names.js';

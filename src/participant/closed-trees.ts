@@ -21,14 +21,13 @@ export async function recordClosed(context: Context, { begin, members }: Part): 
   const { transaction } = begin;
   const trees = members.map(({ place, base }) => ({ volume: place.name, base: base ?? '' }));
   const closed: ClosedTrees = { transaction, trees };
-  const { files, stateDirectory } = context;
-  if (await files.makeDirectory(directoryOf(context))) await files.syncDirectory(stateDirectory);
-  await files.writeDurably(fileOf(context, transaction), JSON.stringify(closed));
+  if (await context.files.makeDirectory(directoryOf(context))) await context.files.syncDirectory(context.stateDirectory);
+  await context.files.writeDurably(fileOf(context, transaction), JSON.stringify(closed));
 }
 
 /** Everything that is on disk. A file that cannot be read is reported and kept. */
 export async function readClosed(context: Context): Promise<readonly ClosedTrees[]> {
-  const names = await context.files.listNames(directoryOf(context)).catch(() => []);
+  const names = await context.files.listNames(directoryOf(context));
   const found = await Promise.all(
     names
       .filter((name) => name.endsWith('.json'))
