@@ -76,10 +76,14 @@ export class Machine implements LocalDaemon {
   async startDaemon(): Promise<void> {
     if (!this.isUp || this.sim.process !== null) return;
     await this.sim.start();
-    const running: Process | null = this.sim.process;
+    const running = this.#running();
     if (running?.host == null) return;
     const process = this.#newProcess('daemon', running);
     this.daemon = { process, host: running.host, parts: this.#user.serve(this, process, running.host) };
+  }
+
+  #running(): Process | null {
+    return this.sim.process;
   }
 
   /** SIGKILL of a process, which is gone when this returns. */
