@@ -12,12 +12,7 @@ export function workOf({ begin, epoch }: Begun): Work {
 type StepOf<T> = (node: PlannedNode) => Promise<T>;
 
 /** Rejects with the first failure once all have come back: nobody is left at a step that others have given up. */
-export async function onNodes<T>(
-  context: Context,
-  plan: Plan,
-  phase: string,
-  step: StepOf<T>,
-): Promise<readonly T[]> {
+export async function onNodes<T>(context: Context, plan: Plan, phase: string, step: StepOf<T>): Promise<readonly T[]> {
   return allDone(plan.nodes.map(reporting(context, plan, phase, step)));
 }
 

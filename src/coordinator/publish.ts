@@ -15,7 +15,9 @@ import { within } from './within.js';
 /** Rejects with PUBLISH_PENDING, naming every node that has not published within the time that settings give, and why. */
 export async function publishEverywhere(context: Context, plan: Plan, record: GenerationRecord): Promise<void> {
   const withVolumes = sortedUnique(record.manifest.volumes.map(({ node }) => node));
-  const participants = plan.nodes.map(({ participant }) => participant).filter(({ node }) => withVolumes.includes(node));
+  const participants = plan.nodes
+    .map(({ participant }) => participant)
+    .filter(({ node }) => withVolumes.includes(node));
   const results = await Promise.allSettled(
     participants.map(async (participant) => publishOn(context, participant, record)),
   );

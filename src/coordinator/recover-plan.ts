@@ -10,6 +10,7 @@ import type { Listed } from '../ports/volume-driver.js';
 import { discardNames } from '../participant/discard.js';
 import { areHoldersStopped, pinLock, transactionLock, volumeLock, withFence } from '../participant/fence.js';
 import { parseCgroupName } from '../participant/command-cgroup.js';
+import { isOverHere, readClosed, reopenClosed } from '../participant/closed-trees.js';
 import { judgeName } from '../participant/leftovers.js';
 import { payDebt, type Debt } from '../participant/owed.js';
 import { messageOf } from '../participant/publish.js';
@@ -32,11 +33,16 @@ export async function findGone(context: Context, state: State): Promise<readonly
 }
 
 /** Whether nobody drives this transaction of our node any more, now. */
-export function isGone(context: Context, locks: KernelLocks, { begin, coordinator }: OpenTransaction): boolean {
-  if (coordinator.node !== context.self.node) return false;
-  const name = transactionLock(begin.transaction);
-  if (locks.holders(name).length === 0) return true;
-  return areHoldersStopped(locks, name) && begin.mode !== 'transact';
+export function isGone(context: Context, locks: KernelLocks, transaction: OpenTransaction): boolean {
+  if (transaction.coordinator.node !== context.self.node) return false;
+  if (isUndriven(locks, transaction)) return true;
+  const { begin } = transaction;
+  return areHoldersStopped(locks, transactionLock(begin.transaction)) && begin.mode !== 'transact';
+}
+
+/** Of this node: its coordinator took the kernel lock before it began (C2), and nobody holds it any more. */
+export function isUndriven(locks: KernelLocks, { begin }: OpenTransaction): boolean {
+  return locks.holders(transactionLock(begin.transaction)).length === 0;
 }
 
 /**
@@ -63,6 +69,23 @@ export async function planOwed(
         await payDebt(context, debt, 'recovered', true);
         crashPoint('recover.after-owed');
       },
+    }));
+}
+
+/** Live trees that a swap closed here, which was decided while nobody was there to open them. */
+export async function planClosed(context: Context): Promise<readonly Step[]> {
+  const all = await readClosed(context);
+  if (all.length === 0) return [];
+  const state = await context.log.read();
+  return all
+    .filter(({ transaction }) => isOverHere(context, state, transaction))
+    .map((closed) => ({
+      action: {
+        action: 'reopen',
+        target: closed.trees.map(({ volume }) => volume).join(', '),
+        reason: `transaction ${closed.transaction} is over and may have left it read-only`,
+      },
+      act: async () => reopenClosed(context, closed),
     }));
 }
 

@@ -13,7 +13,7 @@ import { readDebts } from '../participant/owed.js';
 import { assertStamps } from '../participant/stamps.js';
 import type { KernelLocks } from '../ports/locks.js';
 import { pendingHere } from '../participant/publishing.js';
-import { findGone, isGone, planOwed, planPins, planSweep } from './recover-plan.js';
+import { findGone, isGone, planClosed, planOwed, planPins, planSweep } from './recover-plan.js';
 import { abandonTransaction, publishStep } from './recover-steps.js';
 import type { Recovery, RecoveryAction, Step } from './recovery.js';
 
@@ -50,6 +50,7 @@ export async function recover(context: Context, dryRun: boolean): Promise<Recove
   // What could not be aborted is left alone: its coordinator may still come back and commit it.
   const kept = new Set(failures.map(({ action }) => action.target));
   const aborting = new Set(gone.map(({ begin }) => String(begin.transaction)).filter((id) => !kept.has(id)));
+  await run(await planClosed(context));
   await run(await planOwed(context, await readDebts(context), aborting));
   await run(await planPins(context, await context.log.read()));
   await run(await planSweep(context, aborting));

@@ -1,7 +1,19 @@
-/** The words of recovery: what it does, step by step, and what it answers. Types only. */
+/** The words of recovery: what it does, step by step, and what it answers. */
+
+export const RECOVERY_ACTIONS = [
+  'thaw',
+  'abort',
+  'publish',
+  'reopen',
+  'remove',
+  'pay',
+  'end',
+  'unpin',
+  'report',
+] as const;
 
 export interface RecoveryAction {
-  readonly action: 'thaw' | 'abort' | 'publish' | 'remove' | 'pay' | 'end' | 'unpin' | 'report';
+  readonly action: (typeof RECOVERY_ACTIONS)[number];
   readonly target: string;
   readonly reason: string;
 }

@@ -137,3 +137,12 @@ export const generationShape: Check<GenerationRecord> = object<GenerationRecord>
   sourceGeneration: nullable(natural),
   manifest,
 });
+
+/** For what nodes ask of each other about transactions. */
+export {
+  driver as driverShape,
+  epoch as epochShape,
+  manifestVolume as manifestVolumeShape,
+  mode as modeShape,
+  transactionId as transactionIdShape,
+};

@@ -15,6 +15,7 @@ import {
   record,
   text,
   variants,
+  yesNo,
   type Check,
 } from '../wire/shape.js';
 import { slotShape } from './entry-shape.js';
@@ -35,10 +36,6 @@ const nodes: Check<readonly NodeId[]> = (value, where) => {
   const found = list(node)(value, where);
   if (found.length > MEMBERS_MAX) throw new TypeError(`${where} has more than ${String(MEMBERS_MAX)} names`);
   return found;
-};
-const yesNo: Check<boolean> = (value, where) => {
-  if (typeof value === 'boolean') return value;
-  throw new TypeError(`${where} is not true or false`);
 };
 const bytes: Check<Uint8Array> = (value, where) => {
   if (value instanceof Uint8Array) return value;

@@ -21,7 +21,8 @@ export async function recordClosed(context: Context, { begin, members }: Part): 
   const { transaction } = begin;
   const trees = members.map(({ place, base }) => ({ volume: place.name, base: base ?? '' }));
   const closed: ClosedTrees = { transaction, trees };
-  if (await context.files.makeDirectory(directoryOf(context))) await context.files.syncDirectory(context.stateDirectory);
+  if (await context.files.makeDirectory(directoryOf(context)))
+    await context.files.syncDirectory(context.stateDirectory);
   await context.files.writeDurably(fileOf(context, transaction), JSON.stringify(closed));
 }
 

@@ -53,16 +53,24 @@ export class LocalParticipant implements Participant {
   /** By transaction: what its hooks left owed; known here only for those that were quiesced here. */
   readonly #debts = new Map<string, Promise<Debt | null>>();
 
-  constructor(context: Context) {
+  /** By generation. */
+  readonly #publishing = new Map<string, Promise<void>>();
+  readonly #ready: () => Promise<void>;
+
+  /** `ready`: what is waited for before anything is begun here; a daemon first finishes what was decided while it was down. */
+  constructor(context: Context, ready: () => Promise<void> = async () => Promise.resolve()) {
     this.#context = context;
     this.node = context.self.node;
+    this.#ready = ready;
   }
 
   async survey(request: SurveyRequest): Promise<Survey> {
+    await this.#ready();
     return survey(this.#context, request);
   }
 
   async quiesce(work: Work): Promise<void> {
+    await this.#ready();
     const known = this.#debts.get(work.transaction);
     if (known !== undefined) {
       await known;
@@ -81,6 +89,7 @@ export class LocalParticipant implements Participant {
   }
 
   async prepare(name: RoundName): Promise<void> {
+    await this.#ready();
     const known = this.#rounds.get(name.transaction);
     if (known !== undefined && isSameRound(known.name, name)) {
       await known.preparing;
@@ -164,6 +173,13 @@ export class LocalParticipant implements Participant {
   }
 
   async publishRecord(record: GenerationRecord): Promise<void> {
+    const key = generationKey(record.group, record.generation);
+    const underWay = this.#publishing.get(key) ?? this.#publish(record).finally(() => this.#publishing.delete(key));
+    this.#publishing.set(key, underWay);
+    await underWay;
+  }
+
+  async #publish(record: GenerationRecord): Promise<void> {
     const swap = this.#swaps.get(record.transaction);
     await publish(this.#context, record, swap !== undefined && swap.held.length > 0);
   }
@@ -202,6 +218,7 @@ export class LocalParticipant implements Participant {
   }
 
   async #once<T>(work: Work, step: string, act: (swap: Swap) => Promise<T>): Promise<T> {
+    await this.#ready();
     const known = this.#swaps.get(work.transaction);
     if (known !== undefined && !isSameEpoch(known.work.epoch, work.epoch)) throw staleSwap(work);
     const swap: Swap = known ?? { work, steps: new Map<string, Promise<unknown>>(), held: [] };

@@ -7,6 +7,7 @@ import { SnapcommitError } from '../errors.js';
 import { generationKey } from '../machine/keys.js';
 import type { GenerationRecord, State } from '../machine/state.js';
 import { append } from './append.js';
+import { forgetClosed } from './closed-trees.js';
 import type { Context } from './context.js';
 import { areHoldersStopped, transactionLock } from './fence.js';
 import { messageOf, publishLocal } from './publish.js';
@@ -28,6 +29,8 @@ export async function publish(context: Context, record: GenerationRecord, swapLo
     );
   });
   crashPoint('published.after');
+  // Its trees are replaced: what was closed for it is nobody's live tree any more.
+  if (record.manifest.volumes.some(({ swap }) => swap !== null)) await forgetClosed(context, record.transaction);
 }
 
 /** Once it is committed, no failure may be told as if nothing had been: the caller would do it again. */

@@ -16,7 +16,13 @@ export async function survey(context: Context, request: SurveyRequest): Promise<
   const volumes = await Promise.all(places.map(async (place) => surveyVolume(context, place, mode)));
   const freezes = mode === 'capture' && cgroups.length + units.length > 0;
   const targets = freezes ? await (await context.writers()).resolve(cgroups, units) : [];
-  const exported = mode === 'capture' ? await findExported(context.files, places.map(({ source }) => source)) : null;
+  const exported =
+    mode === 'capture'
+      ? await findExported(
+          context.files,
+          places.map(({ source }) => source),
+        )
+      : null;
   return { volumes, cgroups: targets.map(({ cgroup }) => cgroup), exported };
 }
 

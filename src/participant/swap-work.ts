@@ -8,7 +8,7 @@ import type { ManifestVolume } from '../machine/entry.js';
 import { generationKey } from '../machine/keys.js';
 import type { HeldLock } from '../ports/locks.js';
 import type { ClonedVolume, Work } from '../ports/participant.js';
-import { recordClosed } from './closed-trees.js';
+import { forgetClosed, recordClosed } from './closed-trees.js';
 import type { Context } from './context.js';
 import { assertEpoch } from './epoch.js';
 import { swapLock, volumeLock, withFence } from './fence.js';
@@ -149,6 +149,7 @@ export async function reopenLiveTrees(context: Context, work: Work): Promise<boo
       });
     });
   }
+  if (reopened) await forgetClosed(context, work.transaction);
   return reopened;
 }
 

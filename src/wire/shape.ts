@@ -16,6 +16,9 @@ export const text: Check<string> = (value, where) => (typeof value === 'string' 
 export const natural: Check<number> = (value, where) =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : fail(where, 'a natural number');
 
+export const yesNo: Check<boolean> = (value, where) =>
+  typeof value === 'boolean' ? value : fail(where, 'true or false');
+
 export function literal<T extends string>(wanted: T): Check<T> {
   return (value, where) => (value === wanted ? wanted : fail(where, wanted));
 }

@@ -32,6 +32,7 @@ const STATUS_OF_ACTION: Readonly<Record<RecoveryAction['action'], ExitStatus>> =
   publish: 9,
   abort: 7,
   thaw: 6,
+  reopen: 6,
   end: 6,
   remove: 6,
   unpin: 6,

@@ -13,6 +13,7 @@ import {
   type Request,
   type Welcome,
 } from './protocol.js';
+import { errorOf } from '../wire-error.js';
 import { socketAddress, socketFile } from './socket-path.js';
 
 /** The daemon went away with a request open. */
@@ -86,10 +87,6 @@ export class DaemonConnection {
     for (const { reject } of this.#open.values()) reject(this.#lost);
     this.#open.clear();
   }
-}
-
-function errorOf({ code, message, details }: Extract<Answer, { ok: false }>['error']): Error {
-  return code === null ? new Error(`the daemon failed: ${message}`) : new SnapcommitError(code, message, details);
 }
 
 /**

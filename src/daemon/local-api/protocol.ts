@@ -5,7 +5,7 @@
  *
  * The state and the generations travel as the bytes that the log itself would store, so that one codec checks them.
  */
-import { ERROR_CODES, type Details, type ErrorCode } from '../../errors.js';
+import { ERROR_CODES, type Details } from '../../errors.js';
 import { slotShape } from '../../log/entry-shape.js';
 import type { Outcome, Slot, TransactionId } from '../../machine/entry.js';
 import type { AppendResult, LogIdentity, LogStatus } from '../../ports/log.js';
@@ -24,6 +24,7 @@ import {
   variants,
   type Check,
 } from '../../wire/shape.js';
+import { wireErrorShape, type WireError } from '../wire-error.js';
 
 /** Raised whenever either side would misunderstand the other; the two come from one package, but not from one start. */
 export const PROTOCOL_VERSION = 1;
@@ -68,13 +69,6 @@ export type Answer =
   | { readonly id: number; readonly ok: true; readonly value: unknown }
   | { readonly id: number; readonly ok: false; readonly error: WireError };
 
-export interface WireError {
-  /** null: nobody expected it. */
-  readonly code: ErrorCode | null;
-  readonly message: string;
-  readonly details: Details;
-}
-
 /** What `read` answers: the state as bytes, or null where the client has it. */
 export interface ReadAnswer {
   readonly slot: Slot;
@@ -114,7 +108,7 @@ export function decodeAnswer(message: Uint8Array): Answer {
   const found = plain(decodeCbor(message), 'answer');
   const id = natural(found['id'], 'answer.id');
   if (found['ok'] === true) return { id, ok: true, value: found['value'] };
-  return { id, ok: false, error: wireError(found['error'], 'answer.error') };
+  return { id, ok: false, error: wireErrorShape(found['error'], 'answer.error') };
 }
 
 const identity = object<LogIdentity>({ cluster: text, node: text, incarnation: natural });
@@ -138,7 +132,6 @@ const request = variants<Request>({
 const numbered = object<Numbered>({ id: natural, request });
 
 const details: Check<Details> = (value, where) => plain(value, where) as Details;
-const wireError = object<WireError>({ code: nullable(oneOf(ERROR_CODES)), message: text, details });
 
 const done: Check<true> = (value, where) => {
   if (value === true) return true;

@@ -18,8 +18,8 @@ import {
   PROTOCOL_VERSION,
   REQUEST_BYTES_MAX,
   type Numbered,
-  type WireError,
 } from './protocol.js';
+import { wireErrorOf } from '../wire-error.js';
 import type { LocalService } from './service.js';
 import { socketAddress, socketFile } from './socket-path.js';
 
@@ -161,7 +161,7 @@ class Connection {
         throw new SnapcommitError('UNSUPPORTED', `the answer has ${String(message.length)} bytes, which is too much`);
       this.#send(message);
     } catch (error) {
-      this.#send(encodeMessage({ id, ok: false, error: wireError(error) }));
+      this.#send(encodeMessage({ id, ok: false, error: wireErrorOf(error) }));
     }
   }
 
@@ -180,9 +180,4 @@ async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
   const waiting = new AbortController();
   await Promise.race([work, delay(ms, undefined, { signal: waiting.signal }).catch(() => undefined)]);
   waiting.abort();
-}
-
-function wireError(error: unknown): WireError {
-  if (error instanceof SnapcommitError) return { code: error.code, message: error.message, details: error.details };
-  return { code: null, message: error instanceof Error ? error.message : String(error), details: {} };
 }

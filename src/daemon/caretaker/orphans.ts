@@ -1,0 +1,72 @@
+/**
+ * Open transactions that nobody drives any more. Judged again at every look: a coordinator that only sleeps, and a node that
+ * is only cut off, are left some time, since taking over costs them what they have done so far. It is never unsafe (a new
+ * epoch fences them off), only unkind.
+ */
+import { isUndriven } from '../../coordinator/recover-plan.js';
+import { areHoldersStopped, transactionLock } from '../../participant/fence.js';
+import type { OpenTransaction, State } from '../../machine/state.js';
+import type { Context } from '../../participant/context.js';
+
+export interface OrphanSettings {
+  /** How long another node must have been unreachable before we take its transactions over, ms. */
+  readonly takeOverAfterMs: number;
+  /** How long a coordinator of this node may be stopped, ms. */
+  readonly stoppedGraceMs: number;
+}
+
+export interface Surroundings {
+  /** For how long that node cannot be reached, ms; null: it can be. */
+  unreachableForMs(node: string): number | null;
+  /** The log's leader goes first, so that the others need not. */
+  isLeader(): boolean;
+}
+
+/** How long the others let the leader go first, ms. */
+const LEADER_FIRST_MS = 1000;
+
+export class Orphans {
+  readonly #context: Context;
+  readonly #settings: OrphanSettings;
+  readonly #surroundings: Surroundings;
+  /** Since when a coordinator of this node has been stopped, by the monotonic clock. */
+  readonly #stoppedSince = new Map<string, number>();
+
+  constructor(context: Context, settings: OrphanSettings, surroundings: Surroundings) {
+    this.#context = context;
+    this.#settings = settings;
+    this.#surroundings = surroundings;
+  }
+
+  async find(state: State): Promise<readonly OpenTransaction[]> {
+    const locks = await this.#context.locks();
+    const open = Object.values(state.open);
+    for (const id of this.#stoppedSince.keys())
+      if (!open.some(({ begin }) => begin.transaction === id)) this.#stoppedSince.delete(id);
+    return open.filter((transaction) => {
+      if (transaction.coordinator.node !== this.#context.self.node) return this.#isCutOff(transaction);
+      if (isUndriven(locks, transaction)) return true;
+      return this.#isStoppedTooLong(transaction, areHoldersStopped(locks, transactionLock(transaction.begin.transaction)));
+    });
+  }
+
+  /** A command may run for hours, on its own node's volumes only: from elsewhere a person ends it (`transaction abort`). */
+  #isCutOff({ begin, coordinator }: OpenTransaction): boolean {
+    if (begin.mode === 'transact') return false;
+    const forMs = this.#surroundings.unreachableForMs(coordinator.node);
+    if (forMs === null) return false;
+    return forMs >= this.#settings.takeOverAfterMs + (this.#surroundings.isLeader() ? 0 : LEADER_FIRST_MS);
+  }
+
+  #isStoppedTooLong({ begin }: OpenTransaction, isStopped: boolean): boolean {
+    const { transaction } = begin;
+    if (!isStopped || begin.mode === 'transact') {
+      this.#stoppedSince.delete(transaction);
+      return false;
+    }
+    const now = this.#context.clock.monotonic();
+    const since = this.#stoppedSince.get(transaction) ?? now;
+    this.#stoppedSince.set(transaction, since);
+    return now - since >= this.#settings.stoppedGraceMs;
+  }
+}
