@@ -1,23 +1,63 @@
 import t from 'tap';
-import { capture } from '#src/coordinator/commit.js';
-import { SystemWorld } from './system-world.js';
+import { runCase, type Fault, type CaseOptions } from './crash-case.js';
+import { commitWork, restoreWork, transactWork } from './commands.js';
 
-t.test('a commit', async (t) => {
-  const world = new SystemWorld({ seed: 1, nodes: ['a', 'b', 'c'], volumes: ['a:db', 'b:wal', 'b:blobs'], hooks: true, traced: true });
+const base: CaseOptions = {
+  seed: Number(process.env.SEED ?? 1),
+  nodes: ['a', 'b', 'c'],
+  volumes: ['a:db', 'b:wal', 'b:blobs'],
+  hooks: true,
+  traced: false,
+  on: 'a',
+  command: { commit: commitWork, transact: transactWork, restore: (m: string) => restoreWork(m, 1) }[process.env.MODE ?? 'commit']!, at: null,
+  fault: null,
+};
+
+t.test('cases', async (t) => {
+  if (process.env.AT) {
+    const result = await runCase({
+      ...base,
+      traced: true,
+      at: Number(process.env.AT),
+      fault: JSON.parse(process.env.FAULT!) as Fault,
+    });
+    for (const line of result.trace.filter((l) => !l.includes('(log)'))) t.comment(line);
+    t.equal(result.violation, null);
+    return;
+  }
   const began = Date.now();
-  await world.begin();
-  await world.pass(100);
-  const at = Date.now();
-  let effects = 0;
-  world.onBoundary = () => { effects += 1; };
-  const command = world.run(world.machine('a'), 'c1', async (context) => {
-    const { record } = await capture(context, { group: 'app', message: 'c1', labels: {}, require: null, expectGeneration: null, requestId: null, signal: new AbortController().signal });
-    return record.generation;
-  });
-  await world.until(() => command.ending() !== null, 10_000, 'end');
-  t.comment(`${at - began} ms, ${Date.now() - at} ms, ${effects} boundaries, ${world.scheduler.events} events, ${world.scheduler.now}`);
-  t.same(command.ending(), { kind: 'answered', generation: 1 });
-  t.equal(world.violation, null);
-  if (world.violation !== null || process.env.SHOW) for (const line of world.trace.lines.filter((l) => !l.includes('(log)'))) t.comment(line);
-  world.judge.assertTrue('c1', command.ending()!);
+  const calm = await runCase({ ...base, traced: true });
+  t.comment(`${calm.boundaries} boundaries, ${Date.now() - began} ms`);
+  if (process.env.SHOW) for (const line of calm.trace.filter((l) => !l.includes('(log)'))) t.comment(line);
+  t.equal(calm.violation, null);
+  const again = await runCase({ ...base });
+  t.equal(again.hash, calm.hash);
+  if (calm.violation !== null) return;
+  const faults: Fault[] = [
+    { kind: 'kill', whom: 'command', node: 'a' },
+    { kind: 'kill', whom: 'daemon', node: 'a' },
+    { kind: 'kill', whom: 'daemon', node: 'b' },
+    { kind: 'kill', whom: 'daemon', node: null },
+    { kind: 'power', node: 'a' },
+    { kind: 'power', node: 'b' },
+    { kind: 'power', node: null },
+  ];
+  let runs = 0;
+  const from = Date.now();
+  const seen = new Map<string, number>();
+  const step = Number(process.env.STEP ?? 13);
+  for (const [index, fault] of faults.entries())
+    for (let at = 1 + index; at <= calm.boundaries; at += step) {
+      const result = await runCase({ ...base, at, fault });
+      runs += 1;
+      if (result.violation === null) continue;
+      const key = `${JSON.stringify(fault)} ${result.violation.message.slice(0, 60)}`;
+      seen.set(key, (seen.get(key) ?? 0) + 1);
+      if (seen.get(key)! <= 2)
+        t.comment(
+          `${at} ${JSON.stringify(fault)} ${result.place}: ${result.violation.law} ${result.violation.message.slice(0, 400)}`,
+        );
+    }
+  t.comment(`${runs} runs, ${(Date.now() - from) / runs} ms each`);
+  for (const [key, n] of seen) t.comment(`${n} x ${key}`);
 });

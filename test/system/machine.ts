@@ -4,10 +4,12 @@
  */
 import { createMemoryDriver, type MemoryDriver } from '#src/adapters/driver-memory/index.js';
 import { createMemoryNodeFiles, type MemoryNodeFiles } from '#src/adapters/node-files-memory.js';
+import type { Asker } from '#src/daemon/participants/peer-calls.js';
 import type { ReplicaHost } from '#src/log/replica-host.js';
+import type { AppliedSlot } from '#src/log/state-machine.js';
 import type { ProcessIdentity } from '#src/machine/entry.js';
+import type { State } from '#src/machine/state.js';
 import type { LogIdentity } from '#src/ports/log.js';
-import type { Participant } from '#src/ports/participant.js';
 import type { Dice } from '../simulation/random.js';
 import { Process, SimNode } from '../simulation/sim-node.js';
 import { Freezer } from './freezer.js';
@@ -19,10 +21,13 @@ export const STATE_DIRECTORY = '/var/lib/snapcommit';
 
 /** What runs in a daemon besides the replica. */
 export interface DaemonParts {
+  /** Calls to other nodes, also for commands on this one. */
+  readonly asker: Asker;
   /** A call of a peer, or the answer to one. */
   receive(from: string, bytes: Uint8Array): void;
-  /** Another node's part in transactions, as this daemon asks for it. */
-  participantOf(node: string): Participant;
+  connected(peer: string): void;
+  disconnected(peer: string): void;
+  applied(state: State, applied: AppliedSlot): void;
 }
 
 export interface Daemon {

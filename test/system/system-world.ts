@@ -3,8 +3,10 @@
  * commands with the real coordinator, a network that fails, an application that writes, and whoever looks on.
  */
 import type { Context } from '#src/participant/context.js';
+import { RemoteParticipants } from '#src/daemon/participants/remote-participant.js';
 import { LocalParticipant } from '#src/participant/local-participant.js';
 import { raiseStamp } from '#src/participant/stamps.js';
+import { decodeAside } from '#src/daemon/aside.js';
 import type { Operation } from '#src/machine/entry.js';
 import type { State } from '#src/machine/state.js';
 import { DEFAULT_LIMITS } from '#src/paxos/limits.js';
@@ -15,16 +17,18 @@ import { MemoryDisk } from '../support/memory-replica-store.js';
 import { Violation } from '../simulation/history.js';
 import { Network } from '../simulation/network.js';
 import { Dice, seedFor } from '../simulation/random.js';
-import { Scheduler } from '../simulation/scheduler.js';
+import { Scheduler, settleWholly } from '../simulation/scheduler.js';
 import { SimNode } from '../simulation/sim-node.js';
 import { Tally } from '../simulation/tally.js';
 import { Trace } from '../simulation/trace.js';
 import { Application, CGROUP } from './application.js';
-import { Calls } from './calls.js';
+import { askerThrough, daemonParts } from './daemon-parts.js';
+import { Links } from './links.js';
 import { contextOf, type ContextUser } from './context.js';
 import { Judge, type CommittedGeneration, type Ending } from './judge.js';
 import { LocalLog } from './local-log.js';
 import { Machine, type DaemonParts } from './machine.js';
+import { GROUP, STALL_LIMIT_MS } from './names.js';
 import { Observer } from './observer.js';
 import { withFiles } from './sim-driver.js';
 import type { Moment, SimProcess } from './sim-process.js';
@@ -54,11 +58,9 @@ export interface Command {
   readonly ending: () => Ending | null;
 }
 
-export const GROUP = 'app';
-export const STALL_LIMIT_MS = 400;
 const LOG_TIMEOUT_MS = 4000;
 const HOST_SETTINGS = {
-  tickMs: 25,
+  tickMs: 50,
   appendTimeoutMs: 2500,
   readTimeoutMs: 2500,
   limits: DEFAULT_LIMITS,
@@ -67,7 +69,7 @@ const LOG = 0;
 const CALL = 1;
 
 export class SystemWorld {
-  readonly scheduler = new Scheduler();
+  readonly scheduler = new Scheduler(settleWholly);
   readonly tally = new Tally();
   readonly trace: Trace;
   readonly network: Network;
@@ -75,6 +77,7 @@ export class SystemWorld {
   readonly volumes: readonly PlacedVolume[];
   readonly judge: Judge;
   readonly observer: Observer;
+  readonly links: Links;
   readonly application: Application;
   violation: Violation | null = null;
   /** Sees every effect's boundary. */
@@ -101,6 +104,7 @@ export class SystemWorld {
     });
     this.#contextUser = this.#makeContextUser();
     for (const name of options.nodes) this.machines.set(name, this.#newMachine(name));
+    this.links = new Links(this.scheduler, this.network, [...this.machines.values()]);
     this.application = new Application({
       scheduler: this.scheduler,
       dice: this.#dice('application'),
@@ -113,6 +117,8 @@ export class SystemWorld {
   async begin(): Promise<void> {
     for (const machine of this.machines.values()) await machine.startDaemon();
     await this.until(() => this.leader() !== null, 5000, 'a leader');
+    this.links.start();
+    for (const node of this.#options.nodes) await this.#append({ type: 'putMember', node, address: `${node}:7000` });
     for (const volume of this.volumes) await this.#addVolume(volume);
     await this.#append({
       type: 'createGroup',
@@ -176,9 +182,10 @@ export class SystemWorld {
       now: () => this.scheduler.now,
     });
     const ports = contextOf(machine, process, log, this.#contextUser);
+    const others = new RemoteParticipants(askerThrough(machine, process));
     const context: Context = {
       ...ports,
-      participant: async (node) => (node === machine.name ? own : throughDaemon(machine, process, node)),
+      participant: async (node) => (node === machine.name ? own : others.of(node)),
     };
     const own = new LocalParticipant(context);
     return context;
@@ -259,7 +266,7 @@ export class SystemWorld {
         this.network.send(from, to, tagged(LOG, bytes));
       },
       hooks: () => ({
-        onApplied: (applied) => {
+        onApplied: (applied, state) => {
           this.note(
             name,
             `applied ${String(applied.slot)} ${applied.outcome?.ok === false ? applied.outcome.code : ''}`,
@@ -267,6 +274,7 @@ export class SystemWorld {
           this.judging(() => {
             this.judge.applied(name, applied);
           });
+          machine.daemon?.parts.applied(state, applied);
         },
         onEvent: (event) => {
           if (event.type === 'stopped') this.fail('stopped', `${name}: ${event.error.stack ?? event.error.message}`);
@@ -292,33 +300,35 @@ export class SystemWorld {
       },
     });
     machine.freezer.addCgroup(CGROUP);
+    for (const { node, source } of this.volumes)
+      if (node === name) machine.driver.world.addVolume(source, { counter: '0' });
     return machine;
   }
 
   #serve(machine: Machine, process: SimProcess, host: ReplicaHost): DaemonParts {
     const log = process.asEffects('log', host);
     const ports = contextOf(machine, process, log, this.#contextUser);
-    const context: Context = {
-      ...ports,
-      participant: async (node) => (node === machine.name ? own : calls.participantOf(node)),
-    };
-    const own = new LocalParticipant(context);
-    const calls = new Calls(process, own, (to, bytes) => {
-      this.network.send(machine.name, to, tagged(CALL, bytes));
-    });
-    return {
-      receive: (from, bytes) => {
-        calls.receive(from, bytes);
+    return daemonParts({
+      ports,
+      others: this.#options.nodes.filter((node) => node !== machine.name),
+      send: (to, bytes) => {
+        if (process.isAlive) this.network.send(machine.name, to, tagged(CALL, bytes));
       },
-      participantOf: (node) => calls.participantOf(node),
-    };
+      surroundings: {
+        unreachableForMs: (node) => this.links.unreachableForMs(machine.name, node),
+        isLeader: () => this.leader() === machine,
+      },
+      say: (what) => {
+        this.note(machine.name, what);
+      },
+    });
   }
 
   #deliver(from: string, to: string, bytes: Uint8Array): void {
     const machine = this.machine(to);
     const content = bytes.subarray(1);
     this.trace.add(this.scheduler.now, [from, to, bytes.length], () =>
-      bytes[0] === LOG ? `${from} → ${to} (log)` : `${from} → ${to} ${Buffer.from(content).toString()}`,
+      bytes[0] === LOG ? `${from} → ${to} (log)` : `${from} → ${to} ${JSON.stringify(decodeAside(content)?.content)}`,
     );
     if (bytes[0] === LOG) machine.sim.deliver(from, content);
     else
@@ -376,7 +386,6 @@ export class SystemWorld {
 
   async #addVolume({ name, node, source, publishDirectory }: PlacedVolume): Promise<void> {
     const machine = this.machine(node);
-    machine.driver.world.addVolume(source, { counter: '0' });
     const place = { name, source, publishDirectory };
     machine.files.addDirectory(publishDirectory);
     await machine.driver.prepare(place);
@@ -403,26 +412,6 @@ export class SystemWorld {
   #dice(...purpose: readonly string[]): Dice {
     return new Dice(seedFor(this.#options.seed, ...purpose));
   }
-}
-
-/** Another node's part, as a command on this machine asks for it: through its daemon. */
-function throughDaemon(
-  machine: Machine,
-  process: SimProcess,
-  node: string,
-): Context['participant'] extends (node: string) => Promise<infer P> ? P : never {
-  type Part = Awaited<ReturnType<Context['participant']>>;
-  return new Proxy({ node } as Part, {
-    get: (_, key): unknown => {
-      if (key === 'node') return node;
-      if (key === 'then' || typeof key !== 'string') return undefined;
-      return (...given: unknown[]) =>
-        machine.askDaemon(process, `${node}.${key}`, Number.POSITIVE_INFINITY, async (daemon) => {
-          const part = daemon.parts.participantOf(node);
-          return (part[key as keyof Part] as (...given: unknown[]) => Promise<unknown>)(...given);
-        });
-    },
-  });
 }
 
 function tagged(kind: number, bytes: Uint8Array): Uint8Array {
