@@ -134,7 +134,7 @@ export async function settle(world: SystemWorld, on: string): Promise<void> {
   await becomeTidy(world, 'after the last commit');
 }
 
-async function becomeTidy(world: SystemWorld, when: string): Promise<boolean> {
+export async function becomeTidy(world: SystemWorld, when: string): Promise<boolean> {
   const until = world.scheduler.now + TIDY_WITHIN_MS;
   while (world.violation === null && left(world).length > 0) {
     if (world.scheduler.now > until) world.fail('orphans', `${when}: ${left(world).join('; ')}`);

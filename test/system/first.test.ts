@@ -9,7 +9,10 @@ const base: CaseOptions = {
   hooks: true,
   traced: false,
   on: 'a',
-  command: { commit: commitWork, transact: transactWork, restore: (m: string) => restoreWork(m, 1) }[process.env.MODE ?? 'commit']!, at: null,
+  command: { commit: commitWork, transact: transactWork, restore: (m: string) => restoreWork(m, 1) }[
+    process.env.MODE ?? 'commit'
+  ]!,
+  at: null,
   fault: null,
 };
 

@@ -114,8 +114,13 @@ export class Judge {
     this.#onCommit(committed);
   }
 
-  /** `message`: what the command's transaction carries. */
-  assertTrue(message: string, ending: Ending): void {
+  /** The newest generation that was committed, 0 for none. */
+  newest(group: string): number {
+    return Math.max(0, ...[...this.generations.values()].map((one) => (one.group === group ? one.generation : 0)));
+  }
+
+  /** `message`: what the command's transaction carries. Answers how the command ended, in words. */
+  assertTrue(message: string, ending: Ending): string {
     const mine = [...this.transactions.values()].filter((one) => one.message === message);
     const [last = null] = mine.slice(-1);
     const said = describeEnding(ending);
@@ -129,19 +134,20 @@ export class Judge {
         if (last?.decision !== 'committed') wrong('nothing was committed');
         if (ending.kind === 'answered' && ending.generation !== last?.generation)
           wrong('another generation was committed');
-        return;
+        break;
       case 'ended with 5':
         if (last?.decision !== 'aborted') wrong(`its transaction was ${last?.decision ?? 'never begun'}`);
-        return;
+        break;
       case 'ended with 9':
         if (last?.decision !== 'committed') wrong('nothing was committed');
-        return;
+        break;
       case 'ended with 7':
       case 'was killed':
-        return;
+        break;
       default:
         if (last !== null) wrong(`a transaction was begun, and ${last.decision}`);
     }
+    return said;
   }
 }
 

@@ -213,10 +213,15 @@ export class SystemWorld {
     machine.losePower();
     this.observer.powerLost(machine);
     this.scheduler.after(forMs, () => {
-      machine.returnPower();
-      this.application.thawed(machine);
+      if (machine.isUp) return;
+      this.bringUp(machine);
       this.do(() => machine.startDaemon());
     });
+  }
+
+  bringUp(machine: Machine): void {
+    machine.returnPower();
+    this.application.thawed(machine);
   }
 
   /** As its service manager does after a while. */
