@@ -69,11 +69,11 @@ async function runRounds(context: Context, plan: Plan, begun: Begun, signal: Abo
 
 async function runRound(context: Context, plan: Plan, name: RoundName, signal: AbortSignal): Promise<Cut> {
   try {
-    await hurryOnNodes(context, plan, 'prepare', async ({ participant }) => participant.prepare(name));
+    await hurryOnNodes(context, plan, 'prepare', signal, async ({ participant }) => participant.prepare(name));
     signal.throwIfAborted();
-    await hurryOnNodes(context, plan, 'freeze', async ({ participant }) => participant.freeze(name));
+    await hurryOnNodes(context, plan, 'freeze', signal, async ({ participant }) => participant.freeze(name));
     const started = context.clock.monotonic();
-    await hurryOnNodes(context, plan, 'stage', async ({ participant }) => participant.stage(name));
+    await hurryOnNodes(context, plan, 'stage', signal, async ({ participant }) => participant.stage(name));
     const skewMs = Math.ceil(context.clock.monotonic() - started);
     return cutOf(plan, await thawAll(plan, name), skewMs);
   } catch (error) {

@@ -16,14 +16,35 @@ export async function onNodes<T>(context: Context, plan: Plan, phase: string, st
   return allDone(plan.nodes.map(reporting(context, plan, phase, step)));
 }
 
-/** Rejects at once with the first failure: for steps of a round, which is ended on every node then. Writers may stand still. */
+/**
+ * Rejects at once with the first failure, and where more than one takes part with `signal`: for steps of a round, which is
+ * ended on every node then. Writers may stand still.
+ */
 export async function hurryOnNodes<T>(
   context: Context,
   plan: Plan,
   phase: string,
+  signal: AbortSignal,
   step: StepOf<T>,
 ): Promise<readonly T[]> {
-  return Promise.all(plan.nodes.map(reporting(context, plan, phase, step)));
+  const asked = Promise.all(plan.nodes.map(reporting(context, plan, phase, step)));
+  return plan.nodes.length === 1 ? asked : unlessAborted(asked, signal);
+}
+
+/** Another node may take long to answer, and the user not want to wait. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    work
+      .finally(() => {
+        signal.removeEventListener('abort', abort);
+      })
+      .then(resolve, reject);
+  });
 }
 
 function reporting<T>(context: Context, plan: Plan, phase: string, step: StepOf<T>): StepOf<T> {

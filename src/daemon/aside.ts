@@ -3,7 +3,7 @@
  * content, so the first byte tells them apart. What a content may be is its topic's business.
  */
 import { decodeCbor, encodeCbor } from '../wire/cbor.js';
-import { oneOf } from '../wire/shape.js';
+import { list, oneOf, type Check } from '../wire/shape.js';
 
 /** `progress`: cluster/progress.ts; `call` and `reply`: participants/. */
 const TOPICS = ['progress', 'call', 'reply'] as const;
@@ -21,10 +21,16 @@ export function encodeAside(topic: Topic, content: unknown): Uint8Array {
   return encodeCbor([topic, content]);
 }
 
-/** null: it is the log's. @throws TypeError when it is nobody's. */
-export function decodeAside(message: Uint8Array): Aside | null {
-  if ((message[0] ?? 0) >> 5 !== CBOR_LIST) return null;
-  const [topic, content, ...more] = decodeCbor(message) as readonly unknown[];
+/** Whether a message is the log's business. */
+export function isLogs(message: Uint8Array): boolean {
+  return (message[0] ?? 0) >> 5 !== CBOR_LIST;
+}
+
+/** @throws TypeError when it is none. */
+export function decodeAside(message: Uint8Array): Aside {
+  const [topic, content, ...more] = list(anything)(decodeCbor(message), 'message');
   if (more.length > 0) throw new TypeError('more than a topic and its content');
   return { topic: oneOf(TOPICS)(topic, 'topic'), content };
 }
+
+const anything: Check<unknown> = (value) => value;

@@ -13,9 +13,10 @@ import type { Context, Progress, Settings } from '../participant/context.js';
 import { currentProcess } from '../participant/process-identity.js';
 import { DEFAULT_SETTINGS } from '../participant/settings.js';
 import type { ReplicatedLog } from '../ports/log.js';
-import type { Participant } from '../ports/participant.js';
+import type { Participant, Participants } from '../ports/participant.js';
 import type { VolumeDriver } from '../ports/volume-driver.js';
 import type { Thawed, Writers } from '../ports/writers.js';
+import type { Asker } from './participants/asker.js';
 import { EmbeddedNode } from './embedded-node.js';
 import type { SnapcommitNode } from './node.js';
 import { DEFAULT_MEMBER_SETTINGS, type MemberSettings } from './settings.js';
@@ -42,19 +43,20 @@ async function openContext(options: NodeOptions): Promise<Context> {
   const { stateDirectory, settings, timeoutMs } = options;
   await assertOurs(stateDirectory);
   const { openLog } = await import('./open-log.js');
-  const log = await openLog({
+  const { log, cluster } = await openLog({
     stateDirectory,
     clock: systemClock,
     logTimeoutMs: settings?.logTimeoutMs ?? DEFAULT_MEMBER_SETTINGS.logTimeoutMs,
     commandTimeoutMs: timeoutMs ?? null,
   });
-  return contextOver(log, options);
+  return contextOver(log, options, cluster);
 }
 
-/** What coordinator and participant work with, over a log that is open. */
-export function contextOver(log: ReplicatedLog, options: NodeOptions): Context {
+/** What coordinator and participant work with, over a log that is open; `cluster` null: there is no other node. */
+export function contextOver(log: ReplicatedLog, options: NodeOptions, cluster: Asker | null = null): Context {
   const { stateDirectory } = options;
   const runner = once(async () => (await import('../adapters/command-runner/index.js')).createCommandRunner());
+  const others = once(async () => (cluster === null ? null : openParticipants(cluster)));
   const own = once(async () => new (await import('../participant/local-participant.js')).LocalParticipant(context));
   const context: Context = {
     stateDirectory,
@@ -74,10 +76,14 @@ export function contextOver(log: ReplicatedLog, options: NodeOptions): Context {
     hooks: once(async () => (await import('../adapters/command-runner/index.js')).createHooks(await runner())),
     sandbox: once(async () => (await import('../adapters/sandbox/index.js')).createSandbox()),
     treeUsers: once(async () => (await import('../adapters/tree-users/index.js')).createTreeUsers()),
-    participant: async (node) => (node === log.identity.node ? own() : elsewhere(node)),
+    participant: async (node) => (node === log.identity.node ? own() : ((await others())?.of(node) ?? elsewhere(node))),
     report: options.report ?? (() => undefined),
   };
   return context;
+}
+
+async function openParticipants(cluster: Asker): Promise<Participants> {
+  return new (await import('./participants/remote-participant.js')).RemoteParticipants(cluster);
 }
 
 /** Only a cluster has other nodes. */

@@ -27,6 +27,7 @@ import { clusterStatus } from './cluster/status.js';
 import { encodeWelcome } from './cluster/welcome.js';
 import { LOG_FILE } from './embedded-log.js';
 import { Metrics } from './metrics.js';
+import type { PeerCalls } from './participants/peer-calls.js';
 import { PeerLink } from './peer-link.js';
 import type { MemberSettings } from './settings.js';
 import { logDirectory } from './state-directory.js';
@@ -45,6 +46,8 @@ export interface Member {
   readonly log: ReplicaHost;
   readonly admin: MemberAdmin;
   readonly certificates: Certificates;
+  /** To and from the participants of all members; call `serve` once this node's own can answer. */
+  readonly calls: PeerCalls;
   readonly metrics: Metrics;
   /** Where it listens for its peers. */
   readonly listens: PeerAddress;
@@ -54,6 +57,8 @@ export interface Member {
   /** Writes what waits, and lets go of everything. */
   close(): Promise<void>;
 }
+
+const TIME = { clock: systemClock, timers: systemTimers };
 
 /** After these the addresses of peers may be others. */
 const MOVES_PEERS: ReadonlySet<Operation['type']> = new Set(['putMember', 'removeMember', 'useToken']);
@@ -71,14 +76,8 @@ export async function openMember(options: MemberOptions): Promise<Member> {
     lagSlots: () => (opened.log?.hasCore === true ? lagOfOthers(status()) : {}),
     peers: () => opened.transport?.counters() ?? new Map(),
   });
-  const link = new PeerLink({
-    identity,
-    contacts,
-    metrics,
-    logger,
-    clock: systemClock,
-    heartbeatMs: settings.heartbeatMs,
-  });
+  const { heartbeatMs } = settings;
+  const link = new PeerLink({ identity, contacts, metrics, logger, ...TIME, heartbeatMs });
   const log = await openLogOf(options, metrics, link);
   opened.log = log;
   link.attach(log);
@@ -118,6 +117,7 @@ export async function openMember(options: MemberOptions): Promise<Member> {
     log,
     admin: new MemberAdmin(log, ledger, certificates, { status, isProven: (node) => link.isProven(node) }),
     certificates,
+    calls: link.calls,
     metrics,
     listens: transport.address,
     address,

@@ -5,6 +5,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ReplicaMetrics, ReplicaStatus } from '../ports/cluster-log.js';
 import type { PeerCounters } from '../ports/transport.js';
+import type { CallMetrics } from './participants/call-metrics.js';
 
 /** What is asked for at each scrape. */
 export interface MetricsSource {
@@ -20,6 +21,8 @@ const BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
 export class Metrics implements ReplicaMetrics {
   readonly registry = new Registry();
+  /** Calls between nodes. */
+  readonly calls: CallMetrics;
   readonly #leaderChanges: Counter;
   readonly #chosen: Counter;
   readonly #refused: Counter<'reason'>;
@@ -51,6 +54,7 @@ export class Metrics implements ReplicaMetrics {
       help: 'The round of the ballot that this node has promised.',
       registers,
     });
+    this.calls = callCounters((name, help) => counter(name, help, ['kind']));
     this.#ofTheReplica(source, registers);
     this.#ofPeers(source, registers);
   }
@@ -141,6 +145,20 @@ export class Metrics implements ReplicaMetrics {
     );
     gauge('peer_dropped_messages', 'Messages to a peer that were dropped since the start.', ofCounters(droppedOf));
   }
+}
+
+function callCounters(counter: (name: string, help: string) => Counter<'kind'>): CallMetrics {
+  const count = (own: Counter<'kind'>) => (kind: string) => {
+    own.inc({ kind });
+  };
+  return {
+    asked: count(counter('calls_total', 'Calls that were made to other nodes.')),
+    failed: count(
+      counter('call_failures_total', 'Calls to other nodes that were answered by an error, or not at all.'),
+    ),
+    resent: count(counter('call_resends_total', 'How often a call was sent once more.')),
+    begun: count(counter('calls_begun_total', 'Calls that were begun here, for other nodes and for commands.')),
+  };
 }
 
 function droppedOf({ droppedDisconnected, droppedFull, droppedOversized }: PeerCounters): number {

@@ -7,6 +7,7 @@ import type { Clock } from '../ports/clock.js';
 import type { StoreIdentity } from '../ports/log-store.js';
 import type { ReplicatedLog } from '../ports/log.js';
 import { LOG_FILE } from './embedded-log.js';
+import type { ClusterAccess } from './participants/asker.js';
 import { logDirectory } from './state-directory.js';
 
 export interface OpenLogOptions {
@@ -18,8 +19,14 @@ export interface OpenLogOptions {
   readonly commandTimeoutMs: number | null;
 }
 
+export interface OpenedLog {
+  readonly log: ReplicatedLog;
+  /** The way to the other nodes, over the log's own connection; null: there are none. */
+  readonly cluster: ClusterAccess | null;
+}
+
 /** @throws as openEmbeddedLog; UNAVAILABLE when only the daemon may open it, and none answers. */
-export async function openLog(options: OpenLogOptions): Promise<ReplicatedLog> {
+export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
   const { stateDirectory, clock, logTimeoutMs, commandTimeoutMs } = options;
   const [{ openStore }, { openLogOn }] = await Promise.all([
     import('../adapters/store-sqlite/index.js'),
@@ -29,7 +36,7 @@ export async function openLog(options: OpenLogOptions): Promise<ReplicatedLog> {
   let identity: StoreIdentity;
   try {
     identity = store.snapshot((view) => view.identity);
-    if (identity.mode === 'embedded') return openLogOn(store, { clock });
+    if (identity.mode === 'embedded') return { log: openLogOn(store, { clock }), cluster: null };
   } catch (error) {
     store.close();
     throw error;
@@ -37,7 +44,9 @@ export async function openLog(options: OpenLogOptions): Promise<ReplicatedLog> {
   store.close();
   const { openRemoteLog } = await import('./local-api/remote-log.js');
   const endsAtMs = commandTimeoutMs === null ? null : clock.monotonic() + commandTimeoutMs;
-  return openRemoteLog({ stateDirectory, identity: logIdentity(identity), clock, timeoutMs: logTimeoutMs, endsAtMs });
+  const timeoutMs = logTimeoutMs;
+  const log = await openRemoteLog({ stateDirectory, identity: logIdentity(identity), clock, timeoutMs, endsAtMs });
+  return { log, cluster: log };
 }
 
 /** What the store of this state directory says of itself. @throws STATE_NOT_FOUND, LOG_*. */

@@ -4,10 +4,13 @@ import type { ReplicaHost } from '../log/replica-host.js';
 import type { LogIdentity } from '../ports/log.js';
 import type { Introduction, PeerAddress, Transport, TransportEvent, TransportUser } from '../ports/transport.js';
 import type { Clock } from '../ports/clock.js';
+import type { Timers } from '../ports/timers.js';
+import { decodeAside, isLogs } from './aside.js';
 import { peerAddresses } from './cluster/peers.js';
 import type { Contacts } from './cluster/place.js';
 import { encodeProgress, Progress, PROGRESS_MS } from './cluster/progress.js';
 import type { Metrics } from './metrics.js';
+import { PeerCalls } from './participants/peer-calls.js';
 
 export interface PeerLinkOptions {
   readonly identity: LogIdentity;
@@ -16,6 +19,7 @@ export interface PeerLinkOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly heartbeatMs: number;
+  readonly timers: Timers;
 }
 
 /** A member that was removed is talked to for this long, so that it hears of it. */
@@ -25,6 +29,7 @@ const BEATS_UNTIL_JUDGED = 60;
 
 export class PeerLink implements TransportUser {
   readonly progress: Progress;
+  readonly calls: PeerCalls;
   readonly #options: PeerLinkOptions;
   #log: ReplicaHost | null = null;
   #transport: Transport | null = null;
@@ -40,6 +45,15 @@ export class PeerLink implements TransportUser {
   constructor(options: PeerLinkOptions) {
     this.#options = options;
     this.progress = new Progress(options.clock);
+    this.calls = new PeerCalls({
+      self: options.identity.node,
+      clock: options.clock,
+      timers: options.timers,
+      metrics: options.metrics.calls,
+      send: (to, message) => {
+        this.send(to, message);
+      },
+    });
   }
 
   attach(log: ReplicaHost): void {
@@ -56,6 +70,7 @@ export class PeerLink implements TransportUser {
 
   end(): void {
     clearInterval(this.#telling);
+    this.calls.end();
     this.#transport = null;
   }
 
@@ -81,6 +96,7 @@ export class PeerLink implements TransportUser {
     }
     this.#peers = peers;
     this.progress.keep([...members.keys()]);
+    this.calls.keep([...members.keys()]);
     this.#transport.setPeers(peers);
   }
 
@@ -102,13 +118,18 @@ export class PeerLink implements TransportUser {
   }
 
   onMessage(from: string, message: Uint8Array): void {
+    if (isLogs(message)) this.#log?.receive(from, message);
+    else this.#takeAside(from, message);
+  }
+
+  #takeAside(from: string, message: Uint8Array): void {
     try {
-      if (this.progress.take(from, message)) return;
+      const aside = decodeAside(message);
+      if (aside.topic === 'progress') this.progress.take(from, aside.content);
+      else this.calls.take(from, aside);
     } catch {
       this.#options.metrics.messageRefused();
-      return;
     }
-    this.#log?.receive(from, message);
   }
 
   onEvent(event: TransportEvent): void {
@@ -116,12 +137,14 @@ export class PeerLink implements TransportUser {
     switch (event.type) {
       case 'connected':
         this.progress.connected(event.peer);
+        this.calls.connected(event.peer);
         this.#metAtMs ??= this.#options.clock.monotonic();
         logger.info({ peer: event.peer }, 'connected');
         this.#tell();
         return;
       case 'disconnected':
         this.progress.disconnected(event.peer);
+        this.calls.disconnected(event.peer);
         logger.warn({ peer: event.peer, reason: event.message }, 'disconnected');
         return;
       case 'refused': {

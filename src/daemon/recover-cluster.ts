@@ -37,7 +37,11 @@ export async function recoverCluster(
   ]);
   const unreachable = new Set(asked.filter(({ isReachable }) => !isReachable).map(({ node }) => node));
   const taken = await takeOverFrom(context, unreachable, dryRun);
-  const mine = { node: here, actions: [...own.actions, ...taken.actions], failures: [...own.failures, ...taken.failures] };
+  const mine = {
+    node: here,
+    actions: [...own.actions, ...taken.actions],
+    failures: [...own.failures, ...taken.failures],
+  };
   return [mine, ...asked.map(({ node, actions, failures }) => ({ node, actions, failures }))];
 }
 
@@ -51,7 +55,11 @@ async function recoverOn(others: RecoverableNodes, node: string, dryRun: boolean
     return { node, isReachable: true, ...(await others.of(node).recover(dryRun)) };
   } catch (error) {
     const isReachable = !(error instanceof SnapcommitError && error.code === 'UNAVAILABLE');
-    const action: RecoveryAction = { action: 'report', target: `node ${node}`, reason: 'it could not be asked to recover' };
+    const action: RecoveryAction = {
+      action: 'report',
+      target: `node ${node}`,
+      reason: 'it could not be asked to recover',
+    };
     return { node, isReachable, actions: [], failures: [{ action, reason: messageOf(error) }] };
   }
 }
@@ -73,5 +81,8 @@ async function takeOverFrom(context: Context, nodes: ReadonlySet<string>, dryRun
 function abandonFrom(context: Context, transaction: OpenTransaction): ReturnType<typeof abandonTransaction> {
   const { action, act } = abandonTransaction(context, transaction, () => false);
   const { node } = transaction.coordinator;
-  return { action: { ...action, reason: `its coordinator’s node ${node} cannot be reached, and it was not decided` }, act };
+  return {
+    action: { ...action, reason: `its coordinator’s node ${node} cannot be reached, and it was not decided` },
+    act,
+  };
 }

@@ -5,15 +5,21 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino, type Logger } from 'pino';
+import { systemClock } from '../adapters/clock-system.js';
+import { recover } from '../coordinator/recover.js';
+import type { Participant } from '../ports/participant.js';
 import { catchUp } from './catch-up.js';
 import { addressOf } from './cluster/address.js';
 import { isEmbedded } from './cluster/client.js';
 import { contextOver } from './compose.js';
 import { takeDaemonLock } from './daemon-lock.js';
 import { serveLocally, type LocalServer } from './local-api/server.js';
+import { EmbeddedNode } from './embedded-node.js';
 import { openMember, type Member } from './member.js';
 import { serveMetrics, type MetricsServer } from './metrics-server.js';
 import { logIdentity, readStoreIdentity } from './open-log.js';
+import { Phases } from './participants/phases.js';
+import { participantHandler } from './participants/service.js';
 import { serviceManager } from './service-manager.js';
 import { DEFAULT_MEMBER_SETTINGS, type MemberSettings } from './settings.js';
 import { assertOurs } from './state-directory.js';
@@ -23,6 +29,8 @@ export interface DaemonOptions {
   readonly settings?: Partial<MemberSettings>;
   /** Logs more. */
   readonly verbose: boolean;
+  /** Plays this node's part in transactions; null: as compose.ts does. */
+  readonly participant?: Participant | null;
   /** Aborted when the daemon shall stop. */
   readonly signal: AbortSignal;
 }
@@ -101,6 +109,16 @@ async function serveUntil(
       },
     );
   };
+  const context = contextOver(member.log, { stateDirectory }, member.calls);
+  const phases = new Phases(systemClock, () => openTransactions(member));
+  member.calls.serve(
+    participantHandler({
+      participant: options.participant ?? (await context.participant(member.log.identity.node)),
+      recover: async (dryRun) => recover(context, dryRun),
+      verify: async (group, generation) => (await new EmbeddedNode(context).verify(group, generation)).problems,
+      phases,
+    }),
+  );
   let metrics: MetricsServer | null = null;
   let server: LocalServer | null = null;
   const work = new AbortController();
@@ -113,7 +131,7 @@ async function serveUntil(
       });
     server = await serveLocally({
       stateDirectory,
-      service: { log: member.log, admin: member.admin },
+      service: { log: member.log, admin: member.admin, calls: member.calls, phases },
       onRefused: (reason) => {
         member.metrics.refused('local');
         logger.warn({ reason }, 'cut off a local connection');
@@ -123,7 +141,7 @@ async function serveUntil(
     logger.info({ listens: { host, port }, told: member.address, metrics: metrics?.address ?? null }, 'serving');
     manager.ready('serving');
     void renew(member, logger);
-    void catchUp(contextOver(member.log, { stateDirectory }), member.address, logger, work.signal);
+    void catchUp(context, member.address, logger, work.signal);
     await aborted(stop);
     const why = messageOf(stop.reason);
     logger.info({ reason: why }, 'stopping');
@@ -134,9 +152,16 @@ async function serveUntil(
     work.abort();
     clearInterval(renewing);
     process.off('SIGHUP', reload);
+    // Commands that wait for other nodes are told before the socket closes, and ask the next daemon.
+    member.calls.end();
     // Beside each other: nobody who is slow to read an answer keeps the others without a leader.
     await Promise.all([handOver(member), server?.close(), metrics?.close()]);
   }
+}
+
+function openTransactions({ log }: Member): ReadonlySet<string> | null {
+  const state = log.stateIfAny;
+  return state === null ? null : new Set(Object.keys(state.open));
 }
 
 async function renew({ certificates }: Member, logger: Logger): Promise<void> {

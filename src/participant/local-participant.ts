@@ -192,6 +192,8 @@ export class LocalParticipant implements Participant {
     const known = [...this.#rounds.values()].map(({ name }): Work => name);
     for (const { work } of this.#swaps.values()) known.push(work);
     const stale = known.filter(({ transaction, epoch }) => {
+      // A state from before it began, where this node lags, says nothing of it.
+      if (state.applied < epoch.slot) return false;
       const open = lookup(state.open, transaction);
       return open === undefined ? isOverHere(this.#context, state, transaction) : !isSameEpoch(open.epoch, epoch);
     });

@@ -61,16 +61,21 @@ export async function cloneVolumes(context: Context, work: Work): Promise<readon
 async function assertSourceIntact(context: Context, { begin }: Part): Promise<void> {
   const { group, sourceGeneration, coordinator } = begin;
   if (sourceGeneration === null || coordinator.node === context.self.node) return;
-  const source = await context.log.generation(group, sourceGeneration);
-  const problems = source === undefined ? [] : await verifyGeneration(context, await context.log.read(), source);
-  const [first] = problems;
-  if (source !== undefined && first === undefined) return;
   const key = generationKey(group, sourceGeneration);
-  throw new SnapcommitError(
-    'VERIFY_FAILED',
-    `generation ${key} is damaged, so it is not restored: ${first?.problem ?? 'the log no longer has it'}`,
-    { group, generation: sourceGeneration, problems: problems.map(({ volume, problem }) => ({ volume, problem })) },
-  );
+  const source = await context.log.generation(group, sourceGeneration);
+  if (source === undefined)
+    throw new SnapcommitError('GENERATION_NOT_FOUND', `there is no generation ${key} any more.`, {
+      group,
+      generation: sourceGeneration,
+    });
+  const problems = await verifyGeneration(context, await context.log.read(), source);
+  const [first] = problems;
+  if (first === undefined) return;
+  throw new SnapcommitError('VERIFY_FAILED', `generation ${key} is damaged, so it is not restored: ${first.problem}`, {
+    group,
+    generation: sourceGeneration,
+    problems: problems.map(({ volume, problem }) => ({ volume, problem })),
+  });
 }
 
 /** The units that were running are stopped; the debt says which, and is recorded first. Null: none. */

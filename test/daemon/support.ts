@@ -7,7 +7,7 @@ import { systemClock } from '#src/adapters/clock-system.js';
 import type { ClusterAdmin } from '#src/daemon/cluster/admin.js';
 import { openRemoteLog, type RemoteLog, type RemoteLogOptions } from '#src/daemon/local-api/remote-log.js';
 import { serveLocally, type LocalServer } from '#src/daemon/local-api/server.js';
-import type { ServedLog } from '#src/daemon/local-api/service.js';
+import type { LocalService, ServedLog } from '#src/daemon/local-api/service.js';
 import { emptyState } from '#src/machine/state.js';
 import { identity } from '../log/support.js';
 import { temporaryDirectory } from '../support/temp.js';
@@ -20,13 +20,19 @@ export interface Served {
 }
 
 /** Serves `log` in a state directory of its own until the test ends. */
-export async function serve(t: Test, log: ServedLog, stateDirectory?: string): Promise<Served> {
+export async function serve(
+  t: Test,
+  log: ServedLog,
+  stateDirectory?: string,
+  others: Partial<LocalService> = {},
+): Promise<Served> {
   const directory = stateDirectory ?? stateDirectoryOf(t);
   const refused: string[] = [];
   const onRefused = (reason: string): void => {
     refused.push(reason);
   };
-  const server = await serveLocally({ stateDirectory: directory, service: { log, admin: noAdmin }, onRefused });
+  const service = { log, admin: noAdmin, calls: { ask: refuse }, phases: { tell: () => undefined }, ...others };
+  const server = await serveLocally({ stateDirectory: directory, service, onRefused });
   t.teardown(async () => server.close());
   return { stateDirectory: directory, server, refused };
 }

@@ -171,7 +171,13 @@ export class Caretaker {
   /** Groups side by side; within one in their order. */
   async #publishPending(state: State): Promise<void> {
     const { context } = this.#options;
-    const pending = pendingHere(context, state);
+    const locks = await context.locks();
+    // Whoever committed it from this machine publishes it, as long as it runs.
+    const isDriven = ({ transaction }: GenerationRecord): boolean => {
+      const name = transactionLock(transaction);
+      return locks.holders(name).length > 0 && !areHoldersStopped(locks, name);
+    };
+    const pending = pendingHere(context, state).filter((record) => !isDriven(record));
     const waiting = new Set(pending.map(keyOf));
     for (const key of this.#tryAgain.keys()) if (!waiting.has(key)) this.#tryAgain.delete(key);
     const groups = new Map<string, GenerationRecord[]>();
@@ -237,7 +243,8 @@ class Sweep {
     if (action.action === 'report') return;
     await act().then(
       () => logger.info({ action: action.action, target, reason }, 'recovered'),
-      (error: unknown) => logger.error({ action: action.action, target, reason: messageOf(error) }, 'not recovered yet'),
+      (error: unknown) =>
+        logger.error({ action: action.action, target, reason: messageOf(error) }, 'not recovered yet'),
     );
   }
 }

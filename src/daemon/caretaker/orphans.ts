@@ -46,7 +46,10 @@ export class Orphans {
     return open.filter((transaction) => {
       if (transaction.coordinator.node !== this.#context.self.node) return this.#isCutOff(transaction);
       if (isUndriven(locks, transaction)) return true;
-      return this.#isStoppedTooLong(transaction, areHoldersStopped(locks, transactionLock(transaction.begin.transaction)));
+      return this.#isStoppedTooLong(
+        transaction,
+        areHoldersStopped(locks, transactionLock(transaction.begin.transaction)),
+      );
     });
   }
 

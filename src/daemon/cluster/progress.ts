@@ -1,16 +1,13 @@
 /**
  * How far every member is, and since when it cannot be reached: each tells the others now and then, so that any of them can
  * answer `cluster status`. Nothing is decided by it.
- *
- * It travels beside the log's own messages; those are CBOR maps, and this is a list, so the first byte tells them apart.
  */
 import type { Clock } from '../../ports/clock.js';
-import { decodeCbor, encodeCbor } from '../../wire/cbor.js';
-import { list, natural } from '../../wire/shape.js';
+import { natural, object, yesNo } from '../../wire/shape.js';
+import { encodeAside } from '../aside.js';
 
 /** How often it is told. */
 export const PROGRESS_MS = 500;
-const CBOR_LIST = 4;
 
 interface Known {
   /** null: never heard of. */
@@ -21,6 +18,13 @@ interface Known {
   /** ms since the epoch; null while it is connected. */
   unreachableSince: number | null;
 }
+
+interface Told {
+  readonly lastSlot: number;
+  readonly isProven: boolean;
+}
+
+const told = object<Told>({ lastSlot: natural, isProven: yesNo });
 
 export class Progress {
   readonly #clock: Clock;
@@ -40,12 +44,9 @@ export class Progress {
     known.connected = false;
   }
 
-  /** True: it was one of ours. What is none is for the log. */
-  take(from: string, message: Uint8Array): boolean {
-    if ((message[0] ?? 0) >> 5 !== CBOR_LIST) return false;
-    const [lastSlot = 0, isProven = 0] = list(natural)(decodeCbor(message), 'progress');
-    Object.assign(this.#of(from), { lastSlot, isProven: isProven === 1 });
-    return true;
+  /** @throws TypeError when it is none. */
+  take(from: string, content: unknown): void {
+    Object.assign(this.#of(from), told(content, 'progress'));
   }
 
   /** Members that are no peer any more are forgotten; new ones count as unreachable until they connect. */
@@ -71,5 +72,5 @@ export class Progress {
 }
 
 export function encodeProgress(lastSlot: number, isProven: boolean): Uint8Array {
-  return encodeCbor([lastSlot, Number(isProven)]);
+  return encodeAside('progress', { lastSlot, isProven } satisfies Told);
 }

@@ -7,7 +7,7 @@ import type { ReadAnswer, Request } from './protocol.js';
 import type { LocalService } from './service.js';
 
 export async function answerTo(service: LocalService, request: Request): Promise<unknown> {
-  const { log, admin } = service;
+  const { log, admin, calls, phases } = service;
   switch (request.type) {
     case 'append': {
       const { operation, request: once, append } = decodeEntry(request.entry);
@@ -40,6 +40,11 @@ export async function answerTo(service: LocalService, request: Request): Promise
       return admin.replaceMember(request.old, request.next);
     case 'renewCertificate':
       return admin.renewCertificate();
+    case 'ask':
+      return calls.ask(request.node, request.name, request.call);
+    case 'tellPhase':
+      phases.tell(request.told);
+      return null;
     default:
       return unreachable(request);
   }

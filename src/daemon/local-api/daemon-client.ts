@@ -9,6 +9,7 @@ export class DaemonClient {
   readonly #stateDirectory: string;
   readonly #identity: LogIdentity;
   #connection: DaemonConnection | null = null;
+  #connecting: Promise<DaemonConnection> | null = null;
 
   /** `identity`: as the store says; another log's daemon on this socket is refused. */
   constructor(stateDirectory: string, identity: LogIdentity) {
@@ -19,6 +20,12 @@ export class DaemonClient {
   /** @throws UNAVAILABLE when no daemon answers, DENIED, LOG_FOREIGN. */
   async connected(deadline: Deadline): Promise<DaemonConnection> {
     if (this.#connection !== null && !this.#connection.isLost) return this.#connection;
+    // One connection for all who ask at once: nobody would close the others.
+    this.#connecting ??= this.#connect(deadline).finally(() => (this.#connecting = null));
+    return this.#connecting;
+  }
+
+  async #connect(deadline: Deadline): Promise<DaemonConnection> {
     const connection = await connectTo(this.#stateDirectory, Math.max(1, deadline.leftMs()));
     const { cluster, node } = connection.welcome.identity;
     if (cluster !== this.#identity.cluster || node !== this.#identity.node) {
@@ -49,6 +56,29 @@ export class DaemonClient {
     }
   }
 
+  /**
+   * One request that is begun once however often it is asked, and may take as long as it takes. Without a daemon it waits
+   * until a deadline, which `away` gives anew whenever one is lost.
+   */
+  async askAtLength(request: Request, away: () => Deadline): Promise<unknown> {
+    for (let deadline = away(); ;) {
+      let connection: DaemonConnection | null = null;
+      try {
+        connection = await this.connected(deadline);
+        return await connection.ask(request);
+      } catch (error) {
+        if (connection === null ? !isUnavailable(error) : !isBetweenDaemons(error)) throw error;
+        if (connection !== null && error instanceof ConnectionLost) deadline = away();
+        if (!(await deadline.allowsAnother())) throw asUnavailable(error);
+      }
+    }
+  }
+
+  /** Nobody waits for it; without a daemon it is lost. */
+  tell(request: Request): void {
+    if (this.#connection?.isLost === false) this.#connection.ask(request).catch(() => undefined);
+  }
+
   close(): void {
     this.#connection?.close();
   }
@@ -63,7 +93,13 @@ export function isUnavailable(error: unknown): error is SnapcommitError {
   return error instanceof SnapcommitError && error.code === 'UNAVAILABLE';
 }
 
+/** The daemon went away, or is about to; any other answer is one. */
+function isBetweenDaemons(error: unknown): boolean {
+  return error instanceof ConnectionLost || (isUnavailable(error) && error.details['stopping'] === true);
+}
+
 function asUnavailable(error: unknown): SnapcommitError {
+  if (isUnavailable(error)) return error;
   const reason = error instanceof Error ? error.message : String(error);
   return new SnapcommitError('UNAVAILABLE', `the log did not answer: ${reason}`, {}, error);
 }

@@ -24,10 +24,12 @@ import {
   variants,
   type Check,
 } from '../../wire/shape.js';
+import { callNameShape, type CallName } from '../participants/call-name.js';
+import { callShape, phaseToldShape, type Call, type PhaseTold } from '../participants/protocol.js';
 import { wireErrorShape, type WireError } from '../wire-error.js';
 
 /** Raised whenever either side would misunderstand the other; the two come from one package, but not from one start. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** A request holds at most one entry. */
 export const REQUEST_BYTES_MAX = 8 * 1024 * 1024;
@@ -57,7 +59,10 @@ export type Request =
   | { readonly type: 'addVoter'; readonly node: string }
   | { readonly type: 'removeMember'; readonly node: string }
   | { readonly type: 'replaceMember'; readonly old: string; readonly next: string }
-  | { readonly type: 'renewCertificate' };
+  | { readonly type: 'renewCertificate' }
+  /** Of a node's participant, this one's or another's. May take as long as it takes; asked again, it is begun once. */
+  | { readonly type: 'ask'; readonly node: string; readonly name: CallName; readonly call: Call }
+  | { readonly type: 'tellPhase'; readonly told: PhaseTold };
 
 export interface Numbered {
   /** The connection's own count. */
@@ -127,6 +132,8 @@ const request = variants<Request>({
   removeMember: object({ type: literal('removeMember'), node: text }),
   replaceMember: object({ type: literal('replaceMember'), old: text, next: text }),
   renewCertificate: object({ type: literal('renewCertificate') }),
+  ask: object({ type: literal('ask'), node: text, name: callNameShape, call: callShape }),
+  tellPhase: object({ type: literal('tellPhase'), told: phaseToldShape }),
 });
 
 const numbered = object<Numbered>({ id: natural, request });

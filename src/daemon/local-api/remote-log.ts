@@ -15,6 +15,9 @@ import type { GenerationRecord, State } from '../../machine/state.js';
 import type { Clock } from '../../ports/clock.js';
 import type { AppendResult, LogIdentity, LogStatus, ReplicatedLog, RequestKey } from '../../ports/log.js';
 import { bytes, natural } from '../../wire/shape.js';
+import type { ClusterAccess } from '../participants/asker.js';
+import type { CallName } from '../participants/call-name.js';
+import type { Call, PhaseTold } from '../participants/protocol.js';
 import { ConnectionLost } from './connection.js';
 import { DaemonClient, isUnavailable } from './daemon-client.js';
 import { Deadline } from './deadline.js';
@@ -41,7 +44,7 @@ export async function openRemoteLog(options: RemoteLogOptions): Promise<RemoteLo
   return log;
 }
 
-export class RemoteLog implements ReplicatedLog {
+export class RemoteLog implements ReplicatedLog, ClusterAccess {
   readonly identity: LogIdentity;
   readonly #options: RemoteLogOptions;
   readonly #daemon: DaemonClient;
@@ -169,6 +172,15 @@ export class RemoteLog implements ReplicatedLog {
 
   async scrub(): Promise<number> {
     return natural(await this.#ask({ type: 'scrub' }), 'scrub');
+  }
+
+  /** As long as it takes; only without a daemon there is a limit. */
+  async ask(node: string, name: CallName, call: Call): Promise<unknown> {
+    return this.#daemon.askAtLength({ type: 'ask', node, name, call }, () => this.#deadline());
+  }
+
+  tellPhase(told: PhaseTold): void {
+    this.#daemon.tell({ type: 'tellPhase', told });
   }
 
   close(): void {

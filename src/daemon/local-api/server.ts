@@ -19,6 +19,7 @@ import {
   REQUEST_BYTES_MAX,
   type Numbered,
 } from './protocol.js';
+import { isStopping } from '../participants/refusals.js';
 import { wireErrorOf } from '../wire-error.js';
 import type { LocalService } from './service.js';
 import { socketAddress, socketFile } from './socket-path.js';
@@ -155,7 +156,7 @@ class Connection {
 
   async #work({ id, request }: Numbered): Promise<void> {
     try {
-      if (this.#isEnding) throw new SnapcommitError('UNAVAILABLE', 'the daemon is stopping; nothing was done');
+      if (this.#isEnding) throw isStopping();
       const message = encodeMessage({ id, ok: true, value: await answerTo(this.#service, request) });
       if (message.length > ANSWER_BYTES_MAX)
         throw new SnapcommitError('UNSUPPORTED', `the answer has ${String(message.length)} bytes, which is too much`);

@@ -1,7 +1,12 @@
-/** What the daemon serves to the command lines of its machine: the log, and the cluster's administration. Types only. */
+/**
+ * What the daemon serves to the command lines of its machine: the log, the cluster's administration, and calls
+ * to the participants of all nodes. Types only.
+ */
 import type { AppendKey, Operation } from '../../machine/entry.js';
 import type { AppendResult, ReplicatedLog, RequestKey } from '../../ports/log.js';
 import type { ClusterAdmin } from '../cluster/admin.js';
+import type { Asker } from '../participants/asker.js';
+import type { PhaseTold } from '../participants/protocol.js';
 
 /** The log, with the name by which a repeat of an append is known; null where the log shall give one itself. */
 export interface ServedLog extends Omit<ReplicatedLog, 'append'> {
@@ -11,4 +16,6 @@ export interface ServedLog extends Omit<ReplicatedLog, 'append'> {
 export interface LocalService {
   readonly log: ServedLog;
   readonly admin: ClusterAdmin;
+  readonly calls: Asker;
+  readonly phases: { tell(told: PhaseTold): void };
 }

@@ -5,6 +5,7 @@
 import type { Clock } from '../../ports/clock.js';
 import type { Timers } from '../../ports/timers.js';
 import type { Aside } from '../aside.js';
+import type { Asker } from './asker.js';
 import { DEFAULT_LEDGER_LIMITS, type LedgerLimits } from './call-ledger.js';
 import type { CallMetrics } from './call-metrics.js';
 import type { CallName } from './call-name.js';
@@ -21,12 +22,6 @@ export interface PeerCallsOptions {
   readonly limits?: Partial<SenderLimits & LedgerLimits>;
   /** May drop. */
   readonly send: (to: string, message: Uint8Array) => void;
-}
-
-/** Reaches the handler of any node's daemon, by a name under which it is begun once. */
-export interface Asker {
-  /** The checked answer. @throws NODE_NOT_FOUND; UNAVAILABLE; what the node answers. */
-  ask(node: string, name: CallName, call: Call): Promise<unknown>;
 }
 
 export class PeerCalls implements Asker {

@@ -34,9 +34,10 @@ export class Phases {
     const now = this.#clock.now();
     const since = (earlier: Since | undefined, current: string): Since =>
       earlier?.phase === current ? earlier : { phase: current, since: now };
-    const byHost = Object.entries(hosts).map(([node, at]) => [node, since(before?.hosts.get(node), at)] as const);
+    const byHost = new Map(before?.hosts);
+    for (const [node, at] of Object.entries(hosts)) byHost.set(node, since(before?.hosts.get(node), at));
     this.#known.delete(transaction);
-    this.#known.set(transaction, { ...since(before, phase), hosts: new Map(byHost) });
+    this.#known.set(transaction, { ...since(before, phase), hosts: byHost });
     if (this.#known.size > KEPT_MAX) this.#sweep();
     for (const [oldest] of this.#known) {
       if (this.#known.size <= KEPT_MAX) break;

@@ -55,7 +55,7 @@ type RoundStep = 'prepare' | 'freeze' | 'stage' | 'thaw' | 'endRound';
 export interface PhaseTold {
   readonly transaction: TransactionId;
   readonly phase: string;
-  /** By node: in which phase each of them is. */
+  /** By node: in which phase it is. Of a node that is left out nothing has changed. */
   readonly hosts: Readonly<Record<string, string>>;
 }
 

@@ -59,5 +59,5 @@ export function notAnAnswer(node: string, kind: string, cause: TypeError): Snapc
 
 /** A command rides over it: its next connection finds the next daemon (daemon-client.ts). */
 export function isStopping(): SnapcommitError {
-  return new SnapcommitError('UNAVAILABLE', 'the daemon is stopping', { stopping: true });
+  return new SnapcommitError('UNAVAILABLE', 'the daemon is stopping; ask its next start', { stopping: true });
 }

@@ -17,8 +17,8 @@ import type {
   SurveyRequest,
   Work,
 } from '../../ports/participant.js';
+import type { Asker } from './asker.js';
 import { CallNames } from './call-name.js';
-import type { Asker } from './peer-calls.js';
 import { answerShapes, type Answers, type Call, type PhaseReport, type Problem } from './protocol.js';
 
 export class RemoteParticipants implements Participants {
@@ -130,7 +130,7 @@ export class RemoteParticipant implements Participant {
     const name = this.#names.next();
     try {
       const value = await unlessAborted(this.#asker.ask(this.node, name, call), this.#signal, this.node, call.type);
-      return answerShapes[call.type as K](value, 'answer');
+      return answerShapes[call.type](value, 'answer');
     } finally {
       this.#names.over(name);
     }
