@@ -25,6 +25,7 @@ export interface CaseOptions {
   readonly nodes: readonly string[];
   readonly volumes: readonly string[];
   readonly hooks: boolean;
+  readonly writes: boolean;
   /** Where the command runs. */
   readonly on: string;
   readonly command: (message: string) => CommandWork;

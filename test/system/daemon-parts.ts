@@ -4,16 +4,28 @@ import { decodeAside } from '#src/daemon/aside.js';
 import { Caretaker } from '#src/daemon/caretaker/caretaker.js';
 import type { Surroundings } from '#src/daemon/caretaker/orphans.js';
 import type { CallMetrics } from '#src/daemon/participants/call-metrics.js';
-import { PeerCalls, type Asker } from '#src/daemon/participants/peer-calls.js';
+import type { Asker } from '#src/daemon/participants/asker.js';
+import { PeerCalls } from '#src/daemon/participants/peer-calls.js';
 import { Phases } from '#src/daemon/participants/phases.js';
 import { RemoteParticipants } from '#src/daemon/participants/remote-participant.js';
 import { participantHandler } from '#src/daemon/participants/service.js';
+import type { Operation } from '#src/machine/entry.js';
 import { SnapcommitError } from '#src/errors.js';
 import type { Context } from '#src/participant/context.js';
 import { LocalParticipant } from '#src/participant/local-participant.js';
 import { DaemonLost } from './local-log.js';
 import type { DaemonParts, Machine } from './machine.js';
 import type { SimProcess } from './sim-process.js';
+
+/** What ends something that a node may have a part in, as daemon/caretaker knows it. */
+const DECIDES: ReadonlySet<Operation['type']> = new Set([
+  'commit',
+  'abort',
+  'takeOver',
+  'published',
+  'retire',
+  'removeGroup',
+]);
 
 const NO_METRICS: CallMetrics = {
   asked: () => undefined,
@@ -38,11 +50,11 @@ export function daemonParts({ ports, others, send, surroundings, say }: DaemonUs
     ...ports,
     participant: async (node) => (node === self.node ? participant : elsewhere.of(node)),
   };
-  const participant = new LocalParticipant(context);
+  const participant: LocalParticipant = new LocalParticipant(context, async () => caretaker.ready());
   const log = (facts: object, message?: string): void => {
     say(`${message ?? ''} ${JSON.stringify(facts)}`);
   };
-  const caretaker = new Caretaker({
+  const caretaker: Caretaker = new Caretaker({
     context,
     participant,
     settings: { takeOverAfterMs: 1000, stoppedGraceMs: 500 },
@@ -71,9 +83,9 @@ export function daemonParts({ ports, others, send, surroundings, say }: DaemonUs
     disconnected: (peer) => {
       calls.disconnected(peer);
     },
-    applied: (state, { entry, outcome }) => {
-      const type = outcome?.ok === true ? entry?.operation.type : undefined;
-      caretaker.applied(state, type === 'commit' || type === 'abort' || type === 'takeOver');
+    applied: (state, { entry }) => {
+      const type = entry?.operation.type;
+      caretaker.applied(state, type !== undefined && DECIDES.has(type));
     },
   };
 }

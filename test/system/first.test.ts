@@ -5,8 +5,9 @@ import { commitWork, restoreWork, transactWork } from './commands.js';
 const base: CaseOptions = {
   seed: Number(process.env.SEED ?? 1),
   nodes: ['a', 'b', 'c'],
-  volumes: ['a:db', 'b:wal', 'b:blobs'],
+  volumes: process.env.MODE === 'transact' ? ['a:db', 'a:wal'] : ['a:db', 'b:wal', 'b:blobs'],
   hooks: true,
+  writes: process.env.MODE !== 'transact',
   traced: false,
   on: 'a',
   command: { commit: commitWork, transact: transactWork, restore: (m: string) => restoreWork(m, 1) }[

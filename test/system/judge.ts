@@ -52,14 +52,15 @@ export class Judge {
     return this.#slots.length;
   }
 
-  applied(node: string, { slot, bytes, outcome }: AppliedSlot): void {
+  applied(node: string, { slot, bytes, outcome, from }: AppliedSlot): void {
     const text = `${Buffer.from(bytes).toString('base64')} ${JSON.stringify(outcome)}`;
     const known = this.#slots[slot - 1];
     if (known === undefined) {
       if (slot !== this.#slots.length + 1)
         throw new Violation('order', `${node} applied slot ${String(slot)} too early`);
       this.#slots.push(text);
-      if (outcome?.ok === true) this.#take(slot, decodeEntry(bytes), outcome.generation);
+      // A copy of an earlier entry does nothing, and is answered like that one.
+      if (outcome?.ok === true && from === slot) this.#take(slot, decodeEntry(bytes), outcome.generation);
     } else if (known !== text)
       throw new Violation('agreement', `${node} applied another entry in slot ${String(slot)}`);
   }

@@ -4,7 +4,7 @@
  */
 import { createMemoryDriver, type MemoryDriver } from '#src/adapters/driver-memory/index.js';
 import { createMemoryNodeFiles, type MemoryNodeFiles } from '#src/adapters/node-files-memory.js';
-import type { Asker } from '#src/daemon/participants/peer-calls.js';
+import type { Asker } from '#src/daemon/participants/asker.js';
 import type { ReplicaHost } from '#src/log/replica-host.js';
 import type { AppliedSlot } from '#src/log/state-machine.js';
 import type { ProcessIdentity } from '#src/machine/entry.js';

@@ -35,6 +35,8 @@ export interface Schedule {
   /** `NODE:NAME`. */
   readonly volumes: readonly string[];
   readonly hooks: boolean;
+  /** Whether the application writes on; where it does a transact meets a conflict. */
+  readonly writes: boolean;
   readonly lastsMs: number;
   readonly items: readonly ScheduleItem[];
 }
@@ -55,7 +57,15 @@ export function scheduleFor(seed: number): Schedule {
   const items = [...errands(dice, nodes, placed, lastsMs), ...faults(dice, nodes, volumes, lastsMs)].sort(
     (a, b) => a.at - b.at,
   );
-  return { seed, nodes, volumes, hooks: dice.perMille(500), lastsMs, items };
+  return {
+    seed,
+    nodes,
+    volumes,
+    hooks: dice.perMille(500),
+    writes: placed.length > 1 || dice.perMille(200),
+    lastsMs,
+    items,
+  };
 }
 
 function errands(

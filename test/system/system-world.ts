@@ -46,6 +46,8 @@ export interface WorldOptions {
   /** `NODE:NAME`. */
   readonly volumes: readonly string[];
   readonly hooks: boolean;
+  /** Whether the application writes; a transact's own command does in any case. */
+  readonly writes: boolean;
   readonly traced: boolean;
 }
 
@@ -134,7 +136,7 @@ export class SystemWorld {
         postHooks: this.#options.hooks ? ['/hooks/post'] : [],
       },
     });
-    this.application.start();
+    if (this.#options.writes) this.application.start();
   }
 
   machine(name: string): Machine {
