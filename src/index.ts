@@ -18,7 +18,7 @@ export type { CommitRequest, RestoreRequest, TransactRequest } from './coordinat
 export type { ExecRequest } from './coordinator/exec.js';
 export type { OpenRequest } from './coordinator/open.js';
 export type { PruneRequest, Pruned } from './coordinator/prune.js';
-export type { Recovery, RecoveryAction } from './coordinator/recovery.js';
+export type { RecoveryAction } from './coordinator/recovery.js';
 export { initCluster, joinCluster, openCluster, recoverCluster, recoveryPreview, runDaemon } from './daemon/doors.js';
 export type * from './daemon/cluster/admin.js';
 export type { ClusterClient, ClusterOptions } from './daemon/cluster/client.js';

@@ -26,6 +26,8 @@ export interface FileSettings {
   readonly heartbeatMs?: number;
   readonly checkpointSlots?: number;
   readonly keepSlots?: number;
+  readonly takeOverAfterMs?: number;
+  readonly publishWaitMs?: number;
   /** `HOST:PORT` each. */
   readonly listen?: string;
   readonly advertise?: string;
@@ -68,6 +70,8 @@ const SETTINGS = z.strictObject({
   heartbeatMs: quantity('a time from 10ms to 10s', parseDuration, 10, 10_000).optional(),
   checkpointSlots: quantity('a whole number from 16 to 1000000', parseCount, 16, 1_000_000).optional(),
   keepSlots: quantity('a whole number up to 1000000', parseCount, 0, 1_000_000).optional(),
+  takeOverAfterMs: quantity('a time from 100ms to 1h', parseDuration, 100, 3_600_000).optional(),
+  publishWaitMs: ms.optional(),
   listen: address.optional(),
   advertise: address.optional(),
   metricsListen: loopbackAddress.optional(),

@@ -13,10 +13,11 @@ import type { Context, Progress, Settings } from '../participant/context.js';
 import { currentProcess } from '../participant/process-identity.js';
 import { DEFAULT_SETTINGS } from '../participant/settings.js';
 import type { ReplicatedLog } from '../ports/log.js';
-import type { Participant, Participants } from '../ports/participant.js';
+import type { Participant } from '../ports/participant.js';
 import type { VolumeDriver } from '../ports/volume-driver.js';
 import type { Thawed, Writers } from '../ports/writers.js';
-import type { Asker } from './participants/asker.js';
+import type { Asker, ClusterAccess } from './participants/asker.js';
+import type { RemoteParticipants } from './participants/remote-participant.js';
 import { EmbeddedNode } from './embedded-node.js';
 import type { SnapcommitNode } from './node.js';
 import { DEFAULT_MEMBER_SETTINGS, type MemberSettings } from './settings.js';
@@ -36,10 +37,13 @@ export interface NodeOptions {
 
 /** Opens this machine's node: with its embedded log, or through the daemon of a cluster's member. Call `close` when done. */
 export async function openNode(options: NodeOptions): Promise<SnapcommitNode> {
-  return new EmbeddedNode(await openContext(options));
+  const { context, cluster } = await openContext(options);
+  return new EmbeddedNode(context, cluster === null ? null : await openParticipants(cluster));
 }
 
-async function openContext(options: NodeOptions): Promise<Context> {
+async function openContext(
+  options: NodeOptions,
+): Promise<{ readonly context: Context; readonly cluster: ClusterAccess | null }> {
   const { stateDirectory, settings, timeoutMs } = options;
   await assertOurs(stateDirectory);
   const { openLog } = await import('./open-log.js');
@@ -49,15 +53,23 @@ async function openContext(options: NodeOptions): Promise<Context> {
     logTimeoutMs: settings?.logTimeoutMs ?? DEFAULT_MEMBER_SETTINGS.logTimeoutMs,
     commandTimeoutMs: timeoutMs ?? null,
   });
-  return contextOver(log, options, cluster);
+  return { context: contextOver(log, options, cluster), cluster };
 }
 
-/** What coordinator and participant work with, over a log that is open; `cluster` null: there is no other node. */
-export function contextOver(log: ReplicatedLog, options: NodeOptions, cluster: Asker | null = null): Context {
+/**
+ * What coordinator and participant work with, over a log that is open. `cluster` null: there is no other node. `play`: who
+ * plays this node's part, where it is not made here.
+ */
+export function contextOver(
+  log: ReplicatedLog,
+  options: NodeOptions,
+  cluster: Asker | null = null,
+  play: ((context: Context) => Participant) | null = null,
+): Context {
   const { stateDirectory } = options;
   const runner = once(async () => (await import('../adapters/command-runner/index.js')).createCommandRunner());
   const others = once(async () => (cluster === null ? null : openParticipants(cluster)));
-  const own = once(async () => new (await import('../participant/local-participant.js')).LocalParticipant(context));
+  const own = once(async () => play?.(context) ?? openOwn(context));
   const context: Context = {
     stateDirectory,
     log,
@@ -82,7 +94,11 @@ export function contextOver(log: ReplicatedLog, options: NodeOptions, cluster: A
   return context;
 }
 
-async function openParticipants(cluster: Asker): Promise<Participants> {
+async function openOwn(context: Context): Promise<Participant> {
+  return new (await import('../participant/local-participant.js')).LocalParticipant(context);
+}
+
+async function openParticipants(cluster: Asker): Promise<RemoteParticipants> {
   return new (await import('./participants/remote-participant.js')).RemoteParticipants(cluster);
 }
 

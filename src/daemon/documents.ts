@@ -14,7 +14,15 @@ import type {
 } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { replacedName } from '../participant/names.js';
-import type { DryRunReport, GenerationReport, GroupReport, TransactionReport, VolumeReport } from './reports.js';
+import type {
+  DryRunReport,
+  GenerationReport,
+  GroupReport,
+  RecoverReport,
+  TransactionReport,
+  VolumeReport,
+} from './reports.js';
+import type { NodeRecovery } from './recover-cluster.js';
 
 /** RFC 3339, UTC. */
 export function timeOf(ms: number): string {
@@ -105,6 +113,16 @@ export function groupReport(state: State, group: GroupState): GroupReport {
     group.record;
   const record = { name, volumes, freezeCgroups, freezeUnits, stopUnits, require, stallLimitMs, preHooks, postHooks };
   return { ...record, generation: group.newest, open };
+}
+
+/** Of a whole cluster: each step with its node. */
+export function recoverReport(recoveries: readonly NodeRecovery[]): RecoverReport {
+  return {
+    actions: recoveries.flatMap(({ node, actions }) => actions.map((action) => ({ ...action, node }))),
+    failures: recoveries.flatMap(({ node, failures }) =>
+      failures.map(({ action, reason }) => ({ action: { ...action, node }, reason })),
+    ),
+  };
 }
 
 export function openReport(transaction: OpenTransaction, alive: boolean): TransactionReport {

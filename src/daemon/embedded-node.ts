@@ -9,7 +9,6 @@ import { freeGroup, prune, type PruneRequest, type Pruned } from '../coordinator
 import { findGone } from '../coordinator/recover-plan.js';
 import { abandonTransaction } from '../coordinator/recover-steps.js';
 import { recover } from '../coordinator/recover.js';
-import type { Recovery } from '../coordinator/recovery.js';
 import type { CommitRequest, RestoreRequest, TransactRequest } from '../coordinator/requests.js';
 import { planRestore, restore } from '../coordinator/restore.js';
 import { planTransact, transact } from '../coordinator/transact.js';
@@ -23,18 +22,30 @@ import { diffTrees } from '../participant/tree-diff.js';
 import { verifyGeneration } from '../participant/verify.js';
 import { addVolume } from './add-volume.js';
 import { withCourtesy } from './courtesy.js';
-import { dryRunReport, finishedReport, generationReport, groupReport, openReport, volumeReport } from './documents.js';
+import {
+  dryRunReport,
+  finishedReport,
+  generationReport,
+  groupReport,
+  openReport,
+  recoverReport,
+  volumeReport,
+} from './documents.js';
 import { normaliseGroup } from './groups.js';
 import type { AddVolumeRequest, GenerationName, SnapcommitNode } from './node.js';
+import type { RecoverableNodes } from './recover-cluster.js';
 import { removeVolume } from './remove-volume.js';
 import type * as reports from './reports.js';
 import { statusReport } from './status.js';
 
 export class EmbeddedNode implements SnapcommitNode {
   readonly #context: Context;
+  /** The cluster's other nodes; null: this log is of one node alone. */
+  readonly #others: RecoverableNodes | null;
 
-  constructor(context: Context) {
+  constructor(context: Context, others: RecoverableNodes | null = null) {
     this.#context = context;
+    this.#others = others;
   }
 
   async #read(leaving: string | null = null): Promise<State> {
@@ -237,7 +248,7 @@ export class EmbeddedNode implements SnapcommitNode {
       });
     }
     await abandonTransaction(this.#context, open, () => true, true).act();
-    await recover(this.#context, false);
+    await this.recover(false);
     return this.transaction(id);
   }
 
@@ -264,8 +275,10 @@ export class EmbeddedNode implements SnapcommitNode {
     return prune(this.#context, request);
   }
 
-  async recover(dryRun: boolean): Promise<Recovery> {
-    return recover(this.#context, dryRun);
+  async recover(dryRun: boolean): Promise<reports.RecoverReport> {
+    if (this.#others === null) return recover(this.#context, dryRun);
+    const { recoverCluster } = await import('./recover-cluster.js');
+    return recoverReport(await recoverCluster(this.#context, this.#others, dryRun));
   }
 
   async status(): Promise<reports.StatusReport> {

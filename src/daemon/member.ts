@@ -11,7 +11,8 @@ import { openReplicaStore } from '../adapters/store-sqlite/replica/index.js';
 import { systemTimers } from '../adapters/timers-system.js';
 import { listenTls, type TlsTransport } from '../adapters/transport-tls/index.js';
 import { openReplica, type ReplicaHost } from '../log/replica-host.js';
-import type { Operation } from '../machine/entry.js';
+import type { Entry, Operation } from '../machine/entry.js';
+import type { State } from '../machine/state.js';
 import type { ReplicaEvent } from '../ports/cluster-log.js';
 import type { LogIdentity } from '../ports/log.js';
 import type { TokenLedger } from '../ports/token-ledger.js';
@@ -54,14 +55,27 @@ export interface Member {
   /** `HOST:PORT` that its peers are told. */
   readonly address: string;
   status(): ClusterStatus;
+  /** For how long that node has not been reached, ms; null: it is. Of nobody known, for ever. */
+  unreachableForMs(node: string): number | null;
+  /** Hears of every entry that is applied from now on. One listener. */
+  watch(listener: AppliedListener): void;
   /** Writes what waits, and lets go of everything. */
   close(): Promise<void>;
 }
 
 const TIME = { clock: systemClock, timers: systemTimers };
 
+export type AppliedListener = (entry: Entry | null, state: State) => void;
+
 /** After these the addresses of peers may be others. */
 const MOVES_PEERS: ReadonlySet<Operation['type']> = new Set(['putMember', 'removeMember', 'useToken']);
+
+/** What is there once it is open. */
+interface Opened {
+  log: ReplicaHost | null;
+  transport: TlsTransport | null;
+  listener: AppliedListener | null;
+}
 
 export async function openMember(options: MemberOptions): Promise<Member> {
   const { stateDirectory, identity, settings, logger } = options;
@@ -70,7 +84,7 @@ export async function openMember(options: MemberOptions): Promise<Member> {
   const credentials = await requireCredentials(files);
   const authority = await requireAuthority(files);
   const address = settings.advertise ?? contacts.address;
-  const opened: { log: ReplicaHost | null; transport: TlsTransport | null } = { log: null, transport: null };
+  const opened: Opened = { log: null, transport: null, listener: null };
   const metrics = new Metrics({
     replica: () => (opened.log?.hasCore === true ? opened.log.replicaStatus() : null),
     lagSlots: () => (opened.log?.hasCore === true ? lagOfOthers(status()) : {}),
@@ -78,7 +92,7 @@ export async function openMember(options: MemberOptions): Promise<Member> {
   });
   const { heartbeatMs } = settings;
   const link = new PeerLink({ identity, contacts, metrics, logger, ...TIME, heartbeatMs });
-  const log = await openLogOf(options, metrics, link);
+  const log = await openLogOf(options, metrics, link, (entry, state) => opened.listener?.(entry, state));
   opened.log = log;
   link.attach(log);
   const ledger = logLedger(log);
@@ -122,6 +136,10 @@ export async function openMember(options: MemberOptions): Promise<Member> {
     listens: transport.address,
     address,
     status,
+    unreachableForMs: (node) => (node === identity.node ? null : link.progress.unreachableForMs(node)),
+    watch(listener) {
+      opened.listener = listener;
+    },
     async close() {
       link.end();
       await log.end();
@@ -130,7 +148,12 @@ export async function openMember(options: MemberOptions): Promise<Member> {
   };
 }
 
-async function openLogOf(options: MemberOptions, metrics: Metrics, link: PeerLink): Promise<ReplicaHost> {
+async function openLogOf(
+  options: MemberOptions,
+  metrics: Metrics,
+  link: PeerLink,
+  onApplied: AppliedListener,
+): Promise<ReplicaHost> {
   const { stateDirectory, settings } = options;
   const store = await openReplicaStore(join(logDirectory(stateDirectory), LOG_FILE));
   return openReplica(
@@ -145,7 +168,8 @@ async function openLogOf(options: MemberOptions, metrics: Metrics, link: PeerLin
       onEvent: (event) => {
         heard(event, options, link);
       },
-      onApplied: ({ entry }) => {
+      onApplied: ({ entry }, state) => {
+        onApplied(entry, state);
         if (entry !== null && MOVES_PEERS.has(entry.operation.type)) queueMicrotask(() => link.refreshPeers());
       },
     },

@@ -6,7 +6,6 @@ import type { CommitRequest, RestoreRequest, TransactRequest } from '../coordina
 import type { ExecRequest } from '../coordinator/exec.js';
 import type { OpenRequest } from '../coordinator/open.js';
 import type { PruneRequest, Pruned } from '../coordinator/prune.js';
-import type { Recovery } from '../coordinator/recovery.js';
 import type { DriverName, GroupRecord } from '../machine/entry.js';
 import type {
   DiffReport,
@@ -14,6 +13,7 @@ import type {
   GenerationReport,
   GroupReport,
   OpenReport,
+  RecoverReport,
   StatusReport,
   TransactionReport,
   VerifyReport,
@@ -78,7 +78,8 @@ export interface SnapcommitNode {
   ): Promise<readonly { readonly group: string; readonly generation: number; readonly tag: string }[]>;
   prune(request: PruneRequest): Promise<Pruned>;
 
-  recover(dryRun: boolean): Promise<Recovery>;
+  /** In a cluster: every node that can be reached, and what the others were coordinating. */
+  recover(dryRun: boolean): Promise<RecoverReport>;
   status(): Promise<StatusReport>;
   /** The whole state and every generation, for keeping elsewhere. */
   exportLog(): Promise<unknown>;

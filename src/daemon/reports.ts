@@ -2,6 +2,7 @@
  * The documents that the library answers and the CLI prints with --json: camelCase, times RFC 3339 UTC, durations in
  * ms in names that end in `Ms`. These shapes are a contract.
  */
+import type { RecoveryAction } from '../coordinator/recovery.js';
 import type { Grade, GroupRecord, TransactionMode, VolumeRecord } from '../machine/entry.js';
 
 export interface GenerationReport {
@@ -156,4 +157,15 @@ export interface RebuildReport {
   }[];
   /** Sentences. */
   readonly losses: readonly string[];
+}
+
+/** A step of recovery; in a cluster with the node that takes it. */
+export interface RecoveryStepReport extends RecoveryAction {
+  readonly node?: string;
+}
+
+export interface RecoverReport {
+  readonly actions: readonly RecoveryStepReport[];
+  /** Steps that failed, with the reason. */
+  readonly failures: readonly { readonly action: RecoveryStepReport; readonly reason: string }[];
 }

@@ -8,10 +8,10 @@ import { pino, type Logger } from 'pino';
 import { systemClock } from '../adapters/clock-system.js';
 import { recover } from '../coordinator/recover.js';
 import type { Participant } from '../ports/participant.js';
-import { catchUp } from './catch-up.js';
+import { announceAddress } from './announce-address.js';
+import { careFor } from './caretaker/index.js';
 import { addressOf } from './cluster/address.js';
 import { isEmbedded } from './cluster/client.js';
-import { contextOver } from './compose.js';
 import { takeDaemonLock } from './daemon-lock.js';
 import { serveLocally, type LocalServer } from './local-api/server.js';
 import { EmbeddedNode } from './embedded-node.js';
@@ -109,11 +109,12 @@ async function serveUntil(
       },
     );
   };
-  const context = contextOver(member.log, { stateDirectory }, member.calls);
+  const care = careFor({ member, stateDirectory, settings, logger });
+  const { context } = care;
   const phases = new Phases(systemClock, () => openTransactions(member));
   member.calls.serve(
     participantHandler({
-      participant: options.participant ?? (await context.participant(member.log.identity.node)),
+      participant: options.participant ?? care.participant,
       recover: async (dryRun) => recover(context, dryRun),
       verify: async (group, generation) => (await new EmbeddedNode(context).verify(group, generation)).problems,
       phases,
@@ -141,7 +142,8 @@ async function serveUntil(
     logger.info({ listens: { host, port }, told: member.address, metrics: metrics?.address ?? null }, 'serving');
     manager.ready('serving');
     void renew(member, logger);
-    void catchUp(context, member.address, logger, work.signal);
+    care.start();
+    void announceAddress(context, member.address, logger, work.signal);
     await aborted(stop);
     const why = messageOf(stop.reason);
     logger.info({ reason: why }, 'stopping');
@@ -154,6 +156,7 @@ async function serveUntil(
     process.off('SIGHUP', reload);
     // Commands that wait for other nodes are told before the socket closes, and ask the next daemon.
     member.calls.end();
+    await care.end();
     // Beside each other: nobody who is slow to read an answer keeps the others without a leader.
     await Promise.all([handOver(member), server?.close(), metrics?.close()]);
   }

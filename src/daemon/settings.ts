@@ -9,6 +9,8 @@ export interface MemberSettings {
   readonly checkpointSlots: number;
   /** So many slots below it are kept for members that lag a little; who lags more gets the checkpoint. */
   readonly keepSlots: number;
+  /** How long a node must have been unreachable before others take over what it was coordinating. */
+  readonly takeOverAfterMs: number;
   /** `HOST:PORT` that the daemon listens on for its peers; null: the port that peers are told, on every address. */
   readonly listen: string | null;
   /** `HOST:PORT` that peers are told to call; null: the one given to `cluster init` or `cluster join`. */
@@ -22,6 +24,7 @@ export const DEFAULT_MEMBER_SETTINGS: MemberSettings = {
   heartbeatMs: 50,
   checkpointSlots: 8192,
   keepSlots: 2048,
+  takeOverAfterMs: 1000,
   listen: null,
   advertise: null,
   metricsListen: null,

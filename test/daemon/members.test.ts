@@ -2,22 +2,20 @@
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { catchUp } from '#src/daemon/catch-up.js';
+import { announceAddress } from '#src/daemon/announce-address.js';
 import { logLedger } from '#src/daemon/cluster/ledger.js';
 import { MemberAdmin } from '#src/daemon/cluster/member-admin.js';
 import { addressesIn, peerAddresses } from '#src/daemon/cluster/peers.js';
 import { encodeAbout } from '#src/daemon/cluster/welcome.js';
 import { contextOver } from '#src/daemon/compose.js';
-import { SnapcommitError } from '#src/errors.js';
 import { addressProblem } from '#src/machine/nodes.js';
-import { emptyState, type GenerationRecord, type State } from '#src/machine/state.js';
+import { emptyState, type State } from '#src/machine/state.js';
 import { nodeId } from '#src/paxos/ballot.js';
 import { slot } from '#src/paxos/slot.js';
 import type { ClusterLog, MemberSet, ReplicaStatus } from '#src/ports/cluster-log.js';
 import type { ReplicatedLog } from '#src/ports/log.js';
 import { freshLog, identity } from '../log/support.js';
 import { temporaryDirectory } from '../support/temp.js';
-import { until } from '../support/until.js';
 import { logWith } from './support.js';
 
 const HASH = 'ab'.repeat(32);
@@ -119,7 +117,7 @@ t.test('D9 a rolled-back log of one member gives no token, lets nobody in and lo
   await t.rejects(admin.removeMember('b'), { code });
   await t.rejects(admin.replaceMember('b', 'c'), { code });
   const told: string[] = [];
-  await catchUp(
+  await announceAddress(
     contextOver(behind, { stateDirectory: '/none' }),
     'new:7420',
     notes(told),
@@ -138,7 +136,7 @@ t.test('D8 a learner that is told to let itself vote is asked for its proof like
   t.same(asked, ['b']);
 });
 
-t.test('a daemon goes on catching up after a failure that may pass', async (t) => {
+t.test('a daemon goes on telling its address after a failure that may pass', async (t) => {
   let reads = 0;
   const read = async (): Promise<State> => {
     reads += 1;
@@ -146,32 +144,9 @@ t.test('a daemon goes on catching up after a failure that may pass', async (t) =
   };
   const told: string[] = [];
   const context = contextOver(readable(read), { stateDirectory: '/none' });
-  await catchUp(context, 'alpha:7420', notes(told), new AbortController().signal);
+  await announceAddress(context, 'alpha:7420', notes(told), new AbortController().signal);
   t.equal(reads, 2);
   t.same(told, ['a disk that stumbles']);
-});
-
-t.test('a generation that cannot be published hides none of another group', async (t) => {
-  const waiting = (group: string) => ({
-    record: { group, generation: 1, slot: 1 } as GenerationRecord,
-    nodes: ['alpha'],
-  });
-  const state: State = { ...emptyState(1), pending: { 'a@1': waiting('a'), 'b@1': waiting('b') } };
-  const stop = new AbortController();
-  const told: string[] = [];
-  const context = {
-    ...contextOver(
-      readable(async () => Promise.resolve(state)),
-      { stateDirectory: '/none' },
-    ),
-    self: { node: 'alpha', pid: 1, startTime: 1, bootId: '' } as never,
-    locks: async () => Promise.reject(new SnapcommitError('BUSY', `attempt ${String(told.length)}`)),
-  };
-  const caughtUp = catchUp(context, 'alpha:7420', notes(told), stop.signal);
-  await until('both are tried', () => told.length === 2);
-  stop.abort();
-  await caughtUp;
-  t.same(told.slice(0, 2), ['attempt 0', 'attempt 1']);
 });
 
 /** A log that can only be read. */
@@ -186,9 +161,9 @@ function adminOver(log: MemberLog, isProven: (node: string) => boolean = () => t
   return new MemberAdmin(log, logLedger(log), { issueToken: status, renew: status }, { status, isProven });
 }
 
-function notes(told: string[]): Parameters<typeof catchUp>[2] {
+function notes(told: string[]): Parameters<typeof announceAddress>[2] {
   const note = ({ reason }: { readonly reason: string }): void => {
     told.push(reason);
   };
-  return { info: note, error: note } as Parameters<typeof catchUp>[2];
+  return { info: note, error: note } as Parameters<typeof announceAddress>[2];
 }

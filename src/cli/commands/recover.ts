@@ -1,5 +1,5 @@
 /** `snapcommit recover`: looks, plans, acts. What it could not do is told, and gives the exit status. */
-import type { Recovery, RecoveryAction } from '../../index.js';
+import type { RecoverReport, RecoveryAction, RecoveryStepReport } from '../../index.js';
 import type { CommandModule } from '../command.js';
 import type { ExitStatus } from '../exit-status.js';
 import { printable } from '../render/text.js';
@@ -40,13 +40,14 @@ const STATUS_OF_ACTION: Readonly<Record<RecoveryAction['action'], ExitStatus>> =
   pay: 5,
 };
 
-function recoveryText({ actions, failures }: Recovery): string {
+function recoveryText({ actions, failures }: RecoverReport): string {
   if (actions.length === 0) return 'Nothing to do.\n';
   const done = actions.map((action) => `${lineOf(action)}\n`);
   const failed = failures.map(({ action, reason }) => `FAILED: ${lineOf(action)}: ${printable(reason)}\n`);
   return [...done, ...failed].join('');
 }
 
-function lineOf({ action, target, reason }: RecoveryAction): string {
-  return `${action} ${printable(target)} — ${printable(reason)}`;
+function lineOf({ action, target, reason, node }: RecoveryStepReport): string {
+  const where = node === undefined ? '' : ` on ${printable(node)}`;
+  return `${action} ${printable(target)}${where} — ${printable(reason)}`;
 }

@@ -1,10 +1,8 @@
 /** A member's caretaker, put together: what it works with, whom it can reach, and how it hears that the log went on. */
 import type { Logger } from 'pino';
-import { systemClock } from '../../adapters/clock-system.js';
 import type { Operation } from '../../machine/entry.js';
-import type { Context } from '../../participant/context.js';
+import type { Context, Progress } from '../../participant/context.js';
 import { LocalParticipant } from '../../participant/local-participant.js';
-import { DEFAULT_SETTINGS } from '../../participant/settings.js';
 import { contextOver } from '../compose.js';
 import type { Member } from '../member.js';
 import type { MemberSettings } from '../settings.js';
@@ -13,9 +11,16 @@ import { Caretaker } from './caretaker.js';
 export interface Care {
   readonly context: Context;
   readonly participant: LocalParticipant;
-  readonly caretaker: Caretaker;
+  start(): void;
   /** Lets go of all writers and locks; resolves when nothing is under way. */
   end(): Promise<void>;
+}
+
+export interface CareOptions {
+  readonly member: Member;
+  readonly stateDirectory: string;
+  readonly settings: MemberSettings;
+  readonly logger: Logger;
 }
 
 /** What ends something that this node may have a part in. */
@@ -30,39 +35,41 @@ const DECIDES: ReadonlySet<Operation['type']> = new Set([
   'releasePin',
 ]);
 
-export function careFor(
-  member: Member,
-  stateDirectory: string,
-  settings: MemberSettings,
-  logger: Logger,
-): Care {
-  const context: Context = {
-    ...contextOver(member.log, { stateDirectory, report: (progress) => report(logger, progress) }, member.calls),
-    participant: async (node) => (node === participant.node ? participant : others.participant(node)),
+export function careFor({ member, stateDirectory, settings, logger }: CareOptions): Care {
+  const { log, calls } = member;
+  let caretaker: Caretaker | null = null;
+  const report = (progress: Progress): void => {
+    if (progress.kind === 'warning') logger.warn(progress.message);
+    else logger.debug(progress, 'at work');
   };
-  const others = contextOver(member.log, { stateDirectory }, member.calls);
-  const participant = new LocalParticipant(context, async () => caretaker.ready());
-  const caretaker = new Caretaker({
+  let participant: LocalParticipant | null = null;
+  const play = (self: Context): LocalParticipant =>
+    (participant ??= new LocalParticipant(self, async () => caretaker?.ready()));
+  const context = contextOver(log, { stateDirectory, settings, report }, calls, play);
+  const own = play(context);
+  const care = new Caretaker({
     context,
-    participant,
-    settings: { takeOverAfterMs: settings.takeOverAfterMs, stoppedGraceMs: DEFAULT_SETTINGS.takeOverGraceMs },
+    participant: own,
+    settings: { takeOverAfterMs: settings.takeOverAfterMs, stoppedGraceMs: context.settings.takeOverGraceMs },
     surroundings: {
       unreachableForMs: (node) => member.unreachableForMs(node),
-      isLeader: () => member.log.hasCore && member.log.replicaStatus().role === 'leader',
+      isLeader: () => log.hasCore && log.replicaStatus().role === 'leader',
     },
     logger,
   });
-  member.watch(({ entry }, state) => {
-    const type = entry?.operation.type;
-    caretaker.applied(state, type !== undefined && DECIDES.has(type));
+  caretaker = care;
+  member.watch((entry, state) => {
+    care.applied(state, entry !== null && DECIDES.has(entry.operation.type));
   });
   return {
     context,
-    participant,
-    caretaker,
+    participant: own,
+    start: () => {
+      care.start();
+    },
     async end() {
-      await caretaker.end();
-      await participant.endAll();
+      await care.end();
+      await own.endAll();
     },
   };
 }

@@ -17,6 +17,8 @@ interface Known {
   connected: boolean;
   /** ms since the epoch; null while it is connected. */
   unreachableSince: number | null;
+  /** The same by the monotonic clock, for whoever waits. */
+  lostAtMs: number | null;
 }
 
 interface Told {
@@ -35,12 +37,15 @@ export class Progress {
   }
 
   connected(peer: string): void {
-    Object.assign(this.#of(peer), { connected: true, isProven: false, unreachableSince: null });
+    Object.assign(this.#of(peer), { connected: true, isProven: false, unreachableSince: null, lostAtMs: null });
   }
 
   disconnected(peer: string): void {
     const known = this.#of(peer);
-    if (known.connected || known.unreachableSince === null) known.unreachableSince = this.#clock.now();
+    if (known.connected || known.unreachableSince === null) {
+      known.unreachableSince = this.#clock.now();
+      known.lostAtMs = this.#clock.monotonic();
+    }
     known.connected = false;
   }
 
@@ -55,6 +60,12 @@ export class Progress {
     for (const peer of peers) this.#of(peer);
   }
 
+  /** For how long that peer has not been reached, ms; null: it is reached. */
+  unreachableForMs(peer: string): number | null {
+    const { lostAtMs } = this.#of(peer);
+    return lostAtMs === null ? null : this.#clock.monotonic() - lostAtMs;
+  }
+
   of(peer: string): Readonly<Known> {
     return this.#of(peer);
   }
@@ -65,6 +76,7 @@ export class Progress {
       isProven: false,
       connected: false,
       unreachableSince: this.#clock.now(),
+      lostAtMs: this.#clock.monotonic(),
     };
     this.#known.set(peer, known);
     return known;

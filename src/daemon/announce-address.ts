@@ -1,16 +1,14 @@
 /**
- * What waits for a daemon's start: the address that peers are told, and what was committed while this node was down,
- * before any of its readers asks. Tried until it is done: a majority may come back, and a volume be mended, at any time.
- * Nothing is appended before the stamps are asked (D9), and a log that cannot go on is left to whoever mends it.
+ * Tells the cluster at a daemon's start where it can be reached now. Tried until it is done: a majority may come back at any
+ * time. Nothing is appended before the stamps are asked (D9), and a log that cannot go on is left to whoever mends it.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { finishPublishes, pendingHere } from '../participant/publishing.js';
 import { SnapcommitError } from '../errors.js';
-import { sortedUnique } from '../machine/record.js';
 import type { State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { assertStamps } from '../participant/stamps.js';
+import { isLostLog, messageOf } from './caretaker/failures.js';
 import { appendKnown, refuse } from './cluster/ledger.js';
 import { addressIn } from './cluster/peers.js';
 
@@ -19,7 +17,7 @@ const FIRST_PAUSE_MS = 1000;
 const LONGEST_PAUSE_MS = 60_000;
 
 /** `address`: `HOST:PORT` that peers are to be told. Never rejects. */
-export async function catchUp(
+export async function announceAddress(
   context: Context,
   address: string,
   logger: Pick<Logger, 'info' | 'error'>,
@@ -30,12 +28,15 @@ export async function catchUp(
       const state = await context.log.read();
       await assertStamps(context.files, state, context.log);
       await tellAddress(context, state, address);
-      if (await finishAll(context, state, logger)) return;
+      return;
     } catch (error) {
       if (signal.aborted) return;
       const code = error instanceof SnapcommitError ? error.code : null;
-      logger[code === 'UNAVAILABLE' ? 'info' : 'error']({ reason: messageOf(error) }, 'not caught up yet');
-      if (code === 'DENIED' || code?.startsWith('LOG_') === true) return;
+      logger[code === 'UNAVAILABLE' ? 'info' : 'error'](
+        { reason: messageOf(error) },
+        'could not tell the cluster where this node is yet',
+      );
+      if (isLostLog(error)) return;
     }
     await delay(pauseMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
@@ -48,20 +49,4 @@ async function tellAddress({ log }: Context, state: State, address: string): Pro
   const known = addressIn(state, node);
   if (known === undefined || known === address) return;
   refuse(await appendKnown(log, { type: 'putMember', node, address }));
-}
-
-/** A generation that cannot be published hides no other group's; within a group they go in their order. */
-async function finishAll(context: Context, state: State, logger: Pick<Logger, 'error'>): Promise<boolean> {
-  let isDone = true;
-  for (const group of sortedUnique(pendingHere(context, state).map((record) => record.group))) {
-    await finishPublishes(context, state, group).catch((error: unknown) => {
-      isDone = false;
-      logger.error({ group, reason: messageOf(error) }, 'not caught up with publishing yet');
-    });
-  }
-  return isDone;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
