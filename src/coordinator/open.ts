@@ -6,7 +6,7 @@ import { lookup } from '../machine/record.js';
 import { join } from 'node:path';
 import { SnapcommitError } from '../errors.js';
 import type { ManifestVolume } from '../machine/entry.js';
-import { generationState, newestComplete } from '../machine/queries.js';
+import { isPublishedOn, newestComplete } from '../machine/queries.js';
 import type { GenerationRecord, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { publishedName } from '../participant/names.js';
@@ -96,7 +96,7 @@ export async function publishedPath(
 ): Promise<string | null> {
   const found = lookup(state.volumes, volume.volume);
   if (found === undefined || volume.node !== context.self.node) return null;
-  const published = generationState(state, record.group, record.generation) === 'published';
+  const published = isPublishedOn(state, volume.node, record.group, record.generation);
   const name = published ? publishedName(record.group, record.generation) : volume.staged;
   return (await context.driver(found.record.driver)).path(found.record, name);
 }

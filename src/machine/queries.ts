@@ -36,6 +36,11 @@ export function generationState(state: State, group: string, generation: number)
   return lookup(state.pending, generationKey(group, generation)) === undefined ? 'published' : 'committed';
 }
 
+/** Whether that node has published it, however far the others are; of a generation that is live. */
+export function isPublishedOn(state: State, node: string, group: string, generation: number): boolean {
+  return lookup(state.pending, generationKey(group, generation))?.nodes.includes(node) !== true;
+}
+
 /** All pending publishes, by group and generation. */
 export function allPending(state: State): readonly PendingPublish[] {
   return Object.values(state.pending).sort(

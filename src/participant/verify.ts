@@ -1,7 +1,7 @@
 /** Checking that a generation is what its manifest says: every snapshot there, itself, and read-only. */
 import { join } from 'node:path';
 import type { GenerationRecord, State } from '../machine/state.js';
-import { generationState } from '../machine/queries.js';
+import { isPublishedOn } from '../machine/queries.js';
 import type { ManifestVolume } from '../machine/entry.js';
 import type { Context } from './context.js';
 import { publishedName } from './names.js';
@@ -38,7 +38,7 @@ async function verifyVolume(
 ): Promise<readonly string[]> {
   const place = placeOf(state, volume.volume);
   const driver = await context.driver(volume.driver);
-  const published = generationState(state, record.group, record.generation) === 'published';
+  const published = isPublishedOn(state, volume.node, record.group, record.generation);
   const name = published ? publishedName(record.group, record.generation) : volume.staged;
   const path = join(place.publishDirectory, name);
   const found = await driver.lookup(place, name);

@@ -125,7 +125,12 @@ export class Freezer {
       });
     for (;;) {
       await process.sleep(STANDSTILL_MS);
-      if (guarded.lapsed !== null) throw this.#failed(guarded, guarded.lapsed);
+      const { lapsed } = guarded;
+      if (lapsed !== null)
+        await process.call('freezer.fail', () => {
+          this.#end(guarded);
+          throw this.#failed(guarded, lapsed);
+        });
       if (!intent.cgroups.some((cgroup) => this.#cgroup(cgroup).isStuck)) break;
     }
     let released: ReturnType<Freeze['release']> | null = null;
