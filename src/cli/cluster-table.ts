@@ -55,8 +55,22 @@ export const CLUSTER_COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'take a member out of the cluster for good',
     operands: [NODE],
     statuses: CHANGE,
-    examples: ['snapcommit cluster remove db2'],
+    examples: ['snapcommit cluster remove db2', 'snapcommit cluster remove db2 --forfeit-volumes'],
     load: async () => (await import('./commands/cluster-remove.js')).clusterRemove,
+  },
+  'cluster drain': {
+    summary: 'let nothing new begin on a node, so that it can be removed',
+    operands: [NODE],
+    statuses: CHANGE,
+    examples: ['snapcommit cluster drain db2'],
+    load: async () => (await import('./commands/cluster-drain.js')).clusterDrain,
+  },
+  'cluster undrain': {
+    summary: "let a node's volumes take part again",
+    operands: [NODE],
+    statuses: CHANGE,
+    examples: ['snapcommit cluster undrain db2'],
+    load: async () => (await import('./commands/cluster-undrain.js')).clusterUndrain,
   },
   'cluster replace': {
     summary: "put a learner in a member's place, in one change",

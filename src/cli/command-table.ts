@@ -56,6 +56,13 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     examples: ['snapcommit volume show db'],
     load: async () => (await import('./commands/volume-show.js')).volumeShow,
   },
+  'volume move': {
+    summary: 'let a volume follow its disk to this node, or to another place on it',
+    operands: [VOLUME],
+    statuses: CHANGE,
+    examples: ['snapcommit volume move db', 'snapcommit volume move db --source /mnt/db'],
+    load: async () => (await import('./commands/volume-move.js')).volumeMove,
+  },
   'volume remove': {
     summary: 'take a volume that no group uses out of management',
     operands: [VOLUME],

@@ -28,7 +28,7 @@ export interface Invocation {
   readonly signal: AbortSignal;
   readonly openers: Openers;
   /** Opens the node; it is closed when the command has ended. Judge the input before. */
-  readonly openNode: () => Promise<SnapcommitNode>;
+  readonly openNode: (how?: { readonly stale: boolean }) => Promise<SnapcommitNode>;
   /** Opens the cluster's administration through this machine's daemon; closed like the node. */
   readonly openCluster: () => Promise<ClusterClient>;
   /** What config.json says. */

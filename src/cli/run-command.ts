@@ -24,8 +24,8 @@ export async function runCommand(
     opened.push(one);
     return one;
   };
-  const openNode: Invocation['openNode'] = async () =>
-    keep(openers.openNode({ stateDirectory, settings: await settings(), report: progress.report, timeoutMs }));
+  const openNode: Invocation['openNode'] = async (how = { stale: false }) =>
+    keep(openers.openNode({ stateDirectory, settings: await settings(), report: progress.report, timeoutMs, ...how }));
   const openCluster: Invocation['openCluster'] = async () =>
     keep(openers.openCluster({ stateDirectory, settings: await settings(), timeoutMs }));
   try {

@@ -28,6 +28,7 @@ export interface FileSettings {
   readonly keepSlots?: number;
   readonly takeOverAfterMs?: number;
   readonly publishWaitMs?: number;
+  readonly unreachableMs?: number;
   /** `HOST:PORT` each. */
   readonly listen?: string;
   readonly advertise?: string;
@@ -72,6 +73,7 @@ const SETTINGS = z.strictObject({
   keepSlots: quantity('a whole number up to 1000000', parseCount, 0, 1_000_000).optional(),
   takeOverAfterMs: quantity('a time from 100ms to 1h', parseDuration, 100, 3_600_000).optional(),
   publishWaitMs: ms.optional(),
+  unreachableMs: ms.optional(),
   listen: address.optional(),
   advertise: address.optional(),
   metricsListen: loopbackAddress.optional(),

@@ -4,6 +4,9 @@
  * live as long as any of its processes (T9, T13).
  */
 import { SnapcommitError } from '../errors.js';
+import { generationKey } from '../machine/keys.js';
+import { nodeOf } from '../machine/queries.js';
+import type { GenerationRecord, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { pinLock, swapLock } from '../participant/fence.js';
 import { makeTransactionId } from '../participant/names.js';
@@ -11,7 +14,8 @@ import { messageOf, placeOf } from '../participant/publish.js';
 import { volumeVariables } from '../participant/volume-variables.js';
 import type { HeldLock } from '../ports/locks.js';
 import { append } from '../participant/append.js';
-import { open, type Opened } from './open.js';
+import { isStale } from './open-stale.js';
+import { open, requireLocal, type Opened } from './open.js';
 
 export interface ExecRequest {
   readonly group: string;
@@ -36,6 +40,13 @@ export async function exec(context: Context, request: ExecRequest): Promise<numb
     );
   }
   const { record } = await open(context, { group: request.group, generation: request.generation, hold: null });
+  const state = await context.log.read();
+  requireLocal(context, state, record);
+  tellOthers(context, state, record);
+  return isStale(context) ? runUnpinned(context, request, record) : runPinned(context, request, record);
+}
+
+async function runPinned(context: Context, request: ExecRequest, record: GenerationRecord): Promise<number> {
   const pin = String(makeTransactionId(context.clock.now(), context.random.bytes(16)));
   const locks = await context.locks();
   const held: HeldLock[] = [await locks.acquire(pinLock(pin), 'exclusive', context.settings.lockWaitMs)];
@@ -47,9 +58,7 @@ export async function exec(context: Context, request: ExecRequest): Promise<numb
       generation: record.generation,
       holder: context.self,
     });
-    for (const volume of record.manifest.volumes) {
-      held.push(await locks.acquire(swapLock(volume.volume), 'shared', context.settings.lockWaitMs));
-    }
+    held.push(...(await lockSwaps(context, record)));
     // Opened again now that it is pinned: a prune may have taken it before the pin was chosen.
     const opened = await open(context, { group: record.group, generation: record.generation, hold: null });
     return await run(context, request, opened, held);
@@ -57,6 +66,47 @@ export async function exec(context: Context, request: ExecRequest): Promise<numb
     for (const lock of held) lock.release();
     await unpin(context, pin);
   }
+}
+
+/** Without a majority nothing can be pinned. No swap takes the live trees away all the same, and what stood is looked at again. */
+async function runUnpinned(context: Context, request: ExecRequest, record: GenerationRecord): Promise<number> {
+  const key = generationKey(record.group, record.generation);
+  context.report({
+    kind: 'warning',
+    message: `stale: ${key} as of slot ${String(context.log.staleSlot)}; this node cannot reach a majority, so nothing keeps ${key} from being pruned meanwhile`,
+  });
+  const held = await lockSwaps(context, record);
+  try {
+    const opened = await open(context, { group: record.group, generation: record.generation, hold: null });
+    return await run(context, request, opened, held);
+  } finally {
+    for (const lock of held) lock.release();
+  }
+}
+
+async function lockSwaps(context: Context, record: GenerationRecord): Promise<readonly HeldLock[]> {
+  const locks = await context.locks();
+  const held: HeldLock[] = [];
+  try {
+    for (const { volume } of record.manifest.volumes)
+      held.push(await locks.acquire(swapLock(volume), 'shared', context.settings.lockWaitMs));
+    return held;
+  } catch (error) {
+    for (const lock of held) lock.release();
+    throw error;
+  }
+}
+
+/** What does not stand at the live paths here is somewhere else, and whoever runs the command should know. */
+function tellOthers(context: Context, state: State, record: GenerationRecord): void {
+  const others = record.manifest.volumes.filter((volume) => nodeOf(state, volume) !== context.self.node);
+  if (others.length === 0) return;
+  const named = others.map((volume) => `${volume.volume} (node ${nodeOf(state, volume)})`).join(', ');
+  const key = generationKey(record.group, record.generation);
+  context.report({
+    kind: 'warning',
+    message: `of ${key} the command does not see ${named}, which are not on this node`,
+  });
 }
 
 async function run(context: Context, request: ExecRequest, opened: Opened, held: readonly HeldLock[]): Promise<number> {

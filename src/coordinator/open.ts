@@ -2,18 +2,21 @@
  * Reading a generation: which paths hold it. By default the newest committed one at a linearizable read; a publish that
  * is still pending on this node is finished first.
  */
-import { lookup } from '../machine/record.js';
+import { lookup, sortedUnique } from '../machine/record.js';
 import { join } from 'node:path';
 import { SnapcommitError } from '../errors.js';
 import type { ManifestVolume } from '../machine/entry.js';
-import { isPublishedOn, newestComplete } from '../machine/queries.js';
+import { generationKey } from '../machine/keys.js';
+import { isPublishedOn, newestComplete, nodeOf } from '../machine/queries.js';
 import type { GenerationRecord, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { publishedName } from '../participant/names.js';
+import { localVolumes } from '../participant/publish.js';
 import { assertStamps } from '../participant/stamps.js';
 import { viewDirectory } from '../participant/views.js';
 import { requireGroup } from './begin.js';
 import { requireRecord } from './commit.js';
+import { findStanding, isStale, standingPath } from './open-stale.js';
 import { append } from '../participant/append.js';
 import { finishPublishes, pendingHere } from '../participant/publishing.js';
 
@@ -23,6 +26,8 @@ export interface OpenRequest {
   readonly generation: number | null;
   /** Holds it under this tag, so that prune leaves it alone. */
   readonly hold: string | null;
+  /** Only the volumes of this node; refused (UNAVAILABLE) where it has none of them. */
+  readonly localOnly?: boolean;
 }
 
 export interface OpenedVolume {
@@ -39,14 +44,16 @@ export interface Opened {
 
 export async function open(context: Context, request: OpenRequest): Promise<Opened> {
   const state = await readPublished(context, request.group);
-  const record = await findGeneration(context, state, request.group, request.generation);
+  const find = isStale(context) ? findStanding : findGeneration;
+  const record = await find(context, state, request.group, request.generation);
   if (request.hold !== null) {
     await append(context, { type: 'addHold', group: record.group, generation: record.generation, tag: request.hold });
   }
+  const wanted = request.localOnly === true ? requireLocal(context, state, record) : record.manifest.volumes;
   const volumes = await Promise.all(
-    record.manifest.volumes.map(async (volume): Promise<[string, OpenedVolume]> => [
+    wanted.map(async (volume): Promise<[string, OpenedVolume]> => [
       volume.volume,
-      { node: volume.node, path: await publishedPath(context, state, record, volume) },
+      { node: nodeOf(state, volume), path: await pathOf(context, state, record, volume) },
     ]),
   );
   const view = join(
@@ -56,11 +63,37 @@ export async function open(context: Context, request: OpenRequest): Promise<Open
   return { record, view, volumes: Object.fromEntries(volumes) };
 }
 
+async function pathOf(
+  context: Context,
+  state: State,
+  record: GenerationRecord,
+  volume: ManifestVolume,
+): Promise<string | null> {
+  return isStale(context)
+    ? standingPath(context, state, record, volume.volume)
+    : publishedPath(context, state, record, volume);
+}
+
+/** The volumes of a generation that are on this node. @throws UNAVAILABLE where it has none of them. */
+export function requireLocal(context: Context, state: State, record: GenerationRecord): readonly ManifestVolume[] {
+  const local = localVolumes(context, state, record);
+  if (local.length > 0) return local;
+  const { group, generation } = record;
+  const nodes = sortedUnique(record.manifest.volumes.map((volume) => nodeOf(state, volume)));
+  throw new SnapcommitError(
+    'UNAVAILABLE',
+    `no volume of ${generationKey(group, generation)} is on this node, ${context.self.node}: run the command on ${nodes.join(' or ')}.`,
+    { group, generation, node: context.self.node, nodes },
+  );
+}
+
 /** The state, with nothing of this group waiting to be published here. PUBLISH_PENDING where that cannot be done. */
 async function readPublished(context: Context, group: string): Promise<State> {
   for (;;) {
     const state = await context.log.read();
     requireGroup(state, group);
+    // What is stale is behind the disks' stamps, and shall not be written: each snapshot is told by its identity instead.
+    if (isStale(context)) return state;
     await assertStamps(context.files, state, context.log);
     // Asked anew after each: what was committed meanwhile is the newest now, and its staged name will not last.
     if (pendingHere(context, state, group).length === 0) return state;
@@ -95,8 +128,8 @@ export async function publishedPath(
   volume: ManifestVolume,
 ): Promise<string | null> {
   const found = lookup(state.volumes, volume.volume);
-  if (found === undefined || volume.node !== context.self.node) return null;
-  const published = isPublishedOn(state, volume.node, record.group, record.generation);
+  if (found?.record.node !== context.self.node) return null;
+  const published = isPublishedOn(state, context.self.node, record.group, record.generation);
   const name = published ? publishedName(record.group, record.generation) : volume.staged;
   return (await context.driver(found.record.driver)).path(found.record, name);
 }

@@ -57,7 +57,7 @@ export async function detectDriver(source: string): Promise<DriverName> {
 }
 
 /** A log that lay on a volume would be rolled back with it (D9). */
-async function refuseOwnState(stateDirectory: string, source: string, driver: DriverName): Promise<void> {
+export async function refuseOwnState(stateDirectory: string, source: string, driver: DriverName): Promise<void> {
   const state = await realpath(stateDirectory);
   const isInside = state === source || state.startsWith(source === '/' ? '/' : `${source}/`);
   // Every btrfs subvolume has a device number of its own, whatever path it is mounted at.
@@ -88,7 +88,7 @@ async function refuseManagedElsewhere(context: Context, source: string, publishD
 }
 
 /** Generations among the log's own files would be in each other's way. */
-async function refuseInState(stateDirectory: string, publishDirectory: string): Promise<void> {
+export async function refuseInState(stateDirectory: string, publishDirectory: string): Promise<void> {
   const state = await realpath(stateDirectory);
   if (!`${publishDirectory}/`.startsWith(`${state}/`)) return;
   throw new SnapcommitError(

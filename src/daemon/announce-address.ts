@@ -23,14 +23,13 @@ export async function announceAddress(
   logger: Pick<Logger, 'info' | 'error'>,
   signal: AbortSignal,
 ): Promise<void> {
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+  for (let pauseMs = FIRST_PAUSE_MS; !signal.aborted; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     try {
       const state = await context.log.read();
       await assertStamps(context.files, state, context.log);
       await tellAddress(context, state, address);
       return;
     } catch (error) {
-      if (signal.aborted) return;
       const code = error instanceof SnapcommitError ? error.code : null;
       logger[code === 'UNAVAILABLE' ? 'info' : 'error'](
         { reason: messageOf(error) },
@@ -39,7 +38,6 @@ export async function announceAddress(
       if (isLostLog(error)) return;
     }
     await delay(pauseMs, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) return;
   }
 }
 

@@ -33,6 +33,8 @@ export interface NodeOptions {
   readonly report?: (progress: Progress) => void;
   /** For the whole command, from now on. Work that may not be left half done takes a little longer. null: no limit. */
   readonly timeoutMs?: number | null;
+  /** Reads answer from what this node knows where a majority cannot be asked; `freshness` tells. */
+  readonly stale?: boolean;
 }
 
 /** Opens this machine's node: with its embedded log, or through the daemon of a cluster's member. Call `close` when done. */
@@ -52,6 +54,7 @@ async function openContext(
     clock: systemClock,
     logTimeoutMs: settings?.logTimeoutMs ?? DEFAULT_MEMBER_SETTINGS.logTimeoutMs,
     commandTimeoutMs: timeoutMs ?? null,
+    stale: options.stale ?? false,
   });
   return { context: contextOver(log, options, cluster), cluster };
 }

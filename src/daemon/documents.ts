@@ -3,7 +3,14 @@ import { lookup } from '../machine/record.js';
 import type { Plan } from '../coordinator/begin.js';
 import { publishedPath } from '../coordinator/open.js';
 import type { Grade } from '../machine/entry.js';
-import { generationState, groupsWithVolume, heldTags, isIncomplete, openTransactionOf } from '../machine/queries.js';
+import {
+  generationState,
+  groupsWithVolume,
+  heldTags,
+  isIncomplete,
+  nodeOf,
+  openTransactionOf,
+} from '../machine/queries.js';
 import type {
   FinishedTransaction,
   GenerationRecord,
@@ -61,7 +68,7 @@ async function volumesOf(
   return Promise.all(
     record.manifest.volumes.map(async (volume) => ({
       volume: volume.volume,
-      node: volume.node,
+      node: nodeOf(state, volume),
       driver: volume.driver,
       snapshot: { id: volume.id, path: await publishedPath(context, state, record, volume) },
       replaced: volume.swap === null ? null : await replacedPath(context, state, record, volume.volume),

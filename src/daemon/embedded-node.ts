@@ -4,6 +4,7 @@ import { planTransaction, requireGroup } from '../coordinator/begin.js';
 import { capture, requireRecord, type Committed } from '../coordinator/commit.js';
 import { append } from '../participant/append.js';
 import { exec, type ExecRequest } from '../coordinator/exec.js';
+import { isStale } from '../coordinator/open-stale.js';
 import { open, type OpenRequest } from '../coordinator/open.js';
 import { freeGroup, prune, type PruneRequest, type Pruned } from '../coordinator/prune.js';
 import { findGone } from '../coordinator/recover-plan.js';
@@ -13,15 +14,15 @@ import type { CommitRequest, RestoreRequest, TransactRequest } from '../coordina
 import { planRestore, restore } from '../coordinator/restore.js';
 import { planTransact, transact } from '../coordinator/transact.js';
 import { SnapcommitError } from '../errors.js';
-import type { GroupRecord, Operation } from '../machine/entry.js';
+import type { GroupRecord, Operation, VolumeRecord } from '../machine/entry.js';
 import { liveGenerations } from '../machine/queries.js';
 import type { State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { assertStamps } from '../participant/stamps.js';
-import { diffTrees } from '../participant/tree-diff.js';
 import { verifyGeneration } from '../participant/verify.js';
 import { addVolume } from './add-volume.js';
 import { withCourtesy } from './courtesy.js';
+import { diffReport } from './diff.js';
 import {
   dryRunReport,
   finishedReport,
@@ -31,8 +32,10 @@ import {
   recoverReport,
   volumeReport,
 } from './documents.js';
+import { drainReport } from './drain.js';
 import { normaliseGroup } from './groups.js';
-import type { AddVolumeRequest, GenerationName, SnapcommitNode } from './node.js';
+import { moveVolume } from './move-volume.js';
+import type { AddVolumeRequest, GenerationName, MoveVolumeRequest, SnapcommitNode } from './node.js';
 import type { RecoverableNodes } from './recover-cluster.js';
 import { removeVolume } from './remove-volume.js';
 import type * as reports from './reports.js';
@@ -50,6 +53,8 @@ export class EmbeddedNode implements SnapcommitNode {
 
   async #read(leaving: string | null = null): Promise<State> {
     const state = await this.#context.log.read();
+    // It is behind the disks' stamps, and nothing is written after it.
+    if (isStale(this.#context)) return state;
     await assertStamps(this.#context.files, state, this.#context.log, leaving);
     return state;
   }
@@ -63,6 +68,12 @@ export class EmbeddedNode implements SnapcommitNode {
   async addVolume(request: AddVolumeRequest): Promise<reports.VolumeReport> {
     const { name } = await addVolume(this.#context, request);
     return this.volume(name);
+  }
+
+  async moveVolume(request: MoveVolumeRequest): Promise<reports.VolumeReport> {
+    await this.#read(request.name);
+    await moveVolume(this.#context, request);
+    return this.volume(request.name);
   }
 
   async volumes(): Promise<readonly reports.VolumeReport[]> {
@@ -84,7 +95,10 @@ export class EmbeddedNode implements SnapcommitNode {
     );
   }
 
+  /** Its mark on the disk is to go with it, and only its own node can see to that. */
   async removeVolume(name: string): Promise<void> {
+    const found = lookup((await this.#read(name)).volumes, name);
+    if (found?.forfeited === false && found.record.node !== this.#context.self.node) throw otherNodes(found.record);
     await removeVolume(this.#context, name, () => this.#change({ type: 'removeVolume', volume: name }, name));
   }
 
@@ -185,20 +199,7 @@ export class EmbeddedNode implements SnapcommitNode {
   }
 
   async diff(group: string, from: number, to: number): Promise<reports.DiffReport> {
-    const before = await open(this.#context, { group, generation: from, hold: null });
-    const after = await open(this.#context, { group, generation: to, hold: null });
-    const volumes: Record<string, { added: string[]; changed: string[]; removed: string[] }> = {};
-    for (const [name, { path }] of Object.entries(before.volumes)) {
-      const other = lookup(after.volumes, name)?.path ?? null;
-      if (path === null || other === null) continue;
-      const found = { added: [] as string[], changed: [] as string[], removed: [] as string[] };
-      for await (const entry of diffTrees(path, other)) found[entry.kind].push(entry.path);
-      volumes[name] = found;
-    }
-    // Nothing pins what a comparison reads. Retiring comes before deleting, so what is live now was whole until now.
-    await requireRecord(this.#context, group, from);
-    await requireRecord(this.#context, group, to);
-    return { group, from, to, volumes };
+    return diffReport(this.#context, group, from, to);
   }
 
   async verify(group: string | null, generation: number | null): Promise<reports.VerifyReport> {
@@ -275,6 +276,16 @@ export class EmbeddedNode implements SnapcommitNode {
     return prune(this.#context, request);
   }
 
+  async drainNode(node: string): Promise<reports.DrainReport> {
+    await this.#change({ type: 'drainNode', node });
+    return drainReport(await this.#read(), node);
+  }
+
+  async undrainNode(node: string): Promise<reports.DrainReport> {
+    await this.#change({ type: 'undrainNode', node });
+    return drainReport(await this.#read(), node);
+  }
+
   async recover(dryRun: boolean): Promise<reports.RecoverReport> {
     if (this.#others === null) return recover(this.#context, dryRun);
     const { recoverCluster } = await import('./recover-cluster.js');
@@ -283,6 +294,11 @@ export class EmbeddedNode implements SnapcommitNode {
 
   async status(): Promise<reports.StatusReport> {
     return statusReport(this.#context, await this.#read());
+  }
+
+  freshness(): reports.Freshness {
+    const asOfSlot = this.#context.log.staleSlot ?? null;
+    return { stale: asOfSlot !== null, asOfSlot };
   }
 
   async exportLog(): Promise<unknown> {
@@ -299,4 +315,13 @@ export class EmbeddedNode implements SnapcommitNode {
   close(): void {
     this.#context.log.close();
   }
+}
+
+function otherNodes({ name, node }: VolumeRecord): SnapcommitError {
+  return new SnapcommitError(
+    'UNSUPPORTED',
+    `volume ${name} is on node ${node}, which alone can take our mark off its disk: run \`snapcommit volume remove ${name}\` ` +
+      `there. If it is lost for good, run \`snapcommit volume forfeit ${name}\`.`,
+    { volume: name, node },
+  );
 }

@@ -11,6 +11,7 @@ import { openReplicaStore } from '../adapters/store-sqlite/replica/index.js';
 import { systemTimers } from '../adapters/timers-system.js';
 import { listenTls, type TlsTransport } from '../adapters/transport-tls/index.js';
 import { openReplica, type ReplicaHost } from '../log/replica-host.js';
+import { isDraining } from '../machine/draining.js';
 import type { Entry, Operation } from '../machine/entry.js';
 import type { State } from '../machine/state.js';
 import type { ReplicaEvent } from '../ports/cluster-log.js';
@@ -90,8 +91,7 @@ export async function openMember(options: MemberOptions): Promise<Member> {
     lagSlots: () => (opened.log?.hasCore === true ? lagOfOthers(status()) : {}),
     peers: () => opened.transport?.counters() ?? new Map(),
   });
-  const { heartbeatMs } = settings;
-  const link = new PeerLink({ identity, contacts, metrics, logger, ...TIME, heartbeatMs });
+  const link = new PeerLink({ identity, contacts, metrics, logger, ...TIME, settings });
   const log = await openLogOf(options, metrics, link, (entry, state) => opened.listener?.(entry, state));
   opened.log = log;
   link.attach(log);
@@ -125,7 +125,9 @@ export async function openMember(options: MemberOptions): Promise<Member> {
   function status(): ClusterStatus {
     const placeOf = (node: string): string | null =>
       addressIn(log.staleState(), node) ?? (node === identity.node ? address : null);
-    return clusterStatus(log.identity, log.replicaStatus(), link.progress, placeOf);
+    return clusterStatus(log.identity, log.replicaStatus(), link.progress, placeOf, (node) =>
+      isDraining(log.staleState(), node),
+    );
   }
   return {
     log,

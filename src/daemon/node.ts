@@ -9,7 +9,9 @@ import type { PruneRequest, Pruned } from '../coordinator/prune.js';
 import type { DriverName, GroupRecord } from '../machine/entry.js';
 import type {
   DiffReport,
+  DrainReport,
   DryRunReport,
+  Freshness,
   GenerationReport,
   GroupReport,
   OpenReport,
@@ -29,6 +31,14 @@ export interface AddVolumeRequest {
   readonly publishDirectory: string | null;
 }
 
+export interface MoveVolumeRequest {
+  readonly name: string;
+  /** Where its live tree is now, on this node; null: at the path that it had. */
+  readonly source: string | null;
+  /** null: as it lay to the live tree before. */
+  readonly publishDirectory: string | null;
+}
+
 export interface GenerationName {
   readonly group: string;
   readonly generation: number;
@@ -36,6 +46,8 @@ export interface GenerationName {
 
 export interface SnapcommitNode {
   addVolume(request: AddVolumeRequest): Promise<VolumeReport>;
+  /** The volume's disk is in this node now, or elsewhere on it. */
+  moveVolume(request: MoveVolumeRequest): Promise<VolumeReport>;
   volumes(): Promise<readonly VolumeReport[]>;
   volume(name: string): Promise<VolumeReport>;
   removeVolume(name: string): Promise<void>;
@@ -78,9 +90,15 @@ export interface SnapcommitNode {
   ): Promise<readonly { readonly group: string; readonly generation: number; readonly tag: string }[]>;
   prune(request: PruneRequest): Promise<Pruned>;
 
+  /** Its volumes and writers begin no transactions any more, so that it can be removed. Of a cluster. */
+  drainNode(node: string): Promise<DrainReport>;
+  undrainNode(node: string): Promise<DrainReport>;
+
   /** In a cluster: every node that can be reached, and what the others were coordinating. */
   recover(dryRun: boolean): Promise<RecoverReport>;
   status(): Promise<StatusReport>;
+  /** Of what was read so far, of a node that was opened with `stale`. */
+  freshness(): Freshness;
   /** The whole state and every generation, for keeping elsewhere. */
   exportLog(): Promise<unknown>;
   close(): void;

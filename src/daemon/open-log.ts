@@ -17,6 +17,8 @@ export interface OpenLogOptions {
   readonly logTimeoutMs: number;
   /** For the whole command (--timeout), from now on; null: as long as it takes. */
   readonly commandTimeoutMs: number | null;
+  /** An old answer rather than none, where a majority cannot be asked. */
+  readonly stale: boolean;
 }
 
 export interface OpenedLog {
@@ -27,7 +29,7 @@ export interface OpenedLog {
 
 /** @throws as openEmbeddedLog; UNAVAILABLE when only the daemon may open it, and none answers. */
 export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
-  const { stateDirectory, clock, logTimeoutMs, commandTimeoutMs } = options;
+  const { stateDirectory, clock, logTimeoutMs, commandTimeoutMs, stale } = options;
   const [{ openStore }, { openLogOn }] = await Promise.all([
     import('../adapters/store-sqlite/index.js'),
     import('../log/embedded.js'),
@@ -46,7 +48,7 @@ export async function openLog(options: OpenLogOptions): Promise<OpenedLog> {
   const endsAtMs = commandTimeoutMs === null ? null : clock.monotonic() + commandTimeoutMs;
   const timeoutMs = logTimeoutMs;
   const log = await openRemoteLog({ stateDirectory, identity: logIdentity(identity), clock, timeoutMs, endsAtMs });
-  return { log, cluster: log };
+  return { log: stale ? new (await import('./local-api/stale-log.js')).StaleLog(log) : log, cluster: log };
 }
 
 /** What the store of this state directory says of itself. @throws STATE_NOT_FOUND, LOG_*. */

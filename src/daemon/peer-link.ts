@@ -11,6 +11,7 @@ import type { Contacts } from './cluster/place.js';
 import { encodeProgress, Progress, PROGRESS_MS } from './cluster/progress.js';
 import type { Metrics } from './metrics.js';
 import { PeerCalls } from './participants/peer-calls.js';
+import type { MemberSettings } from './settings.js';
 
 export interface PeerLinkOptions {
   readonly identity: LogIdentity;
@@ -18,7 +19,7 @@ export interface PeerLinkOptions {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly heartbeatMs: number;
+  readonly settings: Pick<MemberSettings, 'heartbeatMs' | 'unreachableMs'>;
   readonly timers: Timers;
 }
 
@@ -50,6 +51,7 @@ export class PeerLink implements TransportUser {
       clock: options.clock,
       timers: options.timers,
       metrics: options.metrics.calls,
+      limits: { unreachableMs: options.settings.unreachableMs },
       send: (to, message) => {
         this.send(to, message);
       },
@@ -162,9 +164,9 @@ export class PeerLink implements TransportUser {
 
   /** Its peers have had the time to judge it, and found nothing. */
   #isProvenHere(): boolean {
-    const { clock, heartbeatMs } = this.#options;
+    const { clock, settings } = this.#options;
     if (this.#log?.hasCore !== true || !this.#log.replicaStatus().isProven) return false;
-    return this.#metAtMs !== null && clock.monotonic() - this.#metAtMs >= BEATS_UNTIL_JUDGED * heartbeatMs;
+    return this.#metAtMs !== null && clock.monotonic() - this.#metAtMs >= BEATS_UNTIL_JUDGED * settings.heartbeatMs;
   }
 
   #tell(): void {

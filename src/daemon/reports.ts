@@ -54,6 +54,12 @@ export interface OpenReport {
   readonly volumes: Readonly<Record<string, { readonly node: string; readonly path: string | null }>>;
 }
 
+/** With --stale: whether a majority could not be asked, and then as of which slot everything is. */
+export interface Freshness {
+  readonly stale: boolean;
+  readonly asOfSlot: number | null;
+}
+
 export interface TransactionReport {
   readonly transaction: string;
   readonly group: string;
@@ -80,6 +86,22 @@ export interface StatusReport {
   }[];
   /** Cgroup paths that a freeze intent on disk names. */
   readonly frozen: readonly string[];
+}
+
+/** A node that is to leave, and what keeps it. */
+export interface DrainReport {
+  readonly node: string;
+  readonly draining: boolean;
+  /** Its volumes that are not forfeited. */
+  readonly volumes: readonly string[];
+  /** Groups that freeze writers on it by name. */
+  readonly groups: readonly string[];
+  /** Open transactions that it drives or takes part in. */
+  readonly transactions: readonly string[];
+  /** Generations that it has still to publish, `group@generation`. */
+  readonly pendingPublish: readonly string[];
+  /** Generations that a process of it is using, `group@generation`. */
+  readonly pins: readonly string[];
 }
 
 export interface VerifyReport {

@@ -20,7 +20,7 @@ import { serveMetrics, type MetricsServer } from './metrics-server.js';
 import { logIdentity, readStoreIdentity } from './open-log.js';
 import { Phases } from './participants/phases.js';
 import { participantHandler } from './participants/service.js';
-import { serviceManager } from './service-manager.js';
+import { serviceManager, type ServiceManager } from './service-manager.js';
 import { DEFAULT_MEMBER_SETTINGS, type MemberSettings } from './settings.js';
 import { assertOurs } from './state-directory.js';
 
@@ -97,17 +97,7 @@ async function serveUntil(
     logger.warn({ reason }, 'the service manager was not told');
   });
   const reload = (): void => {
-    manager.reloading();
-    member.certificates.reload().then(
-      () => {
-        logger.info('read the certificates again');
-        manager.ready('serving');
-      },
-      (error: unknown) => {
-        logger.error({ reason: messageOf(error) }, 'kept the old certificates');
-        manager.ready('serving');
-      },
-    );
+    reloadCertificates(member, manager, logger);
   };
   const care = careFor({ member, stateDirectory, settings, logger });
   const { context } = care;
@@ -132,7 +122,7 @@ async function serveUntil(
       });
     server = await serveLocally({
       stateDirectory,
-      service: { log: member.log, admin: member.admin, calls: member.calls, phases },
+      service: { log: member.log, stale: member.log, admin: member.admin, calls: member.calls, phases },
       onRefused: (reason) => {
         member.metrics.refused('local');
         logger.warn({ reason }, 'cut off a local connection');
@@ -160,6 +150,20 @@ async function serveUntil(
     // Beside each other: nobody who is slow to read an answer keeps the others without a leader.
     await Promise.all([handOver(member), server?.close(), metrics?.close()]);
   }
+}
+
+function reloadCertificates({ certificates }: Member, manager: ServiceManager, logger: Logger): void {
+  manager.reloading();
+  certificates.reload().then(
+    () => {
+      logger.info('read the certificates again');
+      manager.ready('serving');
+    },
+    (error: unknown) => {
+      logger.error({ reason: messageOf(error) }, 'kept the old certificates');
+      manager.ready('serving');
+    },
+  );
 }
 
 function openTransactions({ log }: Member): ReadonlySet<string> | null {

@@ -11,6 +11,8 @@ export interface MemberSettings {
   readonly keepSlots: number;
   /** How long a node must have been unreachable before others take over what it was coordinating. */
   readonly takeOverAfterMs: number;
+  /** A request to another node fails once that node has been out of reach for so long. */
+  readonly unreachableMs: number;
   /** `HOST:PORT` that the daemon listens on for its peers; null: the port that peers are told, on every address. */
   readonly listen: string | null;
   /** `HOST:PORT` that peers are told to call; null: the one given to `cluster init` or `cluster join`. */
@@ -25,6 +27,7 @@ export const DEFAULT_MEMBER_SETTINGS: MemberSettings = {
   checkpointSlots: 8192,
   keepSlots: 2048,
   takeOverAfterMs: 1000,
+  unreachableMs: 2000,
   listen: null,
   advertise: null,
   metricsListen: null,

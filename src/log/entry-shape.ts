@@ -31,6 +31,7 @@ import {
   record,
   text,
   variants,
+  yesNo,
   type Check,
 } from '../wire/shape.js';
 
@@ -40,6 +41,8 @@ const driver = oneOf<DriverName>(['btrfs', 'zfs', 'directory', 'memory']);
 const mode = oneOf<TransactionMode>(['capture', 'transact', 'restore']);
 const grade = oneOf(GRADES);
 const texts = list(text);
+/** A field that entries from before it do not have. */
+const falseIfMissing: Check<boolean> = (value, where) => (value === undefined ? false : yesNo(value, where));
 
 const epoch = object<Epoch>({ incarnation: natural, slot: slotShape });
 const holder = object<ProcessIdentity>({ node: text, bootId: text, pid: natural, startTime: natural });
@@ -85,6 +88,14 @@ const operation = variants<Operation>({
   addVolume: object({ type: literal('addVolume'), volume: volumeShape }),
   removeVolume: object({ type: literal('removeVolume'), volume: text }),
   forfeitVolume: object({ type: literal('forfeitVolume'), volume: text }),
+  moveVolume: object({
+    type: literal('moveVolume'),
+    volume: text,
+    node: text,
+    source: text,
+    publishDirectory: text,
+    filesystem: text,
+  }),
   createGroup: object({ type: literal('createGroup'), group: groupShape }),
   updateGroup: object({ type: literal('updateGroup'), group: groupShape }),
   removeGroup: object({ type: literal('removeGroup'), group: text, generations: list(natural) }),
@@ -105,7 +116,13 @@ const operation = variants<Operation>({
   takeOver: object({ type: literal('takeOver'), transaction: transactionId, coordinator: holder }),
   commit: object({ type: literal('commit'), transaction: transactionId, epoch, manifest }),
   abort: object({ type: literal('abort'), transaction: transactionId, epoch, code: oneOf(ERROR_CODES), reason: text }),
-  published: object({ type: literal('published'), group: text, generation: natural, node: text }),
+  published: object({
+    type: literal('published'),
+    group: text,
+    generation: natural,
+    node: text,
+    volumes: optional(texts),
+  }),
   retire: object({ type: literal('retire'), group: text, generations: list(natural) }),
   addHold: object({ type: literal('addHold'), group: text, generation: natural, tag: text }),
   releaseHold: object({ type: literal('releaseHold'), group: text, generation: natural, tag: text }),
@@ -114,7 +131,9 @@ const operation = variants<Operation>({
   addToken: object({ type: literal('addToken'), hash: text, expires: natural, node: nullable(text) }),
   useToken: object({ type: literal('useToken'), hash: text, node: text, address: text }),
   putMember: object({ type: literal('putMember'), node: text, address: text }),
-  removeMember: object({ type: literal('removeMember'), node: text }),
+  removeMember: object({ type: literal('removeMember'), node: text, forfeit: falseIfMissing }),
+  drainNode: object({ type: literal('drainNode'), node: text }),
+  undrainNode: object({ type: literal('undrainNode'), node: text }),
 });
 
 export const entryShape: Check<Entry> = object<Entry>({

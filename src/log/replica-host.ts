@@ -62,8 +62,13 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
   }
 
   async generation(group: string, generation: number): Promise<GenerationRecord | undefined> {
-    const state = await this.read();
-    if (!isLive(state, group, generation)) return undefined;
+    await this.read();
+    return this.staleGeneration(group, generation);
+  }
+
+  /** As `generation`, in `staleState`. */
+  async staleGeneration(group: string, generation: number): Promise<GenerationRecord | undefined> {
+    if (!isLive(this.staleState(), group, generation)) return undefined;
     const { machine } = this.#replica.core.loop;
     const bytes = machine.pendingArchive(group, generation) ?? (await this.#ports.store.archived(group, generation));
     if (bytes !== undefined) return decodeGeneration(bytes);
@@ -74,6 +79,11 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
 
   async generations(group: string): Promise<readonly GenerationRecord[]> {
     await this.read();
+    return this.staleGenerations(group);
+  }
+
+  /** As `generations`, in `staleState`. */
+  async staleGenerations(group: string): Promise<readonly GenerationRecord[]> {
     const records = new Map((await this.#ports.store.archivedOf(group)).map((row) => [row.generation, row.bytes]));
     for (const [generation, bytes] of this.#replica.core.loop.machine.pendingOf(group)) {
       if (bytes === null) records.delete(generation);

@@ -6,15 +6,18 @@
  * M3 runs are ascending and neither touch nor overlap; `incomplete` and `contents` lie within `live`. M4 an open
  * transaction's group and volumes exist, and no two open ones share a volume or a freeze target. M5 a decision never
  * changes. M6 `clock` rises with every commit. M7 what is held, pinned, pending or being restored is live. M8 an append
- * is carried out once (appends.ts).
+ * is carried out once (appends.ts). M9 a generation's volume that no node said published is waited for at the node where
+ * it is now, unless it is forfeited; and no node is waited for that has none.
  */
 import { assertInvariant, unreachable } from '../errors.js';
 import { answerAppend, rememberAppend, sweepAppends } from './appends.js';
 import { begin } from './begin.js';
 import { chainArchive } from './digest.js';
 import type { Entry, Operation, Outcome, Slot } from './entry.js';
+import { drainNode, undrainNode } from './draining.js';
 import { createGroup, removeGroup, updateGroup } from './groups.js';
 import { addHold, releaseHold } from './holds.js';
+import { moveVolume } from './moving.js';
 import { putMember, removeMember } from './nodes.js';
 import { addPin, releasePin } from './pins.js';
 import { published } from './publishing.js';
@@ -71,6 +74,8 @@ function reduce(state: State, operation: Operation, context: StepContext): Step 
       return removeVolume(state, operation);
     case 'forfeitVolume':
       return forfeitVolume(state, operation);
+    case 'moveVolume':
+      return moveVolume(state, operation);
     case 'createGroup':
       return createGroup(state, operation);
     case 'updateGroup':
@@ -105,6 +110,10 @@ function reduce(state: State, operation: Operation, context: StepContext): Step 
       return putMember(state, operation);
     case 'removeMember':
       return removeMember(state, operation);
+    case 'drainNode':
+      return drainNode(state, operation);
+    case 'undrainNode':
+      return undrainNode(state, operation);
     default:
       return unreachable(operation);
   }

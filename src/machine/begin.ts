@@ -2,6 +2,7 @@
  * `begin`: the durable intent. PURE. Its rules are judged in the order of BEGIN_RULES, here, at its slot: whatever the
  * coordinator saw while it was planning may be over by now.
  */
+import { drainProblem } from './draining.js';
 import type { Begin, Member } from './entry.js';
 import { generationKey } from './keys.js';
 import { lockProblem, swapProblem } from './locks.js';
@@ -23,6 +24,7 @@ const BEGIN_RULES: readonly Rule[] = [
   planProblem,
   transactionProblem,
   expectationProblem,
+  (state, _group, begin) => drainProblem(state, begin),
   (state, _group, begin) => lockProblem(state, begin),
   (state, _group, begin) => swapProblem(state, begin),
   sourceProblem,

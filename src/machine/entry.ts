@@ -137,6 +137,18 @@ export interface ForfeitVolume {
   readonly type: 'forfeitVolume';
   readonly volume: string;
 }
+/**
+ * The volume's disk is in another node now, or elsewhere on its own: the record follows. Whoever appends this has looked at
+ * the disk there, and says which filesystem it is.
+ */
+export interface MoveVolume {
+  readonly type: 'moveVolume';
+  readonly volume: string;
+  readonly node: string;
+  readonly source: string;
+  readonly publishDirectory: string;
+  readonly filesystem: string;
+}
 export interface CreateGroup {
   readonly type: 'createGroup';
   readonly group: GroupRecord;
@@ -180,6 +192,8 @@ export interface Published {
   readonly group: string;
   readonly generation: number;
   readonly node: string;
+  /** Which they are, since another may have come to that node meanwhile; null: whatever it has. */
+  readonly volumes: readonly string[] | null;
 }
 export interface Retire {
   readonly type: 'retire';
@@ -237,12 +251,24 @@ export interface PutMember {
 export interface RemoveMember {
   readonly type: 'removeMember';
   readonly node: string;
+  /** Explicit consent: its volumes are forfeited with it, and no group freezes anything there any more. */
+  readonly forfeit: boolean;
+}
+/** The node's volumes and writers begin no transactions any more, so that it can be removed once nothing waits for it. */
+export interface DrainNode {
+  readonly type: 'drainNode';
+  readonly node: string;
+}
+export interface UndrainNode {
+  readonly type: 'undrainNode';
+  readonly node: string;
 }
 
 export type Operation =
   | AddVolume
   | RemoveVolume
   | ForfeitVolume
+  | MoveVolume
   | CreateGroup
   | UpdateGroup
   | RemoveGroup
@@ -259,7 +285,9 @@ export type Operation =
   | AddToken
   | UseToken
   | PutMember
-  | RemoveMember;
+  | RemoveMember
+  | DrainNode
+  | UndrainNode;
 
 /** Names one append, so that a copy of it is not carried out again (appends.ts). A retry carries the same three. */
 export interface AppendKey {

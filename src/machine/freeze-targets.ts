@@ -77,6 +77,15 @@ export function nodesNamedByTargets(record: GroupRecord): readonly string[] {
   return sortedUnique([...cgroups, ...units].flatMap(({ node }) => node ?? []));
 }
 
+/** The record without what it freezes on `node`. */
+export function withoutTargetsOn(record: GroupRecord, node: string): GroupRecord {
+  return {
+    ...record,
+    freezeCgroups: record.freezeCgroups.filter((text) => parseCgroupTarget(text)?.node !== node),
+    freezeUnits: record.freezeUnits.filter((text) => parseUnitTarget(text)?.node !== node),
+  };
+}
+
 function parsedTargets(record: GroupRecord): Readonly<Record<'cgroups' | 'units', readonly FreezeTargetName[]>> {
   const plain = (text: string): FreezeTargetName => ({ node: null, target: text });
   return {

@@ -103,7 +103,8 @@ function targetProblem(
   return refusal('NODE_NOT_FOUND', message, { group, node, target: text });
 }
 
-function inTransaction(state: State, group: string): Refusal | null {
+/** BUSY while a transaction of that group is open. */
+export function inTransaction(state: State, group: string): Refusal | null {
   const open = openTransactionOf(state, group);
   if (open === undefined) return null;
   const { transaction } = open.begin;

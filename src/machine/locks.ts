@@ -5,7 +5,7 @@
 import type { Begin } from './entry.js';
 import { generationKey } from './keys.js';
 import { overlaps } from './paths.js';
-import { openTransactions, pendingOf } from './queries.js';
+import { nodeOf, openTransactions, pendingOf } from './queries.js';
 import type { OpenTransaction, State } from './state.js';
 import { refusal, type Refusal } from './step.js';
 
@@ -29,8 +29,9 @@ export function swapProblem(state: State, begin: Begin): Refusal | null {
       if (member === undefined || member.swap === null) continue;
       const { group, generation } = record;
       const key = generationKey(group, generation);
-      const message = `Volume ${volume} still awaits the swap of ${key} on node ${member.node}: run \`snapcommit recover\` there.`;
-      return refusal('BUSY', message, { volume, node: member.node, group, generation });
+      const node = nodeOf(state, member);
+      const message = `Volume ${volume} still awaits the swap of ${key} on node ${node}: run \`snapcommit recover\` there.`;
+      return refusal('BUSY', message, { volume, node, group, generation });
     }
   }
   return null;

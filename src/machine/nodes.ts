@@ -7,11 +7,15 @@
  */
 import { ADDRESS_LAW, parseAddress } from './address.js';
 import type { PutMember, RemoveMember } from './entry.js';
-import { badName } from './refusals.js';
+import { nodesNamedByTargets, withoutTargetsOn } from './freeze-targets.js';
+import { inTransaction } from './groups.js';
+import { openTransactions } from './queries.js';
+import { badName, nodeNotFound } from './refusals.js';
 import { isName } from './names.js';
-import { compareText, lookup, withKey, withoutKey } from './record.js';
+import { compareText, lookup, mapRecord, withKey, withoutKey } from './record.js';
 import type { State } from './state.js';
 import { done, refusal, refused, type Refusal, type Step } from './step.js';
+import { forfeitVolume } from './volumes.js';
 
 /** Founds the list with its first member, changes a member's address, or enters a node under a name that is free. */
 export function putMember(state: State, { node, address }: PutMember): Step {
@@ -20,16 +24,20 @@ export function putMember(state: State, { node, address }: PutMember): Step {
   const known = lookup(state.members, node) !== undefined;
   const problem = addressProblem(address) ?? (founds || known ? null : nodeNameTaken(state, node));
   if (problem !== null) return refused(state, problem);
-  return done({ ...state, members: withKey(state.members, node, { address }) });
+  return done({ ...state, members: withKey(state.members, node, { ...lookup(state.members, node), address }) });
 }
 
-export function removeMember(state: State, { node }: RemoveMember): Step {
-  if (lookup(state.members, node) === undefined) {
-    const message = `There is no node ${node} in this cluster: \`snapcommit cluster members\` shows them.`;
-    return refused(state, refusal('NODE_NOT_FOUND', message, { node }));
-  }
-  const problem = lastMember(state, node) ?? hasVolumes(state, node);
-  return problem === null ? done({ ...state, members: withoutKey(state.members, node) }) : refused(state, problem);
+/** What stands on the node keeps it in the cluster, unless the entry says that it is forfeited with it. */
+export function removeMember(state: State, { node, forfeit }: RemoveMember): Step {
+  if (lookup(state.members, node) === undefined) return refused(state, nodeNotFound(node));
+  const problem = lastMember(state, node) ?? drivesTransaction(state, node);
+  if (problem !== null) return refused(state, problem);
+  const left = forfeit ? withoutWhatIsThere(state, node) : keepsNothing(state, node);
+  if (!left.outcome.ok) return refused(state, left.outcome);
+  const { members, pins } = left.state;
+  // Nobody could tell any more whether a process of that node still lives.
+  const kept = mapRecord(pins, (pin) => (pin.holder.node === node ? undefined : pin));
+  return done({ ...left.state, members: withoutKey(members, node), pins: kept });
 }
 
 /** EXISTS unless nobody has this name: neither a member nor, from an earlier one, a volume. */
@@ -57,11 +65,53 @@ function lastMember(state: State, node: string): Refusal | null {
   return refusal('IN_USE', `Node ${node} is the cluster's last one and cannot be removed.`, { node });
 }
 
+/** Whoever drives it there still decides it; where that node is gone, another takes the transaction over and aborts it. */
+function drivesTransaction(state: State, node: string): Refusal | null {
+  const open = openTransactions(state).find(({ coordinator }) => coordinator.node === node);
+  if (open === undefined) return null;
+  const { transaction, group } = open.begin;
+  const message = `Node ${node} drives transaction ${transaction} of group ${group}, which is open: wait until it ends, or run \`snapcommit recover\`.`;
+  return refusal('BUSY', message, { node, transaction, group });
+}
+
+function keepsNothing(state: State, node: string): Step {
+  const problem = hasVolumes(state, node) ?? hasTargets(state, node);
+  return problem === null ? done(state) : refused(state, problem);
+}
+
 function hasVolumes(state: State, node: string): Refusal | null {
   const volumes = volumesOf(state, node, false);
   if (volumes.length === 0) return null;
-  const message = `Node ${node} has volume ${volumes.join(', ')}: remove it first, or forfeit it if it is lost with the node.`;
+  const message = `Node ${node} has volume ${volumes.join(', ')}: where the disk is in another node now, run \`snapcommit volume move\` there; what is needed no more, remove with \`snapcommit volume remove\` on ${node}; what is lost with the node, forfeit with \`snapcommit volume forfeit\`, or all of it with \`snapcommit cluster remove ${node} --forfeit-volumes\`.`;
   return refusal('IN_USE', message, { node, volumes });
+}
+
+function hasTargets(state: State, node: string): Refusal | null {
+  const groups = Object.values(state.groups)
+    .filter(({ record }) => nodesNamedByTargets(record).includes(node))
+    .map(({ record }) => record.name)
+    .sort(compareText);
+  if (groups.length === 0) return null;
+  const message = `Group ${groups.join(', ')} freezes writers on node ${node}: change that with \`snapcommit group update\` first.`;
+  return refusal('IN_USE', message, { node, groups });
+}
+
+/** Forfeits its volumes one by one, and takes its writers out of every group. */
+function withoutWhatIsThere(state: State, node: string): Step {
+  let next = state;
+  for (const volume of volumesOf(state, node, false)) {
+    const step = forfeitVolume(next, { type: 'forfeitVolume', volume });
+    if (!step.outcome.ok) return step;
+    next = step.state;
+  }
+  for (const group of Object.values(next.groups)) {
+    if (!nodesNamedByTargets(group.record).includes(node)) continue;
+    const problem = inTransaction(next, group.record.name);
+    if (problem !== null) return refused(state, problem);
+    const record = withoutTargetsOn(group.record, node);
+    next = { ...next, groups: withKey(next.groups, record.name, { ...group, record }) };
+  }
+  return done(next);
 }
 
 /** Sorted by name. A forfeited volume is nothing that its node has, and yet its generations name that node. */

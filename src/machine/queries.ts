@@ -1,5 +1,5 @@
 /** Reading a state: everything that more than one place wants to know of it. PURE; changes nothing. */
-import type { TransactionId } from './entry.js';
+import type { Manifest, ManifestVolume, TransactionId } from './entry.js';
 import { generationKey } from './keys.js';
 import { compareText, lookup } from './record.js';
 import { expandRuns, hasNumber, lastOfRuns, subtractRuns } from './runs.js';
@@ -36,11 +36,6 @@ export function generationState(state: State, group: string, generation: number)
   return lookup(state.pending, generationKey(group, generation)) === undefined ? 'published' : 'committed';
 }
 
-/** Whether that node has published it, however far the others are; of a generation that is live. */
-export function isPublishedOn(state: State, node: string, group: string, generation: number): boolean {
-  return lookup(state.pending, generationKey(group, generation))?.nodes.includes(node) !== true;
-}
-
 /** All pending publishes, by group and generation. */
 export function allPending(state: State): readonly PendingPublish[] {
   return Object.values(state.pending).sort(
@@ -51,8 +46,25 @@ export function allPending(state: State): readonly PendingPublish[] {
 /** The generations that this volume's node still has to publish, and that hold this volume. */
 export function pendingOf(state: State, volume: string): readonly PendingPublish[] {
   return allPending(state).filter(({ record, nodes }) =>
-    record.manifest.volumes.some((member) => member.volume === volume && nodes.includes(member.node)),
+    record.manifest.volumes.some((member) => member.volume === volume && nodes.includes(nodeOf(state, member))),
   );
+}
+
+/** Where a generation's volume is now. A manifest says where it was staged, and its disk may have been moved since. */
+export function nodeOf(state: State, member: ManifestVolume): string {
+  return lookup(state.volumes, member.volume)?.record.node ?? member.node;
+}
+
+/** A generation's volumes that are on `node` now and not lost. */
+export function volumesOn(state: State, node: string, { volumes }: Manifest): readonly ManifestVolume[] {
+  return volumes.filter(
+    (member) => nodeOf(state, member) === node && lookup(state.volumes, member.volume)?.forfeited === false,
+  );
+}
+
+/** Whether `node` has published that generation, which is live: its snapshots there have their published names. */
+export function isPublishedOn(state: State, node: string, group: string, generation: number): boolean {
+  return lookup(state.pending, generationKey(group, generation))?.nodes.includes(node) !== true;
 }
 
 /** The group's open transaction; there is never more than one, since they would share a volume. */

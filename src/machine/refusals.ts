@@ -14,6 +14,11 @@ export function volumeNotFound(volume: string): Refusal {
   return refusal('VOLUME_NOT_FOUND', message, { volume });
 }
 
+export function nodeNotFound(node: string): Refusal {
+  const message = `There is no node ${node} in this cluster: \`snapcommit cluster members\` shows them.`;
+  return refusal('NODE_NOT_FOUND', message, { node });
+}
+
 export function generationNotFound(group: string, generation: number): Refusal {
   const message = `There is no generation ${generationKey(group, generation)}: it was never committed, or it was pruned. See \`snapcommit list ${group}\`.`;
   return refusal('GENERATION_NOT_FOUND', message, { group, generation });

@@ -73,7 +73,7 @@ export interface FinishedTransaction {
 /** A committed generation that some node has not published yet. */
 export interface PendingPublish {
   readonly record: GenerationRecord;
-  /** Nodes that still have to say `published`, sorted. */
+  /** Nodes that still have to say `published`, sorted: where the volumes are now, not where the manifest has them. */
   readonly nodes: readonly string[];
 }
 
@@ -140,6 +140,8 @@ export interface TokenState {
 export interface MemberState {
   /** `HOST:PORT`. */
   readonly address: string;
+  /** Its volumes and writers begin no transactions. Left out where they do. */
+  readonly draining?: true;
 }
 
 export interface Pin {

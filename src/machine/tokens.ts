@@ -43,7 +43,11 @@ export function useToken(state: State, operation: UseToken, { at }: StepContext)
   const taken = token?.node === node ? null : nodeNameTaken(state, node);
   if (taken !== null) return refused(state, taken);
   const used = withKey(state.tokens, hash, { expires: token?.expires ?? 0, node: token?.node ?? null, usedBy: node });
-  return done({ ...state, tokens: used, members: withKey(state.members, node, { address }) });
+  return done({
+    ...state,
+    tokens: used,
+    members: withKey(state.members, node, { ...lookup(state.members, node), address }),
+  });
 }
 
 /** Changes no answer but the reason of a refusal: an expired token is of no use to anybody. */

@@ -5,17 +5,23 @@
  * waits for it any more, and its groups go on without it. Its name stays taken until no generation holds it.
  */
 import type { AddVolume, ForfeitVolume, RemoveVolume, VolumeRecord } from './entry.js';
+import { arrivalProblem } from './draining.js';
+import { withoutForfeited } from './publishing.js';
 import { badName, volumeNotFound } from './refusals.js';
 import { isName } from './names.js';
 import { isPlainPath, overlaps } from './paths.js';
 import { groupsWithVolume, holderOfVolume } from './queries.js';
 import { compareText, lookup, mapRecord, withKey, withoutKey } from './record.js';
 import { countRuns, intersectRuns, unionRuns } from './runs.js';
-import type { GroupState, PendingPublish, State, VolumeState } from './state.js';
+import type { GroupState, State } from './state.js';
 import { done, refusal, refused, type Refusal, type Step } from './step.js';
 
 export function addVolume(state: State, { volume }: AddVolume): Step {
-  const problem = recordProblem(volume) ?? takenName(state, volume) ?? overlappingVolume(state, volume);
+  const problem =
+    recordProblem(volume) ??
+    takenName(state, volume) ??
+    arrivalProblem(state, volume.node, volume.name) ??
+    overlappingVolume(state, volume);
   if (problem !== null) return refused(state, problem);
   return done({ ...state, volumes: withKey(state.volumes, volume.name, { record: volume, forfeited: false }) });
 }
@@ -36,11 +42,12 @@ export function forfeitVolume(state: State, { volume }: ForfeitVolume): Step {
   if (problem !== null) return refused(state, problem);
   const volumes = withKey(state.volumes, volume, { ...found, forfeited: true });
   const groups = mapRecord(state.groups, (group) => withoutVolume(group, volume));
-  const pending = mapRecord(state.pending, (publish) => withoutWaiting(publish, volume, volumes));
-  return done({ ...state, volumes, groups, pending });
+  const next: State = { ...state, volumes, groups };
+  return done({ ...next, pending: withoutForfeited(next, volume) });
 }
 
-function recordProblem(volume: VolumeRecord): Refusal | null {
+/** What is wrong with a record by itself. */
+export function recordProblem(volume: VolumeRecord): Refusal | null {
   if (!isName(volume.name)) return badName('volume', volume.name);
   if (!isName(volume.node)) return badName('node', volume.node);
   const details = { volume: volume.name, source: volume.source, publishDirectory: volume.publishDirectory };
@@ -65,9 +72,9 @@ function takenName(state: State, volume: VolumeRecord): Refusal | null {
 }
 
 /** Two volumes of one node may neither manage one tree twice nor each other's snapshots. A forfeited one has no tree. */
-function overlappingVolume(state: State, volume: VolumeRecord): Refusal | null {
+export function overlappingVolume(state: State, volume: VolumeRecord): Refusal | null {
   const others = Object.values(state.volumes)
-    .filter((other) => !other.forfeited && other.record.node === volume.node)
+    .filter((other) => !other.forfeited && other.record.node === volume.node && other.record.name !== volume.name)
     .map((other) => other.record)
     .sort((a, b) => compareText(a.name, b.name));
   const other = others.find((candidate) => meet(candidate, volume));
@@ -85,7 +92,7 @@ function meet(a: VolumeRecord, b: VolumeRecord): boolean {
   );
 }
 
-function heldByTransaction(state: State, volume: string): Refusal | null {
+export function heldByTransaction(state: State, volume: string): Refusal | null {
   const holder = holderOfVolume(state, volume);
   if (holder === undefined) return null;
   const { transaction, group } = holder.begin;
@@ -119,19 +126,4 @@ function withoutVolume(group: GroupState, volume: string): GroupState {
     record: { ...group.record, volumes: group.record.volumes.filter((member) => member !== volume) },
     incomplete: unionRuns(group.incomplete, affected),
   };
-}
-
-/** A node goes on being waited for while it has a volume of that generation that is not lost. */
-function withoutWaiting(
-  publish: PendingPublish,
-  volume: string,
-  volumes: Readonly<Record<string, VolumeState>>,
-): PendingPublish | undefined {
-  const members = publish.record.manifest.volumes;
-  const node = members.find((member) => member.volume === volume)?.node;
-  if (node === undefined) return publish;
-  const others = members.filter((member) => member.node === node);
-  if (others.some((member) => lookup(volumes, member.volume)?.forfeited === false)) return publish;
-  const nodes = publish.nodes.filter((waiting) => waiting !== node);
-  return nodes.length === 0 ? undefined : { ...publish, nodes };
 }

@@ -8,6 +8,7 @@ import { crashPoint } from '../crash-points.js';
 import { SnapcommitError } from '../errors.js';
 import type { ManifestVolume, VolumeRecord } from '../machine/entry.js';
 import { generationKey } from '../machine/keys.js';
+import { isPublishedOn, volumesOn } from '../machine/queries.js';
 import type { GenerationRecord, State } from '../machine/state.js';
 import type { HeldLock } from '../ports/locks.js';
 import type { VolumeDriver } from '../ports/volume-driver.js';
@@ -19,24 +20,30 @@ import { currentName, publishedName, replacedName } from './names.js';
 import { raiseStamp } from './stamps.js';
 import { prepareView, replaceLink, turnView, viewDirectory } from './views.js';
 
-/** The volumes of a generation that are this node's and not forfeited. */
+/** The volumes of a generation that are on this node now and not forfeited. */
 export function localVolumes(context: Context, state: State, record: GenerationRecord): readonly ManifestVolume[] {
-  return record.manifest.volumes.filter(
-    (volume) => volume.node === context.self.node && lookup(state.volumes, volume.volume)?.forfeited === false,
-  );
+  return volumesOn(state, context.self.node, record.manifest);
 }
 
 function isPendingHere(context: Context, state: State, record: GenerationRecord): boolean {
-  const pending = lookup(state.pending, generationKey(record.group, record.generation));
-  return pending?.nodes.includes(context.self.node) === true;
+  return !isPublishedOn(state, context.self.node, record.group, record.generation);
+}
+
+/** It may be published by now, or its disk moved to another node. */
+function isToPublish(context: Context, state: State, record: GenerationRecord, volume: ManifestVolume): boolean {
+  return isPendingHere(context, state, record) && localVolumes(context, state, record).includes(volume);
 }
 
 /**
- * Publishes all of this node's volumes of `record`, then turns the view. Resolves when all of it is durable; the
- * caller appends `published`. Rejects with PUBLISH_PENDING naming each volume that could not be published and why.
+ * Publishes all of this node's volumes of `record`, then turns the view. Resolves when all of it is durable, with those
+ * volumes; the caller appends `published` for them. Rejects with PUBLISH_PENDING naming each volume that could not be published and why.
  * `swapLocksHeld`: the caller holds the swap locks of all volumes.
  */
-export async function publishLocal(context: Context, record: GenerationRecord, swapLocksHeld: boolean): Promise<void> {
+export async function publishLocal(
+  context: Context,
+  record: GenerationRecord,
+  swapLocksHeld: boolean,
+): Promise<readonly string[]> {
   const volumes = localVolumes(context, await context.log.read(), record);
   // Nobody sees the view's new directory before the view turns, so it is made beside the volumes.
   const [view, ...results] = await Promise.allSettled([
@@ -58,6 +65,7 @@ export async function publishLocal(context: Context, record: GenerationRecord, s
   }
   if (view.status === 'rejected') throw view.reason;
   await onView(context, record, turnView);
+  return volumes.map(({ volume }) => volume);
 }
 
 /** One step of the view, under its lock, unless somebody has published all of it meanwhile. */
@@ -84,7 +92,7 @@ async function publishVolume(
   try {
     await withFence(context, volumeLock(volume.volume), async () => {
       const state = await context.log.read();
-      if (!isPendingHere(context, state, record)) return;
+      if (!isToPublish(context, state, record, volume)) return;
       crashPoint('publish.fence-checked');
       const place = placeOf(state, volume.volume);
       const driver = await context.driver(volume.driver);
@@ -112,7 +120,7 @@ async function publishVolume(
 async function lockSwap(context: Context, record: GenerationRecord, volume: ManifestVolume): Promise<HeldLock | null> {
   if (volume.swap === null) return null;
   const state = await context.log.read();
-  if (!isPendingHere(context, state, record)) return null;
+  if (!isToPublish(context, state, record, volume)) return null;
   const driver = await context.driver(volume.driver);
   const replaced = replacedName(record.group, record.generation);
   if ((await driver.lookup(placeOf(state, volume.volume), replaced)) !== null) return null;

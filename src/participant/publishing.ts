@@ -14,12 +14,13 @@ import { messageOf, publishLocal } from './publish.js';
 
 /** Publishes here and says so in the log. Rejects with PUBLISH_PENDING; the generation is committed all the same. */
 export async function publish(context: Context, record: GenerationRecord, swapLocksHeld: boolean): Promise<void> {
-  await publishLocal(context, record, swapLocksHeld).catch((error: unknown) => {
+  const volumes = await publishLocal(context, record, swapLocksHeld).catch((error: unknown) => {
     throw asPending(record.group, record.generation, error);
   });
   crashPoint('published.before');
   const { group, generation } = record;
-  await append(context, { type: 'published', group, generation, node: context.self.node }).catch((error: unknown) => {
+  const { node } = context.self;
+  await append(context, { type: 'published', group, generation, node, volumes }).catch((error: unknown) => {
     throw new SnapcommitError(
       'PUBLISH_PENDING',
       `generation ${generationKey(group, generation)} stands, but the log did not take the note of it: ` +

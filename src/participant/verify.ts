@@ -38,7 +38,7 @@ async function verifyVolume(
 ): Promise<readonly string[]> {
   const place = placeOf(state, volume.volume);
   const driver = await context.driver(volume.driver);
-  const published = isPublishedOn(state, volume.node, record.group, record.generation);
+  const published = isPublishedOn(state, context.self.node, record.group, record.generation);
   const name = published ? publishedName(record.group, record.generation) : volume.staged;
   const path = join(place.publishDirectory, name);
   const found = await driver.lookup(place, name);

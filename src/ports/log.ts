@@ -42,6 +42,11 @@ export interface ReplicatedLog {
   /** All live generations of a group, ascending. */
   generations(group: string): Promise<readonly GenerationRecord[]>;
   status(): Promise<LogStatus>;
+  /**
+   * The slot as of which everything is read here without having asked a majority; null, or left out: reads are linearizable.
+   * Known after the first read, and of a log that was opened for it (--stale).
+   */
+  readonly staleSlot?: Slot | null;
   /** Writes a checkpoint and drops what it covers. */
   checkpoint(): Promise<void>;
   /** Reads and checks every stored row (CRC, hash chain). Returns how many rows were read; rejects with LOG_CORRUPT. */

@@ -64,9 +64,10 @@ export interface VolumeDriver {
    * Examines a source before it becomes a volume, changing nothing. `publishDirectory` null: the driver's default
    * (`.snapcommit/NAME` beside the source, or inside it where the source is a mount point).
    * Refuses symlinks (SOURCE_INVALID), nested subvolumes (SOURCE_NESTED, by name), and a publish directory on another
-   * filesystem (SOURCE_INVALID).
+   * filesystem (SOURCE_INVALID). A live tree that is read-only is refused (SOURCE_INVALID) unless `mayBeReadOnly`: an
+   * interrupted swap leaves it so.
    */
-  inspect(name: string, source: string, publishDirectory: string | null): Promise<Inspection>;
+  inspect(name: string, source: string, publishDirectory: string | null, mayBeReadOnly?: boolean): Promise<Inspection>;
   /** Makes the publish directory. Durable when it resolves. Doing it twice is doing it once. */
   prepare(volume: VolumePlace): Promise<void>;
 

@@ -5,6 +5,7 @@ import type { Io, StopSignal } from '#src/cli/io.js';
 import type {
   ClusterClient,
   ClusterStatus,
+  DrainReport,
   GenerationReport,
   GroupReport,
   NodeOptions,
@@ -97,6 +98,16 @@ const REBUILD: RebuildReport = {
   losses: ['every hold'],
 };
 
+const DRAINED: DrainReport = {
+  node: 'n2',
+  draining: true,
+  volumes: ['wal'],
+  groups: [],
+  transactions: [],
+  pendingPublish: ['app@12'],
+  pins: [],
+};
+
 const DRY_RUN = {
   group: 'app',
   dryRun: true as const,
@@ -132,6 +143,7 @@ export const CLUSTER: ClusterStatus = {
       role: 'voter',
       address: '10.0.0.1:7420',
       isLeader: true,
+      isDraining: false,
       isSelf: true,
       lastSlot: 40,
       lagSlots: 0,
@@ -142,6 +154,7 @@ export const CLUSTER: ClusterStatus = {
       role: 'voter',
       address: '10.0.0.2:7420',
       isLeader: false,
+      isDraining: false,
       isSelf: false,
       lastSlot: 38,
       lagSlots: 2,
@@ -152,6 +165,7 @@ export const CLUSTER: ClusterStatus = {
       role: 'learner',
       address: null,
       isLeader: false,
+      isDraining: false,
       isSelf: false,
       lastSlot: null,
       lagSlots: null,
@@ -196,6 +210,7 @@ function fakeNode(calls: Call[], overrides: Partial<SnapcommitNode>): Snapcommit
     };
   return {
     addVolume: asked('addVolume', VOLUME),
+    moveVolume: asked('moveVolume', VOLUME),
     volumes: asked('volumes', [VOLUME]),
     volume: asked('volume', VOLUME),
     removeVolume: asked('removeVolume', undefined),
@@ -237,6 +252,9 @@ function fakeNode(calls: Call[], overrides: Partial<SnapcommitNode>): Snapcommit
       { group: 'app', generation: 12, tag: 'manual' },
     ]),
     prune: asked('prune', { group: 'app', removed: [10], kept: [{ generation: 12, reasons: ['last', 'protected'] }] }),
+    drainNode: asked('drainNode', DRAINED),
+    undrainNode: asked('undrainNode', { ...DRAINED, draining: false }),
+    freshness: () => ({ stale: false, asOfSlot: null }),
     recover: asked('recover', { actions: [], failures: [] }),
     status: asked('status', {
       node: 'n1',

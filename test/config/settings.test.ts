@@ -42,8 +42,18 @@ t.test('a cluster’s member has its addresses and its times', async (t) => {
     metricsListen: '127.0.0.1:9464',
     heartbeatMs: 100,
   });
-  const more = { metricsListen: '10.0.0.1:9464', logTimeoutMs: '1s', checkpointSlots: 16, keepSlots: 0 };
-  t.same(await loadSettings(directoryWith(t, JSON.stringify(more))), { ...more, logTimeoutMs: 1000 });
+  const more = {
+    metricsListen: '10.0.0.1:9464',
+    logTimeoutMs: '1s',
+    checkpointSlots: 16,
+    keepSlots: 0,
+    unreachableMs: '3s',
+  };
+  t.same(await loadSettings(directoryWith(t, JSON.stringify(more))), {
+    ...more,
+    logTimeoutMs: 1000,
+    unreachableMs: 3000,
+  });
 });
 
 t.test('what is not valid is refused with the key and the law', async (t) => {

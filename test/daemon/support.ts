@@ -7,7 +7,7 @@ import { systemClock } from '#src/adapters/clock-system.js';
 import type { ClusterAdmin } from '#src/daemon/cluster/admin.js';
 import { openRemoteLog, type RemoteLog, type RemoteLogOptions } from '#src/daemon/local-api/remote-log.js';
 import { serveLocally, type LocalServer } from '#src/daemon/local-api/server.js';
-import type { LocalService, ServedLog } from '#src/daemon/local-api/service.js';
+import type { LocalService, ServedLog, StaleReads } from '#src/daemon/local-api/service.js';
 import { emptyState } from '#src/machine/state.js';
 import { identity } from '../log/support.js';
 import { temporaryDirectory } from '../support/temp.js';
@@ -31,7 +31,14 @@ export async function serve(
   const onRefused = (reason: string): void => {
     refused.push(reason);
   };
-  const service = { log, admin: noAdmin, calls: { ask: refuse }, phases: { tell: () => undefined }, ...others };
+  const service = {
+    log,
+    stale: noStale,
+    admin: noAdmin,
+    calls: { ask: refuse },
+    phases: { tell: () => undefined },
+    ...others,
+  };
   const server = await serveLocally({ stateDirectory: directory, service, onRefused });
   t.teardown(async () => server.close());
   return { stateDirectory: directory, server, refused };
@@ -97,6 +104,14 @@ export async function remote(
 }
 
 const refuse = async (): Promise<never> => Promise.reject(new Error('not asked for in this test'));
+
+const noStale: StaleReads = {
+  staleState() {
+    throw new Error('not asked for in this test');
+  },
+  staleGeneration: refuse,
+  staleGenerations: refuse,
+};
 
 export const noAdmin: ClusterAdmin = {
   status: refuse,

@@ -46,7 +46,9 @@ const operations: readonly Entry['operation'][] = [
   { type: 'addToken', hash: '0f'.repeat(32), expires: 1_700_000_000_000, node: null },
   { type: 'useToken', hash: '0f'.repeat(32), node: 'beta', address: 'beta:7440' },
   { type: 'putMember', node: 'alpha', address: '[::1]:7440' },
-  { type: 'removeMember', node: 'alpha' },
+  { type: 'removeMember', node: 'alpha', forfeit: true },
+  { type: 'drainNode', node: 'alpha' },
+  { type: 'undrainNode', node: 'alpha' },
 ];
 
 t.test('every entry comes back as it was', async (t) => {

@@ -9,6 +9,7 @@ import {
   parseUnitTarget,
   targetsOf,
 } from '#src/machine/freeze-targets.js';
+import { seed } from './support/random.js';
 
 function group(freezeCgroups: readonly string[], freezeUnits: readonly string[]): GroupRecord {
   const none: readonly string[] = [];
@@ -56,15 +57,18 @@ void t.test('what is no target is refused', (t) => {
 });
 
 void t.test('what is written is read back', (t) => {
-  const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31);
   t.comment(`SEED=${String(seed)}`);
   const node = fc.option(fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,8}$/));
   const path = fc.array(fc.stringMatching(/^[a-z:@]{1,5}$/), { minLength: 1 }).map((parts) => `/${parts.join('/')}`);
   const unit = fc.stringMatching(/^[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,12}$/);
-  const check = fc.property(node, path, unit, (name, cgroup, service) => {
-    t.same(parseCgroupTarget(formatTarget({ node: name, target: cgroup })), { node: name, target: cgroup });
-    t.same(parseUnitTarget(formatTarget({ node: name, target: service })), { node: name, target: service });
+  const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+  const property = fc.property(node, path, unit, (name, cgroup, service) => {
+    const [group, one] = [cgroup, service].map((target) => ({ node: name, target }));
+    if (group === undefined || one === undefined) return false;
+    return same(parseCgroupTarget(formatTarget(group)), group) && same(parseUnitTarget(formatTarget(one)), one);
   });
-  fc.assert(check, { seed, numRuns: 300 });
+  t.doesNotThrow(() => {
+    fc.assert(property, { seed, numRuns: 300 });
+  });
   t.end();
 });

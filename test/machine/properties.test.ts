@@ -156,6 +156,40 @@ void t.test(
   },
 );
 
+void t.test('M9 T5 a volume that no node has published is waited for where its disk is now', (t) => {
+  let moved = 0;
+  holds(
+    t,
+    fc.property(scripts, (history) => {
+      const unsaid = new Map<string, Set<string>>();
+      play(history, ({ before, state, entry: { operation }, outcome, archive }) => {
+        for (const change of archive) {
+          if (change.kind === 'delete') unsaid.delete(`${change.group}@${String(change.generation)}`);
+          else {
+            const { group, generation, manifest } = change.record;
+            unsaid.set(`${group}@${String(generation)}`, new Set(manifest.volumes.map(({ volume }) => volume)));
+          }
+        }
+        if (outcome.ok && operation.type === 'published') {
+          const left = unsaid.get(`${operation.group}@${String(operation.generation)}`);
+          for (const volume of operation.volumes ?? []) left?.delete(volume);
+        }
+        if (outcome.ok && operation.type === 'moveVolume' && before.pending !== state.pending) moved += 1;
+        for (const [key, volumes] of unsaid) {
+          const waiting = state.pending[key]?.nodes ?? [];
+          for (const volume of volumes) {
+            const found = state.volumes[volume];
+            if (found === undefined || found.forfeited || waiting.includes(found.record.node)) continue;
+            throw new Error(`${key}: nobody waits for ${volume} on ${found.record.node}`);
+          }
+        }
+      });
+    }),
+  );
+  t.ok(moved > 0, 'the histories move something');
+  t.end();
+});
+
 function isDecision({ type }: Operation): boolean {
   return ['takeOver', 'commit', 'abort', 'published'].includes(type);
 }

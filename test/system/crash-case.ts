@@ -3,7 +3,7 @@
  * by itself the system must find to a state in which nothing is left over and the next command works.
  */
 import type { Violation } from '../simulation/history.js';
-import { commitWork, type CommandWork } from './commands.js';
+import { commitWork, restoreWork, transactWork, type CommandWork } from './commands.js';
 import type { Machine } from './machine.js';
 import type { Moment, SimProcess } from './sim-process.js';
 import { SystemWorld, type Command } from './system-world.js';
@@ -28,7 +28,7 @@ export interface CaseOptions {
   readonly writes: boolean;
   /** Where the command runs. */
   readonly on: string;
-  readonly command: (message: string) => CommandWork;
+  readonly errand: 'commit' | 'transact' | 'restore';
   /** At which boundary, counted from 1; null: no fault. */
   readonly at: number | null;
   readonly fault: Fault | null;
@@ -64,7 +64,7 @@ export async function runCase(options: CaseOptions): Promise<CaseResult> {
   });
   await world.begin();
   if (!(await runToEnd(world, options.on, 'first', commitWork('first')))) return result();
-  const command = world.run(world.machine(options.on), 'command', options.command('command'));
+  const command = world.run(world.machine(options.on), 'command', workOf(options.errand));
   world.onBoundary = (process, what, moment) => {
     if (isPassive(what, moment) || command.ending() !== null) return;
     boundaries += 1;
@@ -81,6 +81,11 @@ export async function runCase(options: CaseOptions): Promise<CaseResult> {
       if (ending !== null) world.judge.assertTrue('command', ending);
     });
   return result();
+}
+
+function workOf(errand: CaseOptions['errand']): CommandWork {
+  if (errand === 'transact') return transactWork('command');
+  return errand === 'restore' ? restoreWork('command', 1) : commitWork('command');
 }
 
 /** Looking changes nothing: a fault there is one at the boundary after it. */
@@ -100,13 +105,15 @@ export async function runToEnd(world: SystemWorld, on: string, name: string, wor
 }
 
 export function inflict(world: SystemWorld, command: Command | null, fault: Fault): void {
-  const machine = fault.node === null ? world.leader() : world.machine(fault.node);
+  const ofCommand = fault.kind !== 'power' && fault.whom === 'command';
+  const named = fault.node === null ? world.leader() : world.machine(fault.node);
+  const machine = ofCommand ? (command?.machine ?? null) : named;
   if (machine === null) return;
   if (fault.kind === 'power') {
     if (machine.isUp) world.losePower(machine, POWER_MS);
     return;
   }
-  const process = fault.whom === 'command' ? command?.process : machine.daemon?.process;
+  const process = ofCommand ? command?.process : machine.daemon?.process;
   if (process === undefined) return;
   if (fault.kind === 'kill') kill(world, machine, process);
   else pause(world, process, fault.forMs);

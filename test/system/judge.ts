@@ -115,6 +115,11 @@ export class Judge {
     this.#onCommit(committed);
   }
 
+  /** The transaction that carries this message. */
+  transactionOf(message: string): DecidedTransaction | undefined {
+    return [...this.transactions.values()].find((one) => one.message === message);
+  }
+
   /** The newest generation that was committed, 0 for none. */
   newest(group: string): number {
     return Math.max(0, ...[...this.generations.values()].map((one) => (one.group === group ? one.generation : 0)));

@@ -13,7 +13,12 @@ import { driverError, errnoOf, HIDDEN_DIRECTORY, identity, withDirectory, withLi
 const NESTED_NAMED_MAX = 10;
 const TOP_LEVEL = 5n;
 
-export async function inspect(name: string, given: string, publishDirectory: string | null): Promise<Inspection> {
+export async function inspect(
+  name: string,
+  given: string,
+  publishDirectory: string | null,
+  mayBeReadOnly = false,
+): Promise<Inspection> {
   const source = await plainPath(name, given);
   if (source.split('/').includes(HIDDEN_DIRECTORY)) {
     const message = `volume ${name}: ${source} lies in a publish directory (${HIDDEN_DIRECTORY}), whose contents are snapcommit's own; give a live tree`;
@@ -23,7 +28,7 @@ export async function inspect(name: string, given: string, publishDirectory: str
   try {
     return await withDirectory(source, async (fd) => {
       if (!isSubvolume(fd)) throw invalid(name, source, 'is not the root of a btrfs subvolume');
-      if (isReadOnly(fd, source)) throw invalid(name, source, 'is a read-only subvolume; give the live, writable one');
+      if (!mayBeReadOnly && isReadOnly(fd, source)) throw invalid(name, source, 'is a read-only subvolume; give the live, writable one');
       const place = { name, source, publishDirectory: publishDirectory ?? defaultPlace(name, source, fd, mounts) };
       refuseNested(place, fd);
       const filesystem = filesystemUuid(fd, source);

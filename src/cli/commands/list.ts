@@ -2,13 +2,17 @@
 import type { CommandModule } from '../command.js';
 import { nameOf } from '../input.js';
 import { generationStateWord } from '../render/generation.js';
+import { defineStaleOption, markOf, readStale } from '../stale-option.js';
 import { table } from '../render/table.js';
 import { joined, shortTime } from '../render/text.js';
 
 export const list: CommandModule = {
-  async run({ operands: [text = ''], openNode }) {
+  define: defineStaleOption,
+  async run({ operands: [text = ''], options, openNode }) {
     const group = nameOf('group', text);
-    const generations = await (await openNode()).list(group);
+    const node = await openNode(readStale(options));
+    const generations = await node.list(group);
+    const { fields, line } = markOf(options, node);
     const rows = generations.map((generation) => [
       `${group}@${String(generation.generation)}`,
       shortTime(generation.committedAt),
@@ -18,11 +22,12 @@ export const list: CommandModule = {
       generation.message,
     ]);
     return {
-      json: generations,
+      // A list has no room for the mark.
+      json: options.flag('stale') ? { generations, ...fields } : generations,
       text: () =>
         rows.length === 0
-          ? `Group ${group} has no generation yet; \`snapcommit commit ${group}\` makes one.\n`
-          : table(['generation', 'committed', 'grade', 'state', 'holds', 'message'], rows),
+          ? `${line}Group ${group} has no generation yet; \`snapcommit commit ${group}\` makes one.\n`
+          : line + table(['generation', 'committed', 'grade', 'state', 'holds', 'message'], rows),
     };
   },
 };

@@ -1,13 +1,17 @@
 /** `snapcommit status`: one line a group, and what needs somebody's eye. */
 import type { StatusReport } from '../../index.js';
 import type { CommandModule } from '../command.js';
+import { defineStaleOption, markOf, readStale } from '../stale-option.js';
 import { pairs, table } from '../render/table.js';
 import { printable, shortTime } from '../render/text.js';
 
 export const status: CommandModule = {
-  async run({ openNode }) {
-    const report = await (await openNode()).status();
-    return { json: report, text: () => statusText(report) };
+  define: defineStaleOption,
+  async run({ options, openNode }) {
+    const node = await openNode(readStale(options));
+    const report = await node.status();
+    const { fields, line } = markOf(options, node);
+    return { json: { ...report, ...fields }, text: () => `${line}${statusText(report)}` };
   },
 };
 

@@ -9,6 +9,7 @@ export const volumeList: CommandModule = {
     const volumes = await (await openNode()).volumes();
     const rows = volumes.map((volume) => [
       volume.name,
+      volume.node,
       volume.driver,
       volumeState(volume),
       joined(volume.groups),
@@ -19,7 +20,7 @@ export const volumeList: CommandModule = {
       text: () =>
         rows.length === 0
           ? 'There are no volumes yet; `snapcommit volume add NAME --source PATH` adds one.\n'
-          : table(['volume', 'driver', 'state', 'groups', 'source'], rows),
+          : table(['volume', 'node', 'driver', 'state', 'groups', 'source'], rows),
     };
   },
 };

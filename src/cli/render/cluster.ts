@@ -56,6 +56,7 @@ function roleOf({ role, isLeader }: Member): string {
   return isLeader ? 'leader' : role;
 }
 
-function stateOf({ unreachableSince }: Member): string {
-  return unreachableSince === null ? 'up' : `unreachable since ${shortTime(unreachableSince)}`;
+function stateOf({ unreachableSince, isDraining }: Member): string {
+  const reach = unreachableSince === null ? 'up' : `unreachable since ${shortTime(unreachableSince)}`;
+  return isDraining ? `${reach}, draining` : reach;
 }

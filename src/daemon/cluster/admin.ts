@@ -8,6 +8,8 @@ export interface MemberStatus {
   /** `host:port` of its listener; null where it is not known here. */
   readonly address: string | null;
   readonly isLeader: boolean;
+  /** Its volumes and writers begin no transactions. */
+  readonly isDraining: boolean;
   /** Whether this is the node that was asked. */
   readonly isSelf: boolean;
   /** The last slot that it is known to hold; null where nothing is known. */
@@ -66,7 +68,8 @@ export interface ClusterAdmin {
   issueToken(wish: TokenWish): Promise<IssuedToken>;
   /** Makes a learner that has caught up a voter. */
   addVoter(node: string): Promise<MembershipChange>;
-  removeMember(node: string): Promise<MembershipChange>;
+  /** `forfeit`: consent that its volumes, and what groups freeze there, are given up with it. */
+  removeMember(node: string, forfeit: boolean): Promise<MembershipChange>;
   /** A learner takes a member's place, in one change. */
   replaceMember(old: string, next: string): Promise<MembershipChange>;
   renewCertificate(): Promise<RenewedCertificate>;

@@ -71,9 +71,9 @@ export class MemberAdmin implements ClusterAdmin {
     return this.#change({ voters: [...voters, node], learners: learners.filter((one) => one !== node) });
   }
 
-  /** First the name, which is refused while volumes are there; then the vote. */
-  async removeMember(node: string): Promise<MembershipChange> {
-    await this.#forgetName(node);
+  /** First the name, which is refused while volumes are there, or goes with them; then the vote. */
+  async removeMember(node: string, forfeit: boolean): Promise<MembershipChange> {
+    await this.#forgetName(node, forfeit);
     return this.#change(without(this.#configuration(), node));
   }
 
@@ -82,7 +82,7 @@ export class MemberAdmin implements ClusterAdmin {
     const { voters, learners } = this.#configuration();
     if (![...voters, ...learners].some((one) => one === next)) throw unknown(next);
     await this.#untilProven(next);
-    await this.#forgetName(old);
+    await this.#forgetName(old, false);
     const left = without(this.#configuration(), old);
     return this.#change({
       voters: left.voters.includes(next) ? left.voters : [...left.voters, next],
@@ -105,7 +105,7 @@ export class MemberAdmin implements ClusterAdmin {
     }
   }
 
-  async #forgetName(node: string): Promise<void> {
+  async #forgetName(node: string, forfeit: boolean): Promise<void> {
     const { members } = await this.#current();
     const { voters, learners } = this.#configuration();
     const isMember = [...voters, ...learners].some((one) => one === node);
@@ -116,7 +116,7 @@ export class MemberAdmin implements ClusterAdmin {
     }
     if (voters.length === 1 && voters[0] === node)
       throw new SnapcommitError('IN_USE', `${node} is the only voter; add another one first.`, { node });
-    refuse(await appendKnown(this.#log, { type: 'removeMember', node }));
+    refuse(await appendKnown(this.#log, { type: 'removeMember', node, forfeit }));
   }
 
   /** A rolled-back log changes no membership: in a cluster of one nobody else would notice (D9). */

@@ -51,8 +51,8 @@ export class RemoteAdmin implements ClusterAdmin {
     return this.#ask<MembershipChange>({ type: 'addVoter', node });
   }
 
-  async removeMember(node: string): Promise<MembershipChange> {
-    return this.#ask<MembershipChange>({ type: 'removeMember', node });
+  async removeMember(node: string, forfeit: boolean): Promise<MembershipChange> {
+    return this.#ask<MembershipChange>({ type: 'removeMember', node, forfeit });
   }
 
   async replaceMember(old: string, next: string): Promise<MembershipChange> {

@@ -10,6 +10,7 @@ export function clusterStatus(
   replica: ReplicaStatus,
   progress: Progress,
   addressOf: (node: string) => string | null,
+  isDraining: (node: string) => boolean,
 ): ClusterStatus {
   const { configuration, leader, ballot, decidedSlot, checkpointSlot } = replica;
   const members = [
@@ -35,6 +36,7 @@ export function clusterStatus(
         role,
         address: addressOf(node),
         isLeader: node === leader,
+        isDraining: isDraining(node),
         isSelf,
         lastSlot: known.lastSlot,
         lagSlots: known.lastSlot === null ? null : Math.max(0, decidedSlot - known.lastSlot),

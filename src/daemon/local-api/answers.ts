@@ -2,12 +2,12 @@
 import { unreachable } from '../../errors.js';
 import { decodeEntry, encodeGeneration, encodeState } from '../../log/codec.js';
 import type { Slot } from '../../machine/entry.js';
-import type { State } from '../../machine/state.js';
+import type { GenerationRecord, State } from '../../machine/state.js';
 import type { ReadAnswer, Request } from './protocol.js';
 import type { LocalService } from './service.js';
 
 export async function answerTo(service: LocalService, request: Request): Promise<unknown> {
-  const { log, admin, calls, phases } = service;
+  const { log, stale, admin, calls, phases } = service;
   switch (request.type) {
     case 'append': {
       const { operation, request: once, append } = decodeEntry(request.entry);
@@ -15,12 +15,16 @@ export async function answerTo(service: LocalService, request: Request): Promise
     }
     case 'read':
       return readAnswer(await log.read(), request.have);
-    case 'generation': {
-      const record = await log.generation(request.group, request.generation);
-      return record === undefined ? null : encodeGeneration(record);
-    }
+    case 'generation':
+      return generationAnswer(await log.generation(request.group, request.generation));
     case 'generations':
       return (await log.generations(request.group)).map((record) => encodeGeneration(record));
+    case 'staleRead':
+      return readAnswer(stale.staleState(), request.have);
+    case 'staleGeneration':
+      return generationAnswer(await stale.staleGeneration(request.group, request.generation));
+    case 'staleGenerations':
+      return (await stale.staleGenerations(request.group)).map((record) => encodeGeneration(record));
     case 'status':
       return log.status();
     case 'checkpoint':
@@ -35,7 +39,7 @@ export async function answerTo(service: LocalService, request: Request): Promise
     case 'addVoter':
       return admin.addVoter(request.node);
     case 'removeMember':
-      return admin.removeMember(request.node);
+      return admin.removeMember(request.node, request.forfeit);
     case 'replaceMember':
       return admin.replaceMember(request.old, request.next);
     case 'renewCertificate':
@@ -48,6 +52,10 @@ export async function answerTo(service: LocalService, request: Request): Promise
     default:
       return unreachable(request);
   }
+}
+
+function generationAnswer(record: GenerationRecord | undefined): Uint8Array | null {
+  return record === undefined ? null : encodeGeneration(record);
 }
 
 /** The newest state that anybody asked for, as bytes: many commands ask for the same one. */

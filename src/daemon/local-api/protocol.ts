@@ -22,6 +22,7 @@ import {
   plain,
   text,
   variants,
+  yesNo,
   type Check,
 } from '../../wire/shape.js';
 import { callNameShape, type CallName } from '../participants/call-name.js';
@@ -51,13 +52,17 @@ export type Request =
   | { readonly type: 'read'; readonly have: Slot | null }
   | { readonly type: 'generation'; readonly group: string; readonly generation: number }
   | { readonly type: 'generations'; readonly group: string }
+  /** The same of the state that this node has, without asking a majority. */
+  | { readonly type: 'staleRead'; readonly have: Slot | null }
+  | { readonly type: 'staleGeneration'; readonly group: string; readonly generation: number }
+  | { readonly type: 'staleGenerations'; readonly group: string }
   | { readonly type: 'status' }
   | { readonly type: 'checkpoint' }
   | { readonly type: 'scrub' }
   | { readonly type: 'clusterStatus' }
   | { readonly type: 'issueToken'; readonly lifetimeMs: number; readonly node: string | null }
   | { readonly type: 'addVoter'; readonly node: string }
-  | { readonly type: 'removeMember'; readonly node: string }
+  | { readonly type: 'removeMember'; readonly node: string; readonly forfeit: boolean }
   | { readonly type: 'replaceMember'; readonly old: string; readonly next: string }
   | { readonly type: 'renewCertificate' }
   /** Of a node's participant, this one's or another's. May take as long as it takes; asked again, it is begun once. */
@@ -123,13 +128,16 @@ const request = variants<Request>({
   read: object({ type: literal('read'), have: nullable(slotShape) }),
   generation: object({ type: literal('generation'), group: text, generation: natural }),
   generations: object({ type: literal('generations'), group: text }),
+  staleRead: object({ type: literal('staleRead'), have: nullable(slotShape) }),
+  staleGeneration: object({ type: literal('staleGeneration'), group: text, generation: natural }),
+  staleGenerations: object({ type: literal('staleGenerations'), group: text }),
   status: object({ type: literal('status') }),
   checkpoint: object({ type: literal('checkpoint') }),
   scrub: object({ type: literal('scrub') }),
   clusterStatus: object({ type: literal('clusterStatus') }),
   issueToken: object({ type: literal('issueToken'), lifetimeMs: natural, node: nullable(text) }),
   addVoter: object({ type: literal('addVoter'), node: text }),
-  removeMember: object({ type: literal('removeMember'), node: text }),
+  removeMember: object({ type: literal('removeMember'), node: text, forfeit: yesNo }),
   replaceMember: object({ type: literal('replaceMember'), old: text, next: text }),
   renewCertificate: object({ type: literal('renewCertificate') }),
   ask: object({ type: literal('ask'), node: text, name: callNameShape, call: callShape }),

@@ -138,9 +138,20 @@ export class RemoteLog implements ReplicatedLog, ClusterAccess {
     }
   }
 
-  async read(): Promise<State> {
+  /** `timeoutMs`: where it is not to take as long as any other operation may. */
+  async read(timeoutMs?: number): Promise<State> {
+    const answer = this.#daemon.ask({ type: 'read', have: this.#newest?.applied ?? null }, this.#deadline(timeoutMs));
+    return this.#stateIn(await answer);
+  }
+
+  /** What this node has applied, without asking a majority. */
+  async readStale(): Promise<State> {
+    return this.#stateIn(await this.#ask({ type: 'staleRead', have: this.#newest?.applied ?? null }));
+  }
+
+  #stateIn(answer: unknown): State {
     const have = this.#newest;
-    const { slot, state } = readAnswer(await this.#ask({ type: 'read', have: have?.applied ?? null }), 'read');
+    const { slot, state } = readAnswer(answer, 'read');
     if (state !== null) return this.#remember(decodeState(state));
     if (have?.applied === slot) return have;
     throw new TypeError('the daemon left out a state that this command does not have');
@@ -160,6 +171,15 @@ export class RemoteLog implements ReplicatedLog, ClusterAccess {
 
   async generations(group: string): Promise<readonly GenerationRecord[]> {
     return blobs(await this.#ask({ type: 'generations', group }), 'generations').map(decodeGeneration);
+  }
+
+  async staleGeneration(group: string, generation: number): Promise<GenerationRecord | undefined> {
+    const value = await this.#ask({ type: 'staleGeneration', group, generation });
+    return value === null ? undefined : decodeGeneration(bytes(value, 'generation'));
+  }
+
+  async staleGenerations(group: string): Promise<readonly GenerationRecord[]> {
+    return blobs(await this.#ask({ type: 'staleGenerations', group }), 'generations').map(decodeGeneration);
   }
 
   async status(): Promise<LogStatus> {
@@ -191,8 +211,8 @@ export class RemoteLog implements ReplicatedLog, ClusterAccess {
     return this.#daemon.ask(request, this.#deadline());
   }
 
-  #deadline(): Deadline {
-    const { clock, timeoutMs, endsAtMs } = this.#options;
+  #deadline(timeoutMs = this.#options.timeoutMs): Deadline {
+    const { clock, endsAtMs } = this.#options;
     const now = clock.monotonic();
     const usual = now + timeoutMs;
     return new Deadline(clock, endsAtMs === null ? usual : Math.min(usual, Math.max(endsAtMs, now + LEAST_TIMEOUT_MS)));

@@ -6,6 +6,7 @@
  */
 import type { Clock } from '../../ports/clock.js';
 import type { Timers } from '../../ports/timers.js';
+import { DEFAULT_MEMBER_SETTINGS } from '../settings.js';
 import type { CallName } from './call-name.js';
 import type { CallMetrics } from './call-metrics.js';
 import { encodeCall, type Reply } from './messages.js';
@@ -26,7 +27,7 @@ export interface SenderLimits {
 
 export const DEFAULT_SENDER_LIMITS: SenderLimits = {
   resendMs: 250,
-  unreachableMs: 2000,
+  unreachableMs: DEFAULT_MEMBER_SETTINGS.unreachableMs,
   silentMs: 10_000,
   openMax: 256,
 };

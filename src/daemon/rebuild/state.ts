@@ -5,7 +5,7 @@
 import { chainArchive, digestOf } from '../../machine/digest.js';
 import type { Slot } from '../../machine/entry.js';
 import { generationKey } from '../../machine/keys.js';
-import { nodesOf } from '../../machine/manifests.js';
+import { nodeOf } from '../../machine/queries.js';
 import { lookup, mapRecord, sortedUnique } from '../../machine/record.js';
 import { hasNumber, intersectRuns, runsOf, type Runs } from '../../machine/runs.js';
 import { emptyState, FINISHED_KEPT } from '../../machine/state.js';
@@ -41,11 +41,14 @@ export function rebuildState(
   const slots = [before.applied, ...stamps.map(({ slot }) => slot), ...generations.map(({ slot }) => slot)];
   const applied = (1 + Math.max(...slots)) as Slot;
   const live = new Set(generations.map(({ group, generation }) => generationKey(group, generation)));
-  const state: State = {
+  const placed = {
     ...emptyState(incarnation),
+    volumes: { ...before.volumes, ...Object.fromEntries(volumes.map(volumeState)) },
+  };
+  const state: State = {
+    ...placed,
     applied,
     clock: Math.max(before.clock, 0, ...generations.map(({ committedAt }) => committedAt)),
-    volumes: { ...before.volumes, ...Object.fromEntries(volumes.map(volumeState)) },
     groups: Object.fromEntries(
       judged.groups.flatMap((group) => {
         const made = groupState(group, exported);
@@ -59,7 +62,7 @@ export function rebuildState(
         .filter(({ verdict }) => verdict.kind === 'pending')
         .map(({ record }) => {
           const others = lookup(before.pending, generationKey(record.group, record.generation))?.nodes ?? [];
-          const here = nodesOf(record.manifest).filter((one) => one === node);
+          const here = record.manifest.volumes.map((member) => nodeOf(placed, member)).filter((one) => one === node);
           return [
             generationKey(record.group, record.generation),
             { record, nodes: sortedUnique([...others, ...here]) },

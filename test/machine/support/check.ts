@@ -3,7 +3,7 @@ import { parseGenerationKey } from '#src/machine/keys.js';
 import type { GroupState, Run, State } from '#src/machine/state.js';
 
 export function violations(state: State): readonly string[] {
-  return [...groupViolations(state), ...lockViolations(state), ...useViolations(state)];
+  return [...groupViolations(state), ...lockViolations(state), ...useViolations(state), ...waitViolations(state)];
 }
 
 function numbers(runs: readonly Run[]): ReadonlySet<number> {
@@ -60,6 +60,19 @@ function lockViolations(state: State): readonly string[] {
     }
   }
   return wrong;
+}
+
+function waitViolations(state: State): readonly string[] {
+  return Object.entries(state.pending).flatMap(([key, { record, nodes }]) =>
+    nodes
+      .filter((node) => !record.manifest.volumes.some(({ volume }) => isThere(state, volume, node)))
+      .map((node) => `M9 ${key} waits for ${node}, which has nothing of it`),
+  );
+}
+
+function isThere({ volumes }: State, volume: string, node: string): boolean {
+  const found = Object.hasOwn(volumes, volume) ? volumes[volume] : undefined;
+  return found !== undefined && !found.forfeited && found.record.node === node;
 }
 
 function useViolations(state: State): readonly string[] {

@@ -3,15 +3,15 @@
  * blanks; `key=value` words fill in what has a default otherwise.
  *
  *   addVolume NAME [node=a] [driver=btrfs] [source=/srv/NAME] [publish=/srv/.snapcommit/NAME]
- *   removeVolume NAME | forfeitVolume NAME
- *   createGroup NAME volumes=V,V | updateGroup NAME volumes=V,V | removeGroup NAME [generations=1,2]
+ *   removeVolume NAME | forfeitVolume NAME | moveVolume NAME NODE [source=PATH] [publish=PATH] [filesystem=fs-NODE]
+ *   createGroup NAME volumes=V,V [cgroups=[NODE:]PATH,…] [units=[NODE:]UNIT,…] | updateGroup NAME … | removeGroup NAME [generations=1,2]
  *   begin TX GROUP [mode=transact] [members=V@NODE,…] [freeze=NODE:/PATH,…] [expect=N] [source=N] [node=a]
  *   takeOver TX [node=b]
  *   commit TX [volumes=V,V] [epoch=SLOT] [incarnation=N] [staged=SUFFIX] | abort TX [epoch=SLOT] [code=C] [reason=R]
- *   published GROUP@N NODE | retire GROUP N,N
+ *   published GROUP@N NODE [volumes=V,V] | retire GROUP N,N
  *   addHold GROUP@N TAG | releaseHold GROUP@N TAG | addPin PIN GROUP@N [node=a] | releasePin PIN
  *   addToken HASH expires=MS [for=NODE] | useToken HASH NODE [address=HOST:PORT]
- *   putMember NODE [address=HOST:PORT] | removeMember NODE
+ *   putMember NODE [address=HOST:PORT] | removeMember NODE [forfeit=yes] | drainNode NODE | undrainNode NODE
  *
  * A token's HASH is written short, `a1` for `a1a1…`. Every line takes at=MS, request=ID:DIGEST and
  * append=CLIENT:SEQUENCE:SINCE.
@@ -85,9 +85,13 @@ function parseOperation(line: Line, context: ScriptContext): Operation {
     case 'removeVolume':
     case 'forfeitVolume':
       return { type: verb, volume: first };
+    case 'moveVolume':
+      return moveVolume(line, first, second, context.state);
     case 'createGroup':
-    case 'updateGroup':
-      return { type: verb, group: groupRecord(first, list(line, 'volumes')) };
+    case 'updateGroup': {
+      const targets = { freezeCgroups: list(line, 'cgroups'), freezeUnits: list(line, 'units') };
+      return { type: verb, group: { ...groupRecord(first, list(line, 'volumes')), ...targets } };
+    }
     case 'removeGroup':
       return { type: verb, group: first, generations: list(line, 'generations').map(Number) };
     case 'begin':
@@ -107,7 +111,12 @@ function parseOperation(line: Line, context: ScriptContext): Operation {
       return { type: verb, transaction: id(first), epoch: epochOf(line, first, context), code, reason };
     }
     case 'published':
-      return { type: verb, ...key(first), node: second };
+      return {
+        type: verb,
+        ...key(first),
+        node: second,
+        volumes: line.options.has('volumes') ? list(line, 'volumes') : null,
+      };
     case 'retire':
       return { type: verb, group: first, generations: second.split(',').map(Number) };
     case 'addHold':
@@ -126,6 +135,9 @@ function parseOperation(line: Line, context: ScriptContext): Operation {
     case 'putMember':
       return { type: verb, node: first, address: addressOf(line, first) };
     case 'removeMember':
+      return { type: verb, node: first, forfeit: line.options.get('forfeit') === 'yes' };
+    case 'drainNode':
+    case 'undrainNode':
       return { type: verb, node: first };
     default:
       throw new Error(`no such operation in the script language: ${verb}`);
@@ -138,6 +150,19 @@ function addVolume({ options }: Line, name: string): Operation {
   const publishDirectory = options.get('publish') ?? `/srv/.snapcommit/${name}`;
   const node = options.get('node') ?? 'a';
   return { type: 'addVolume', volume: { name, node, driver, source, publishDirectory, filesystem: `fs-${node}` } };
+}
+
+/** To the same paths, and with the volume's own filesystem, where the line says nothing else. */
+function moveVolume({ options }: Line, volume: string, node: string, { volumes }: State): Operation {
+  const record = lookup(volumes, volume)?.record;
+  return {
+    type: 'moveVolume',
+    volume,
+    node,
+    source: options.get('source') ?? record?.source ?? `/srv/${volume}`,
+    publishDirectory: options.get('publish') ?? record?.publishDirectory ?? `/srv/.snapcommit/${volume}`,
+    filesystem: options.get('filesystem') ?? record?.filesystem ?? 'fs-none',
+  };
 }
 
 function begin(line: Line, transaction: string, group: string, { state }: ScriptContext): Operation {

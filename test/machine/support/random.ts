@@ -21,6 +21,9 @@ const TAGS = ['keep', 'Audit'];
 
 /** Where every random history starts. */
 export const SETUP = `
+  putMember a
+  putMember b
+  putMember c
   addVolume db node=a
   addVolume wal node=b
   addVolume 7 node=b
@@ -67,7 +70,11 @@ const commit: Maker = (state, a, b) =>
 const publish: Maker = (state, a, b, c) => {
   const pending = Object.keys(state.pending);
   const key = pending.length === 0 ? anyGeneration(state, a, b) : from(pending, a);
-  return `published ${key} ${from(state.pending[key]?.nodes ?? NODES, c)}`;
+  const node = from(state.pending[key]?.nodes ?? NODES, c);
+  const members = state.pending[key]?.record.manifest.volumes ?? [];
+  // What it has now, or what it was to have when that was committed.
+  const said = members.filter((one) => node === (b % 3 === 0 ? one.node : state.volumes[one.volume]?.record.node));
+  return `published ${key} ${node} volumes=${said.map((one) => one.volume).join(',')}`;
 };
 const retire: Maker = (state, a, b, c) => {
   const group = from(GROUPS, a % 4);
@@ -84,6 +91,11 @@ const WEIGHTED: readonly (readonly [weight: number, maker: Maker])[] = [
   ],
   [1, (_s, a) => `removeVolume ${from(VOLUMES, a)}`],
   [1, (_s, a, b) => (b === 0 ? `forfeitVolume ${from(VOLUMES, a)}` : 'published none@1 a')],
+  [3, (_s, a, b, c) => `moveVolume ${from(VOLUMES, a)} ${from(NODES, b)}${c === 0 ? ' filesystem=other' : ''}`],
+  [1, (_s, a) => `drainNode ${from(NODES, a)}`],
+  [2, (_s, a) => `undrainNode ${from(NODES, a)}`],
+  [1, (_s, a, b) => `removeMember ${from(NODES, a)}${b < 2 ? ' forfeit=yes' : ''}`],
+  [1, (_s, a) => `putMember ${from(NODES, a)}`],
   [2, (_s, a, b, c) => `createGroup ${from(GROUPS, a)} volumes=${some(VOLUMES, b)}${request(c + 4)}`],
   [1, (_s, a, b) => `updateGroup ${from(GROUPS, a)} volumes=${some(VOLUMES, b)}`],
   [1, (s, a, b) => removeGroup(s, a, b)],

@@ -48,7 +48,9 @@ export function stateLines(state: State): readonly string[] {
         `request ${request} since ${String(slot)}${decision ? ` ${decision.kind}` : ''}`,
     ),
     ...appendLines(state),
-    ...Object.entries(state.members).map(([node, { address }]) => `member ${node} at ${address}`),
+    ...Object.entries(state.members).map(
+      ([node, { address, draining }]) => `member ${node} at ${address}${draining === true ? ' draining' : ''}`,
+    ),
     ...Object.entries(state.tokens).map(
       ([hash, { expires, node, usedBy }]) =>
         `token ${hash.slice(0, 2)} until ${String(expires)}${node === null ? '' : ` for ${node}`}${usedBy === null ? '' : ` used by ${usedBy}`}`,

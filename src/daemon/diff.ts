@@ -1,0 +1,24 @@
+/** `diff`: what two generations of a group differ in, on this node's volumes. */
+import { open } from '../coordinator/open.js';
+import { requireRecord } from '../coordinator/commit.js';
+import { lookup } from '../machine/record.js';
+import type { Context } from '../participant/context.js';
+import { diffTrees } from '../participant/tree-diff.js';
+import type { DiffReport } from './reports.js';
+
+export async function diffReport(context: Context, group: string, from: number, to: number): Promise<DiffReport> {
+  const before = await open(context, { group, generation: from, hold: null });
+  const after = await open(context, { group, generation: to, hold: null });
+  const volumes: Record<string, { added: string[]; changed: string[]; removed: string[] }> = {};
+  for (const [name, { path }] of Object.entries(before.volumes)) {
+    const other = lookup(after.volumes, name)?.path ?? null;
+    if (path === null || other === null) continue;
+    const found = { added: [] as string[], changed: [] as string[], removed: [] as string[] };
+    for await (const entry of diffTrees(path, other)) found[entry.kind].push(entry.path);
+    volumes[name] = found;
+  }
+  // Nothing pins what a comparison reads. Retiring comes before deleting, so what is live now was whole until now.
+  await requireRecord(context, group, from);
+  await requireRecord(context, group, to);
+  return { group, from, to, volumes };
+}

@@ -1,0 +1,101 @@
+/** From the commit on: every host publishes, whoever is alive, and no host shows what it must not. */
+import t from 'tap';
+import { commitWork, openWork, pruneWork, restoreWork } from './commands.js';
+import { assertOpened } from './readers.js';
+import { Story } from './story.js';
+
+t.test(
+  'G8 a host that loses its power between its volumes’ names shows the old generation or the whole new one',
+  async (t) => {
+    const story = await Story.begin();
+    const { world } = story;
+    const command = story.run('a', 'commit', commitWork('commit'));
+    story.when(/^after driver\.rename of b daemon/, () => {
+      world.losePower(world.machine('b'), 500);
+    });
+    t.match(await story.endOf(command), /^ended with [09]$/);
+    const b = world.machine('b');
+    await world.until(() => b.daemon !== null, 5000, 'start of b');
+    const reader = story.run(
+      'b',
+      'open-1',
+      openWork((opened) => {
+        world.judging(() => {
+          assertOpened(b, opened, 2, world);
+        });
+      }),
+    );
+    t.equal(await story.endOf(reader), 'ended with 0');
+    await story.finish(t);
+  },
+);
+
+t.test('L4 a commit whose coordinator’s machine is gone is published by everybody else within 2 s', async (t) => {
+  const story = await Story.begin();
+  const { world } = story;
+  const command = story.run('c', 'commit', commitWork('commit'));
+  story.when(/^after log\.append of c commit/, () => {
+    story.when(/^after log\.append of c commit/, () => {
+      world.losePower(world.machine('c'), 20_000);
+    });
+  });
+  await world.until(() => command.ending() !== null, 5000, 'death');
+  const at = world.scheduler.now;
+  await world.until(() => Object.keys(world.state()?.pending ?? { none: 1 }).length === 0, 2000, 'publish');
+  t.comment(`published after ${(world.scheduler.now - at).toFixed(0)} simulated ms`);
+  t.equal(world.judge.newest('app'), 2);
+  await world.pass(20_000);
+  await story.finish(t);
+});
+
+t.test('T1 what misses a swap enters no later generation', async (t) => {
+  const story = await Story.begin({ writes: false });
+  const { world } = story;
+  const command = story.run('a', 'restore', restoreWork('restore', 1));
+  story.when(/^before driver\.exchange of b daemon/, () => {
+    world.losePower(world.machine('b'), 4000);
+  });
+  t.equal(await story.endOf(command), 'ended with 9');
+  const early = story.run('a', 'early', commitWork('early'));
+  t.match(await story.endOf(early), /^ended with [46]$/, 'nothing begins while b has not swapped');
+  await world.pass(5000);
+  const later = story.run('a', 'later', commitWork('later'));
+  t.equal(await story.endOf(later), 'ended with 0');
+  await story.finish(t);
+});
+
+t.test('T4 a publisher that sleeps between its check and the turn of the view turns nothing back', async (t) => {
+  const story = await Story.begin();
+  const { world } = story;
+  const command = story.run('a', 'commit', commitWork('commit'));
+  story.when(/^before files\.replaceLink of b daemon/, (process) => {
+    // Asleep with the lock of the view or of a volume: whoever comes next ends it, and never goes past it.
+    process.running.paused = true;
+    world.scheduler.after(4000, () => {
+      process.running.resume();
+    });
+  });
+  await story.endOf(command);
+  for (const name of ['second', 'third']) await story.endOf(story.run('b', name, commitWork(name)));
+  await world.pass(5000);
+  await story.finish(t);
+});
+
+t.test('T5 T13 a host that was away publishes what waits for it in order, and nothing that was retired', async (t) => {
+  const story = await Story.begin();
+  const { world } = story;
+  const command = story.run('a', 'commit', commitWork('commit'));
+  story.when(/^before driver\.rename of b daemon/, () => {
+    world.losePower(world.machine('b'), 3000);
+  });
+  t.equal(await story.endOf(command), 'ended with 9');
+  const prune = story.run('c', 'prune', pruneWork(1));
+  await story.endOf(prune);
+  t.ok(
+    world.state()?.groups['app']?.live.some(([from, to]) => from <= 2 && to >= 2),
+    'what is pending is kept',
+  );
+  await world.pass(4000);
+  t.same(Object.keys(world.state()?.pending ?? {}), [], 'b has published it');
+  await story.finish(t);
+});
