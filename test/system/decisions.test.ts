@@ -93,7 +93,7 @@ t.test('T3 a snapshot of a void round that lands in the next round is not taken 
       process.running.resume();
     });
   });
-  t.match(await story.endOf(command), /^ended with [05]$/);
+  t.equal(await story.endOf(command), 'ended with 0');
   await story.finish(t);
 });
 

@@ -207,6 +207,7 @@ export class Freezer {
           const result = this.#cgroup(cgroup).frozenBy === guarded ? 'thawed' : 'notFrozen';
           return { cgroup, result, reason: null };
         });
+        guarded.lapsed ??= 'somebody thawed them';
         this.#end(guarded);
         return thawed;
       });

@@ -60,10 +60,12 @@ t.test('T15 a freeze that lapses on one host while another still stages voids th
   const story = await Story.begin();
   const { world } = story;
   const command = story.run('a', 'commit', commitWork('commit'));
-  // The writers of a run again while b is only about to take its snapshots.
+  // Somebody thaws the writers of a (`thaw --all`) while b is only about to take its snapshots.
   story.when(/^before driver\.stage of b daemon/, (process) => {
     process.running.paused = true;
-    world.scheduler.after(STALL_LIMIT_MS + 100, () => {
+    const a = world.machine('a');
+    world.do(() => a.freezer.writersOf(a.spawn('thaw')).thawAll(true));
+    world.scheduler.after(100, () => {
       process.running.resume();
     });
   });

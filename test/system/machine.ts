@@ -116,12 +116,13 @@ export class Machine implements LocalDaemon {
     this.kill(process);
   }
 
-  losePower(): void {
+  losePower(reached: 'some' | 'nothing'): void {
     this.isUp = false;
     for (const process of this.processes) this.kill(process);
     const { dice } = this.#user;
-    this.driver.world.crash((_, pending) => dice.below(pending + 1));
-    this.files.crash(() => dice.perMille(300));
+    const isSome = reached === 'some';
+    this.driver.world.crash((_, pending) => (isSome ? dice.below(pending + 1) : 0));
+    this.files.crash((pending) => (isSome ? dice.below(pending + 1) : 0));
     this.freezer.powerLost();
   }
 

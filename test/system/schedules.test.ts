@@ -7,17 +7,17 @@ import { scheduleFor } from './schedule.js';
 import { replayOf, runJobs, type Job } from './system-fleet.js';
 
 const start = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-const count = Number(process.env['WORLDS'] ?? 150);
+const count = Number(process.env['WORLDS'] ?? 100);
 
 t.test('a seed replays to the same trace, and another one to another', async (t) => {
   t.comment(`SEED=${String(start)}`);
   const hashes = new Set<string>();
-  for (let seed = start; seed < start + 3; seed += 1) {
+  for (let seed = start; seed < start + 2; seed += 1) {
     const [first, second] = [await runSchedule(scheduleFor(seed)), await runSchedule(scheduleFor(seed), true)];
     t.equal(second.hash, first.hash, `seed ${String(seed)} has one trace, also when its lines are kept`);
     hashes.add(first.hash);
   }
-  t.equal(hashes.size, 3, 'three seeds are three worlds');
+  t.equal(hashes.size, 2, 'two seeds are two worlds');
 });
 
 t.test('G1 G8 T4 T5 T6 T15 no law is broken in any world, and every world becomes tidy again', async (t) => {

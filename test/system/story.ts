@@ -1,7 +1,7 @@
 /** One story in a whole system, told by a test: what happens is in its hands, what must hold is checked all the time. */
 import type { Test } from 'tap';
 import { commitWork, type CommandWork } from './commands.js';
-import { runToEnd, settle } from './crash-case.js';
+import { becomeTidy, runToEnd, settle } from './crash-case.js';
 import { describeEnding } from './judge.js';
 import type { SimProcess } from './sim-process.js';
 import { SystemWorld, type Command, type WorldOptions } from './system-world.js';
@@ -59,9 +59,9 @@ export class Story {
   }
 
   /** Everything comes to rest by itself, the next commit works, and no law was broken all along. */
-  async finish(t: Test): Promise<void> {
+  async finish(t: Test, { commitsLast = true } = {}): Promise<void> {
     const { world } = this;
-    if (world.violation === null) await settle(world, 'a');
+    if (world.violation === null) await (commitsLast ? settle(world, 'a') : becomeTidy(world, 'at the end'));
     for (const command of this.#commands)
       world.judging(() => {
         const ending = command.ending();

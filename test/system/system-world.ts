@@ -210,9 +210,10 @@ export class SystemWorld {
     return this.leader()?.daemon?.host.staleState() ?? null;
   }
 
-  losePower(machine: Machine, forMs: number): void {
+  /** `reached`: what of that which was not synced reached the disks all the same. */
+  losePower(machine: Machine, forMs: number, reached: 'some' | 'nothing' = 'some'): void {
     this.note(machine.name, 'loses its power');
-    machine.losePower();
+    machine.losePower(reached);
     this.observer.powerLost(machine);
     this.scheduler.after(forMs, () => {
       if (machine.isUp) return;

@@ -28,7 +28,23 @@ export function leftovers(machine: Machine, volumes: readonly PlacedVolume[], st
     for (const name of [...image.entries.keys(), ...(Array.isArray(files) ? (files as readonly string[]) : [])])
       if (!isExpected(name, state)) say(`${volume} still holds ${name}`);
   }
+  for (const { record } of Object.values(state.groups))
+    for (const what of notShown(machine, volumes, state, record.name)) say(what);
   return found;
+}
+
+/** Of the newest generation, which everybody has published: its names here, and the view of it, as a power loss would leave them. */
+function notShown(machine: Machine, volumes: readonly PlacedVolume[], state: State, group: string): readonly string[] {
+  const mine = volumes.filter(({ node }) => node === machine.name);
+  const newest = `${group}@${String(state.groups[group]?.newest ?? 0)}`;
+  if (mine.length === 0 || newest.endsWith('@0')) return [];
+  const shown = machine.files.peek(join(STATE_DIRECTORY, 'views', group, 'current'));
+  return [
+    ...(shown === newest ? [] : [`the view shows ${String(shown)}, not ${newest}`]),
+    ...mine
+      .filter(({ source }) => !machine.driver.world.durableImage(source).entries.has(newest))
+      .map(({ name }) => `${newest} of ${name} is not there for good`),
+  ];
 }
 
 function isExpected(name: string, state: State): boolean {
