@@ -90,7 +90,10 @@ export class Application {
 
   /** Now, or when its machine's writers run. */
   #when(machine: Machine, go: () => void): void {
-    if (machine.isUp && !machine.freezer.isStill(CGROUP)) return void go();
+    if (machine.isUp && !machine.freezer.isStill(CGROUP)) {
+      go();
+      return;
+    }
     const waiting = this.#waiting.get(machine) ?? [];
     waiting.push(go);
     this.#waiting.set(machine, waiting);

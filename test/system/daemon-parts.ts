@@ -74,8 +74,7 @@ export function daemonParts({ ports, others, send, surroundings, say }: DaemonUs
   return {
     asker: calls,
     receive: (from, bytes) => {
-      const aside = decodeAside(bytes);
-      if (aside !== null) calls.take(from, aside);
+      calls.take(from, decodeAside(bytes));
     },
     connected: (peer) => {
       calls.connected(peer);

@@ -56,8 +56,8 @@ export class Links {
       return;
     }
     const ends = [from.daemon.process, to.daemon?.process ?? null] as const;
-    if (link.between !== null && (link.between[0] !== ends[0] || (to.isUp && link.between[1] !== ends[1])))
-      this.#lose(link);
+    const [here, there] = link.between ?? ends;
+    if (here !== ends[0] || (to.isUp && there !== ends[1])) this.#lose(link);
     if (link.between === null) {
       if (ends[1] !== null && this.#carries(link) && !ends[1].running.paused && !ends[0].running.paused) {
         link.between = ends;

@@ -82,9 +82,10 @@ export class Machine implements LocalDaemon {
     if (!this.isUp || this.sim.process !== null) return;
     await this.sim.start();
     const running = this.#running();
-    if (running?.host == null) return;
+    const host = running?.host ?? null;
+    if (running === null || host === null) return;
     const process = this.#newProcess('daemon', running);
-    this.daemon = { process, host: running.host, parts: this.#user.serve(this, process, running.host) };
+    this.daemon = { process, host, parts: this.#user.serve(this, process, host) };
   }
 
   #running(): Process | null {

@@ -222,6 +222,11 @@ class Run {
       world.do(() => machine.startDaemon());
     }
     for (const { node, source } of world.volumes) world.machine(node).driver.world.setFreeBytes(source, 1e12);
+    await this.#untilEnded();
+  }
+
+  async #untilEnded(): Promise<void> {
+    const world = this.#world;
     const until = world.scheduler.now + ENDS_WITHIN_MS;
     while (world.violation === null && this.#unended().length > 0) {
       if (world.scheduler.now > until) world.fail('liveness', `${this.#unended().join(', ')} did not end`);
@@ -236,6 +241,10 @@ class Run {
   async #finish(): Promise<void> {
     const world = this.#world;
     for (const machine of world.machines.values()) await machine.driver.arriveLate();
+    // What appears when nobody works on the volumes is found by the next sweep: at the latest minutes later, or, as here, after
+    // the next transaction.
+    this.#run('commit', world.machine('a'));
+    await this.#untilEnded();
     if (!(await becomeTidy(world, 'after the faults'))) return;
     if (!(await runToEnd(world, 'a', 'last', commitWork('last')))) return;
     if (!(await becomeTidy(world, 'after the last commit'))) return;

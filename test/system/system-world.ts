@@ -336,7 +336,7 @@ export class SystemWorld {
     const machine = this.machine(to);
     const content = bytes.subarray(1);
     this.trace.add(this.scheduler.now, [from, to, bytes.length], () =>
-      bytes[0] === LOG ? `${from} → ${to} (log)` : `${from} → ${to} ${JSON.stringify(decodeAside(content)?.content)}`,
+      bytes[0] === LOG ? `${from} → ${to} (log)` : `${from} → ${to} ${JSON.stringify(decodeAside(content).content)}`,
     );
     if (bytes[0] === LOG) machine.sim.deliver(from, content);
     else
