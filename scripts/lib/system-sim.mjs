@@ -21,7 +21,7 @@ export async function simulateSystem(built, say, { seed, start, seeds, jobs, cas
     );
   }
   const { replayOf, runJobs } = await built('system-fleet');
-  const work = cases ? await allCases(built) : schedules(start, seeds);
+  const work = cases ? await allCases(built, start) : schedules(start, seeds);
   say(cases ? `${String(work.length)} cases` : `--start ${String(start)} --seeds ${String(seeds)}`);
   let told = Date.now();
   const onProgress = ({ done, failures }) => {
@@ -35,10 +35,10 @@ export async function simulateSystem(built, say, { seed, start, seeds, jobs, cas
   return report.failures.length === 0 ? 0 : 1;
 }
 
-async function allCases(built) {
-  const { casesOf, SETUPS } = await built('cases');
-  const all = await Promise.all(Object.values(SETUPS).map((setup) => casesOf(setup)));
-  return all.flat().map((options) => ({ kind: 'case', options }));
+async function allCases(built, start) {
+  const { casesOf, SETUPS, withSecond } = await built('cases');
+  const all = (await Promise.all(Object.values(SETUPS).map((setup) => casesOf(setup)))).flat();
+  return [...all, ...withSecond(start, all)].map((options) => ({ kind: 'case', options }));
 }
 
 function schedules(start, count) {

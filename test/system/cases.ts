@@ -2,7 +2,7 @@
 import { Dice, seedFor } from '../simulation/random.js';
 import { runCase, type CaseOptions, type Fault } from './crash-case.js';
 
-export type Setup = Omit<CaseOptions, 'at' | 'fault' | 'traced'>;
+export type Setup = Omit<CaseOptions, 'at' | 'fault' | 'second' | 'traced'>;
 
 const NODES = ['a', 'b', 'c'] as const;
 const ACROSS = { nodes: NODES, volumes: ['a:db', 'b:wal', 'b:blobs'], hooks: true, writes: true } as const;
@@ -28,16 +28,23 @@ export const FAULTS: readonly Fault[] = [
 
 /** All of a setup's. */
 export async function casesOf(setup: Setup): Promise<readonly CaseOptions[]> {
-  const calm = await runCase({ ...setup, at: null, fault: null, traced: false });
+  const calm = await runCase({ ...setup, at: null, fault: null, second: null, traced: false });
   if (calm.violation !== null) throw calm.violation;
   return FAULTS.flatMap((fault) =>
     Array.from({ length: calm.boundaries }, (_, index): CaseOptions => ({
       ...setup,
       at: index + 1,
       fault,
+      second: null,
       traced: false,
     })),
   );
+}
+
+/** The same cases, each with one more fault soon after its own. */
+export function withSecond(seed: number, cases: readonly CaseOptions[]): readonly CaseOptions[] {
+  const dice = new Dice(seedFor(seed, 'second'));
+  return cases.map((options) => ({ ...options, second: { after: dice.between(1, 150), fault: dice.pick(FAULTS) } }));
 }
 
 export function sample<T>(seed: number, all: readonly T[], count: number): readonly T[] {

@@ -32,6 +32,8 @@ export interface CaseOptions {
   /** At which boundary, counted from 1; null: no fault. */
   readonly at: number | null;
   readonly fault: Fault | null;
+  /** One more, so many boundaries later: while whoever is left cleans up. */
+  readonly second: { readonly after: number; readonly fault: Fault } | null;
   readonly traced: boolean;
 }
 
@@ -54,10 +56,11 @@ const LOOK_MS = 100;
 export async function runCase(options: CaseOptions): Promise<CaseResult> {
   const world = new SystemWorld(options);
   let boundaries = 0;
+  let ofCommand = 0;
   let place = '';
   const result = (): CaseResult => ({
     violation: world.violation,
-    boundaries,
+    boundaries: ofCommand,
     place,
     hash: world.trace.hash,
     trace: world.trace.lines,
@@ -66,14 +69,15 @@ export async function runCase(options: CaseOptions): Promise<CaseResult> {
   if (!(await runToEnd(world, options.on, 'first', commitWork('first')))) return result();
   const command = world.run(world.machine(options.on), 'command', workOf(options.errand));
   world.onBoundary = (process, what, moment) => {
-    if (isPassive(what, moment) || command.ending() !== null) return;
+    if (isPassive(what, moment)) return;
     boundaries += 1;
-    if (boundaries !== options.at || options.fault === null) return;
-    place = `${moment} ${what} of ${process.identity.node} ${process.name}`;
-    inflict(world, command, options.fault);
+    if (command.ending() === null) ofCommand = boundaries;
+    const fault = faultAt(options, boundaries);
+    if (fault === null) return;
+    place += `${place === '' ? '' : ', then '}${moment} ${what} of ${process.identity.node} ${process.name}`;
+    inflict(world, command, fault);
   };
   await world.until(() => command.ending() !== null, ENDS_WITHIN_MS, 'end of the command');
-  world.onBoundary = () => undefined;
   if (world.violation === null) await settle(world, options.on);
   if (world.violation === null)
     world.judging(() => {
@@ -81,6 +85,12 @@ export async function runCase(options: CaseOptions): Promise<CaseResult> {
       if (ending !== null) world.judge.assertTrue('command', ending);
     });
   return result();
+}
+
+function faultAt({ at, fault, second }: CaseOptions, boundary: number): Fault | null {
+  if (at === null) return null;
+  if (boundary === at) return fault;
+  return second !== null && boundary === at + second.after ? second.fault : null;
 }
 
 function workOf(errand: CaseOptions['errand']): CommandWork {
@@ -138,6 +148,7 @@ function pause(world: SystemWorld, process: SimProcess, forMs: number): void {
 /** Nobody does anything: the daemons alone take away what is left, and the next command works. */
 export async function settle(world: SystemWorld, on: string): Promise<void> {
   if (!(await becomeTidy(world, 'after the fault'))) return;
+  world.onBoundary = () => undefined;
   if (!(await runToEnd(world, on, 'last', commitWork('last')))) return;
   await becomeTidy(world, 'after the last commit');
 }

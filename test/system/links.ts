@@ -45,7 +45,7 @@ export class Links {
   /** For how long `from` has had no connection to `to`; null: it has one. */
   unreachableForMs(from: string, to: string): number | null {
     const link = this.#links.find((one) => one.from.name === from && one.to.name === to);
-    if (link === undefined || link.between !== null) return null;
+    if (link?.between !== null) return null;
     return this.#scheduler.now - link.lostAt;
   }
 

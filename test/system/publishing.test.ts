@@ -58,6 +58,23 @@ t.test('D7 G12 what a host said to be published survives the loss of its power',
   await story.finish(t, { commitsLast: false });
 });
 
+t.test('D7 a directory whose maker died before it was durable is made durable by whoever goes on', async (t) => {
+  const story = await Story.begin({}, true);
+  const { world } = story;
+  const b = world.machine('b');
+  const command = story.run('a', 'commit', commitWork('commit'));
+  story.when(/^after files\.makeDirectory of b daemon/, (process) => {
+    world.kill(b, process);
+    world.scheduler.after(100, () => {
+      world.do(() => b.startDaemon());
+    });
+  });
+  t.equal(await story.endOf(command), 'ended with 0');
+  world.losePower(b, 500, 'nothing');
+  await world.pass(600);
+  await story.finish(t, { commitsLast: false });
+});
+
 t.test('L4 a commit whose coordinator’s machine is gone is published by everybody else within 2 s', async (t) => {
   const story = await Story.begin();
   const { world } = story;

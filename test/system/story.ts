@@ -23,11 +23,11 @@ export class Story {
     this.world = new SystemWorld({ ...THREE, ...options });
   }
 
-  /** Generation 1 is committed when it begins. */
-  static async begin(options: Partial<WorldOptions> = {}): Promise<Story> {
+  /** Generation 1 is committed when it begins, unless `isNew`. */
+  static async begin(options: Partial<WorldOptions> = {}, isNew = false): Promise<Story> {
     const story = new Story(options);
     await story.world.begin();
-    await runToEnd(story.world, 'a', 'first', commitWork('first'));
+    if (!isNew) await runToEnd(story.world, 'a', 'first', commitWork('first'));
     return story;
   }
 
