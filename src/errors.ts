@@ -67,7 +67,7 @@ export const ERROR_CODES = [
   'CERTIFICATE_INVALID',
   'TOKEN_EXPIRED',
   'TOKEN_USED',
-  'TOKEN_REFUSED',
+  'TOKEN_UNKNOWN',
   // committed, publishing still pending (9)
   'PUBLISH_PENDING',
   // verification failed (10)

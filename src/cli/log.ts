@@ -19,6 +19,12 @@ export function createPhaseLog(stderr: Output): (progress: Progress) => void {
       case 'phase':
         log.info({ phase: progress.phase, subject: progress.subject, elapsedMs }, 'phase');
         return;
+      case 'host':
+        log.info({ node: progress.node, phase: progress.phase, elapsedMs }, 'host');
+        return;
+      case 'transaction':
+        log.info({ transaction: progress.transaction, elapsedMs }, 'transaction');
+        return;
       case 'warning':
         log.warn({ elapsedMs }, progress.message);
         return;

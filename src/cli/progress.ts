@@ -26,13 +26,18 @@ export async function progressReporter(io: Io, globals: Globals): Promise<Progre
   const clear = (): void => {
     if (shown) io.stderr.write(ERASE_LINE);
   };
+  const hosts = new Map<string, string>();
   const report = (progress: Progress): void => {
     if (progress.kind === 'warning') {
       clear();
       io.stderr.write(`snapcommit: warning: ${printable(progress.message)}\n`);
-    } else if (shown && progress.kind === 'phase') {
-      io.stderr.write(ERASE_LINE + shortened(inWords(progress), io.stderr.columns));
+      return;
     }
+    if (progress.kind === 'host') hosts.set(progress.node, progress.phase);
+    else hosts.clear();
+    if (!shown || progress.kind === 'transaction') return;
+    const text = progress.kind === 'host' ? hostsInWords(hosts) : inWords(progress);
+    io.stderr.write(ERASE_LINE + shortened(text, io.stderr.columns));
   };
   return tracked(report, clear);
 }
@@ -42,11 +47,17 @@ function tracked(report: (progress: Progress) => void, clear: () => void): Progr
   return {
     report(progress) {
       if (progress.kind === 'phase') current = inWords(progress);
+      if (progress.kind === 'host') current = printable(`${progress.phase.split(':')[0] ?? ''} on ${progress.node}`);
       report(progress);
     },
     current: () => current,
     clear,
   };
+}
+
+/** Where each node stands: `a freeze: done, b freeze`. */
+function hostsInWords(hosts: ReadonlyMap<string, string>): string {
+  return printable([...hosts].map(([node, phase]) => `${node} ${phase}`).join(', '));
 }
 
 function inWords(progress: Extract<Progress, { readonly kind: 'phase' }>): string {

@@ -29,6 +29,7 @@ export interface FileSettings {
   readonly takeOverAfterMs?: number;
   readonly publishWaitMs?: number;
   readonly unreachableMs?: number;
+  readonly scrubEveryMs?: number;
   /** `HOST:PORT` each. */
   readonly listen?: string;
   readonly advertise?: string;
@@ -74,6 +75,7 @@ const SETTINGS = z.strictObject({
   takeOverAfterMs: quantity('a time from 100ms to 1h', parseDuration, 100, 3_600_000).optional(),
   publishWaitMs: ms.optional(),
   unreachableMs: ms.optional(),
+  scrubEveryMs: quantity('a time from 1m to 480h', parseDuration, 60_000, 480 * 3_600_000).optional(),
   listen: address.optional(),
   advertise: address.optional(),
   metricsListen: loopbackAddress.optional(),

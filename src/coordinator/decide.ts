@@ -24,6 +24,7 @@ export async function begin(
   crashPoint('begin.after');
   if (accepted.generation !== null) return { kind: 'repeated', generation: accepted.generation };
   const epoch = { incarnation: context.log.identity.incarnation, slot: accepted.slot };
+  context.report({ kind: 'transaction', transaction: operation.transaction });
   return { kind: 'begun', begun: { begin: operation, epoch } };
 }
 

@@ -56,7 +56,10 @@ async function openContext(
     commandTimeoutMs: timeoutMs ?? null,
     stale: options.stale ?? false,
   });
-  return { context: contextOver(log, options, cluster), cluster };
+  const report = options.report ?? (() => undefined);
+  const told =
+    cluster === null ? report : (await import('./participants/phase-teller.js')).tellingPhases(cluster, report);
+  return { context: contextOver(log, { ...options, report: told }, cluster), cluster };
 }
 
 /**

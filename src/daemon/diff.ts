@@ -1,12 +1,12 @@
-/** `diff`: what two generations of a group differ in, on this node's volumes. */
-import { open } from '../coordinator/open.js';
-import { requireRecord } from '../coordinator/commit.js';
+/** `diff`: what differs between two generations, of the volumes that this node has. */
 import { lookup } from '../machine/record.js';
+import { requireRecord } from '../coordinator/commit.js';
+import { open } from '../coordinator/open.js';
 import type { Context } from '../participant/context.js';
 import { diffTrees } from '../participant/tree-diff.js';
 import type { DiffReport } from './reports.js';
 
-export async function diffReport(context: Context, group: string, from: number, to: number): Promise<DiffReport> {
+export async function diffGenerations(context: Context, group: string, from: number, to: number): Promise<DiffReport> {
   const before = await open(context, { group, generation: from, hold: null });
   const after = await open(context, { group, generation: to, hold: null });
   const volumes: Record<string, { added: string[]; changed: string[]; removed: string[] }> = {};

@@ -25,6 +25,7 @@ import type {
   DryRunReport,
   GenerationReport,
   GroupReport,
+  OpenTransactionReport,
   RecoverReport,
   TransactionReport,
   VolumeReport,
@@ -132,7 +133,11 @@ export function recoverReport(recoveries: readonly NodeRecovery[]): RecoverRepor
   };
 }
 
-export function openReport(transaction: OpenTransaction, alive: boolean): TransactionReport {
+export function openReport(
+  transaction: OpenTransaction,
+  alive: boolean,
+  seen: OpenTransactionReport | undefined,
+): TransactionReport {
   const { begin, coordinator } = transaction;
   return {
     transaction: begin.transaction,
@@ -143,6 +148,8 @@ export function openReport(transaction: OpenTransaction, alive: boolean): Transa
     reason: null,
     coordinator: { node: coordinator.node, pid: coordinator.pid, alive },
     since: timeOf(transaction.beganAt),
+    phase: seen?.phase ?? null,
+    waitingFor: seen?.waitingFor ?? [],
   };
 }
 
@@ -158,5 +165,7 @@ export function finishedReport(finished: FinishedTransaction): TransactionReport
     reason: committed ? null : decision.reason,
     coordinator: null,
     since: null,
+    phase: null,
+    waitingFor: [],
   };
 }

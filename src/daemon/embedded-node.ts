@@ -14,15 +14,14 @@ import type { CommitRequest, RestoreRequest, TransactRequest } from '../coordina
 import { planRestore, restore } from '../coordinator/restore.js';
 import { planTransact, transact } from '../coordinator/transact.js';
 import { SnapcommitError } from '../errors.js';
-import type { GroupRecord, Operation, VolumeRecord } from '../machine/entry.js';
+import type { GroupRecord, Operation } from '../machine/entry.js';
 import { liveGenerations } from '../machine/queries.js';
 import type { State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { assertStamps } from '../participant/stamps.js';
-import { verifyGeneration } from '../participant/verify.js';
 import { addVolume } from './add-volume.js';
 import { withCourtesy } from './courtesy.js';
-import { diffReport } from './diff.js';
+import { diffGenerations } from './diff.js';
 import {
   dryRunReport,
   finishedReport,
@@ -36,17 +35,19 @@ import { drainReport } from './drain.js';
 import { normaliseGroup } from './groups.js';
 import { moveVolume } from './move-volume.js';
 import type { AddVolumeRequest, GenerationName, MoveVolumeRequest, SnapcommitNode } from './node.js';
+import { openTransactionReports, type OtherNodes } from './open-transactions.js';
 import type { RecoverableNodes } from './recover-cluster.js';
-import { removeVolume } from './remove-volume.js';
+import { assertOwn, removeVolume } from './remove-volume.js';
 import type * as reports from './reports.js';
 import { statusReport } from './status.js';
+import { verifyGenerations } from './verify.js';
 
 export class EmbeddedNode implements SnapcommitNode {
   readonly #context: Context;
-  /** The cluster's other nodes; null: this log is of one node alone. */
-  readonly #others: RecoverableNodes | null;
+  /** The cluster's other nodes; null: this log is of one node alone, or only this node is meant. */
+  readonly #others: (OtherNodes & RecoverableNodes) | null;
 
-  constructor(context: Context, others: RecoverableNodes | null = null) {
+  constructor(context: Context, others: (OtherNodes & RecoverableNodes) | null = null) {
     this.#context = context;
     this.#others = others;
   }
@@ -95,10 +96,8 @@ export class EmbeddedNode implements SnapcommitNode {
     );
   }
 
-  /** Its mark on the disk is to go with it, and only its own node can see to that. */
   async removeVolume(name: string): Promise<void> {
-    const found = lookup((await this.#read(name)).volumes, name);
-    if (found?.forfeited === false && found.record.node !== this.#context.self.node) throw otherNodes(found.record);
+    assertOwn(await this.#read(name), name, this.#context.self.node);
     await removeVolume(this.#context, name, () => this.#change({ type: 'removeVolume', volume: name }, name));
   }
 
@@ -199,31 +198,27 @@ export class EmbeddedNode implements SnapcommitNode {
   }
 
   async diff(group: string, from: number, to: number): Promise<reports.DiffReport> {
-    return diffReport(this.#context, group, from, to);
+    return diffGenerations(this.#context, group, from, to);
   }
 
   async verify(group: string | null, generation: number | null): Promise<reports.VerifyReport> {
     const state = await this.#read();
     const groups = group === null ? Object.keys(state.groups).sort() : [requireGroup(state, group).record.name];
-    const problems: reports.VerifyReport['problems'][number][] = [];
-    let generations = 0;
-    for (const name of groups) {
-      const records =
-        generation === null
-          ? await this.#context.log.generations(name)
-          : [await requireRecord(this.#context, name, generation)];
-      generations += records.length;
-      for (const record of records) problems.push(...(await verifyGeneration(this.#context, state, record)));
-    }
-    return { generations, problems };
+    return verifyGenerations(this.#context, state, this.#others, groups, generation);
   }
 
   async transactions(): Promise<readonly reports.TransactionReport[]> {
     const state = await this.#read();
     const gone = new Set((await findGone(this.#context, state)).map((transaction) => transaction.begin.transaction));
-    const open = Object.values(state.open).map((transaction) =>
-      openReport(transaction, !gone.has(transaction.begin.transaction)),
-    );
+    const seen = await openTransactionReports(state, this.#others, this.#context.clock.now());
+    const open = Object.values(state.open).map((transaction) => {
+      const id = transaction.begin.transaction;
+      return openReport(
+        transaction,
+        !gone.has(id),
+        seen.find((one) => one.transaction === id),
+      );
+    });
     return [...state.finished.map((finished) => finishedReport(finished)), ...open];
   }
 
@@ -233,9 +228,7 @@ export class EmbeddedNode implements SnapcommitNode {
     throw new SnapcommitError(
       'TRANSACTION_NOT_FOUND',
       `there is no transaction ${id}; \`snapcommit transaction list\` shows the newest.`,
-      {
-        transaction: id,
-      },
+      { transaction: id },
     );
   }
 
@@ -243,10 +236,8 @@ export class EmbeddedNode implements SnapcommitNode {
     const open = lookup((await this.#read()).open, id);
     if (open === undefined) {
       const { state } = await this.transaction(id);
-      throw new SnapcommitError('EXISTS', `transaction ${id} is ${state} already; there is nothing to abort.`, {
-        transaction: id,
-        state,
-      });
+      const message = `transaction ${id} is ${state} already; there is nothing to abort.`;
+      throw new SnapcommitError('EXISTS', message, { transaction: id, state });
     }
     await abandonTransaction(this.#context, open, () => true, true).act();
     await this.recover(false);
@@ -293,7 +284,7 @@ export class EmbeddedNode implements SnapcommitNode {
   }
 
   async status(): Promise<reports.StatusReport> {
-    return statusReport(this.#context, await this.#read());
+    return statusReport(this.#context, await this.#read(), this.#others);
   }
 
   freshness(): reports.Freshness {
@@ -315,13 +306,4 @@ export class EmbeddedNode implements SnapcommitNode {
   close(): void {
     this.#context.log.close();
   }
-}
-
-function otherNodes({ name, node }: VolumeRecord): SnapcommitError {
-  return new SnapcommitError(
-    'UNSUPPORTED',
-    `volume ${name} is on node ${node}, which alone can take our mark off its disk: run \`snapcommit volume remove ${name}\` ` +
-      `there. If it is lost for good, run \`snapcommit volume forfeit ${name}\`.`,
-    { volume: name, node },
-  );
 }

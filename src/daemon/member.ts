@@ -20,6 +20,7 @@ import type { TokenLedger } from '../ports/token-ledger.js';
 import type { PeerAddress } from '../ports/transport.js';
 import { addressOf } from './cluster/address.js';
 import type { ClusterStatus } from './cluster/admin.js';
+import { ContactBook } from './cluster/contact-book.js';
 import { Certificates, requireAuthority, requireCredentials } from './cluster/certificates.js';
 import { logLedger } from './cluster/ledger.js';
 import { MemberAdmin } from './cluster/member-admin.js';
@@ -81,10 +82,10 @@ interface Opened {
 export async function openMember(options: MemberOptions): Promise<Member> {
   const { stateDirectory, identity, settings, logger } = options;
   const files = new CredentialFiles(clusterDirectory(stateDirectory));
-  const contacts = await readContacts(stateDirectory);
+  const contacts = await openContacts(stateDirectory, logger);
   const credentials = await requireCredentials(files);
   const authority = await requireAuthority(files);
-  const address = settings.advertise ?? contacts.address;
+  const address = settings.advertise ?? contacts.contacts.address;
   const opened: Opened = { log: null, transport: null, listener: null };
   const metrics = new Metrics({
     replica: () => (opened.log?.hasCore === true ? opened.log.replicaStatus() : null),
@@ -95,7 +96,7 @@ export async function openMember(options: MemberOptions): Promise<Member> {
   const log = await openLogOf(options, metrics, link, (entry, state) => opened.listener?.(entry, state));
   opened.log = log;
   link.attach(log);
-  const ledger = logLedger(log);
+  const ledger = logLedger(log, systemClock);
   const certificates = new Certificates({
     identity,
     files,
@@ -143,11 +144,17 @@ export async function openMember(options: MemberOptions): Promise<Member> {
       opened.listener = listener;
     },
     async close() {
-      link.end();
+      await link.end();
       await log.end();
       await transport.close();
     },
   };
+}
+
+async function openContacts(stateDirectory: string, logger: Logger): Promise<ContactBook> {
+  return new ContactBook(stateDirectory, await readContacts(stateDirectory), (error) => {
+    logger.error({ error: String(error) }, "the members' addresses could not be kept beside the log");
+  });
 }
 
 async function openLogOf(
@@ -168,6 +175,7 @@ async function openLogOf(
       clock: systemClock,
       metrics,
       onEvent: (event) => {
+        if (event.type === 'scrubbed') metrics.scrubbed(event.rows, event.damaged);
         heard(event, options, link);
       },
       onApplied: ({ entry }, state) => {
@@ -179,6 +187,7 @@ async function openLogOf(
       tickMs: settings.heartbeatMs,
       checkpointSlots: settings.checkpointSlots,
       keepSlots: settings.keepSlots,
+      scrubEveryMs: settings.scrubEveryMs,
     },
   ).catch(async (error: unknown) => {
     await store.close();
@@ -238,12 +247,26 @@ function heard(event: ReplicaEvent, { logger, onStopped }: MemberOptions, link: 
     case 'room':
       logger.info('the disk has room again');
       return;
+    case 'diskStalls':
+      logger.error(
+        'the disk does not answer: a sync of the log does not return. This node leads no more until it does',
+      );
+      return;
+    case 'diskReturned':
+      logger.info('the disk answers again');
+      return;
     case 'damaged':
     case 'forgetful':
       logger.error(event.message);
       return;
     case 'healed':
       logger.info('what was damaged is healed');
+      return;
+    case 'scrubbed':
+      logger[event.damaged > 0 ? 'warn' : 'debug']({ rows: event.rows, damaged: event.damaged }, 'read all of the log');
+      return;
+    case 'scrubFailed':
+      logger.warn({ reason: event.message }, 'the log could not be read through');
       return;
     case 'retired':
       logger.warn('this node is no member any more, and nobody needs its log: stop the daemon');

@@ -25,6 +25,8 @@ export class Metrics implements ReplicaMetrics {
   readonly calls: CallMetrics;
   readonly #leaderChanges: Counter;
   readonly #chosen: Counter;
+  readonly #scrubbed: Counter;
+  readonly #damage: Counter;
   readonly #refused: Counter<'reason'>;
   readonly #batch: Histogram;
   readonly #sync: Histogram;
@@ -40,6 +42,8 @@ export class Metrics implements ReplicaMetrics {
       new Histogram({ name: `snapcommit_${name}`, help, buckets, registers });
     this.#leaderChanges = counter('leader_changes_total', 'How often another leader was heard of.');
     this.#chosen = counter('slots_chosen_total', 'Slots that this node came to know as chosen.');
+    this.#scrubbed = counter('scrubbed_rows_total', 'Rows of the log that were read to see whether they are whole.');
+    this.#damage = counter('scrub_damage_total', 'Rows, records and checkpoints that a scrub found damaged.');
     this.#refused = counter('refused_total', 'Connections and messages that were refused.', ['reason']);
     this.#batch = histogram('batch_entries', 'Entries that shared one sync.', BATCHES);
     this.#sync = histogram('sync_seconds', 'How long the store took to make a batch durable.', SECONDS);
@@ -84,6 +88,11 @@ export class Metrics implements ReplicaMetrics {
     // Told by every node of all the others (progress.ts), not by the leader alone.
   }
 
+  scrubbed(rows: number, damaged: number): void {
+    this.#scrubbed.inc(rows);
+    this.#damage.inc(damaged);
+  }
+
   messageRefused(): void {
     this.refused('unreadable');
   }
@@ -111,6 +120,7 @@ export class Metrics implements ReplicaMetrics {
     gauge('applied_slot', 'The last slot that this node has applied.', ({ appliedSlot }) => appliedSlot);
     gauge('checkpoint_slot', 'The slot of the newest checkpoint.', ({ checkpointSlot }) => checkpointSlot);
     gauge('configuration', 'The number of the membership.', ({ configuration }) => configuration.id);
+    gauge('disk_stalls', 'Whether a sync of the store does not return.', ({ diskStalls }) => Number(diskStalls));
     gauge('disk_full', 'Whether the store has no room.', ({ isFull }) => Number(isFull));
   }
 

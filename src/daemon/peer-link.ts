@@ -7,7 +7,7 @@ import type { Clock } from '../ports/clock.js';
 import type { Timers } from '../ports/timers.js';
 import { decodeAside, isLogs } from './aside.js';
 import { peerAddresses } from './cluster/peers.js';
-import type { Contacts } from './cluster/place.js';
+import type { ContactBook } from './cluster/contact-book.js';
 import { encodeProgress, Progress, PROGRESS_MS } from './cluster/progress.js';
 import type { Metrics } from './metrics.js';
 import { PeerCalls } from './participants/peer-calls.js';
@@ -15,7 +15,7 @@ import type { MemberSettings } from './settings.js';
 
 export interface PeerLinkOptions {
   readonly identity: LogIdentity;
-  readonly contacts: Contacts;
+  readonly contacts: ContactBook;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -70,10 +70,12 @@ export class PeerLink implements TransportUser {
     }, PROGRESS_MS);
   }
 
-  end(): void {
+  /** Resolves when all that was to be kept is. */
+  async end(): Promise<void> {
     clearInterval(this.#telling);
     this.calls.end();
     this.#transport = null;
+    await this.#options.contacts.idle();
   }
 
   send(to: string, message: Uint8Array): void {
@@ -86,7 +88,8 @@ export class PeerLink implements TransportUser {
     if (this.#log === null || this.#transport === null) return;
     const state = this.#log.stateIfAny;
     this.#knowsState = state !== null;
-    const members = peerAddresses(identity.node, this.#log.configuration, state, contacts);
+    const members = peerAddresses(identity.node, this.#log.configuration, state, contacts.contacts);
+    if (state !== null) contacts.keep(members);
     const now = clock.monotonic();
     for (const [node] of this.#peers)
       if (!members.has(node) && !this.#leaving.has(node)) this.#leaving.set(node, now + FAREWELL_MS);

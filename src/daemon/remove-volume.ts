@@ -1,5 +1,7 @@
 /** A volume leaves the log, and with it our mark on its publish directory, so that another log may manage it. */
 import { lookup } from '../machine/record.js';
+import { SnapcommitError } from '../errors.js';
+import type { State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { volumeLock, withFence } from '../participant/fence.js';
 import { messageOf } from '../participant/publish.js';
@@ -21,4 +23,17 @@ export async function removeVolume(context: Context, name: string, remove: () =>
     const message = `volume ${name} is removed, but its stamp in ${publishDirectory} stays: ${messageOf(error)}`;
     context.report({ kind: 'warning', message });
   });
+}
+
+/** Our mark on the disk is to go with the volume, and only its own node can see to that. */
+export function assertOwn({ volumes }: State, name: string, self: string): void {
+  const found = lookup(volumes, name);
+  if (found === undefined || found.forfeited || found.record.node === self) return;
+  const { node } = found.record;
+  throw new SnapcommitError(
+    'UNSUPPORTED',
+    `volume ${name} is on node ${node}, which alone can take our mark off its disk: run \`snapcommit volume remove ${name}\` ` +
+      `there. If it is lost for good, run \`snapcommit volume forfeit ${name}\`.`,
+    { volume: name, node },
+  );
 }

@@ -70,6 +70,9 @@ export interface TransactionReport {
   /** Open ones only. */
   readonly coordinator: { readonly node: string; readonly pid: number; readonly alive: boolean } | null;
   readonly since: string | null;
+  /** Of an open one whose coordinator could be asked. */
+  readonly phase: string | null;
+  readonly waitingFor: OpenTransactionReport['waitingFor'];
 }
 
 export interface StatusReport {
@@ -84,8 +87,35 @@ export interface StatusReport {
     readonly open: string | null;
     readonly pendingPublish: readonly number[];
   }[];
+  readonly transactions: readonly OpenTransactionReport[];
+  /** Committed generations that some node has not published yet. */
+  readonly pendingPublish: readonly {
+    readonly group: string;
+    readonly generation: number;
+    readonly nodes: readonly string[];
+    /** Since the commit. */
+    readonly sinceMs: number;
+  }[];
   /** Cgroup paths that a freeze intent on disk names. */
   readonly frozen: readonly string[];
+}
+
+/** A transaction that is not decided yet. */
+export interface OpenTransactionReport {
+  readonly transaction: string;
+  readonly group: string;
+  readonly mode: TransactionMode;
+  readonly coordinator: { readonly node: string; readonly pid: number };
+  /** RFC 3339, UTC. */
+  readonly beganAt: string;
+  /** null: not known. */
+  readonly phase: string | null;
+  /** Nodes that have not done their part of the phase, each since when. */
+  readonly waitingFor: readonly { readonly node: string; readonly phase: string; readonly sinceMs: number }[];
+  /** Its coordinator is gone, and another aborts it. */
+  readonly takenOver: boolean;
+  /** Why the phase is not known, where its coordinator's node could not be asked. */
+  readonly unknownBecause: string | null;
 }
 
 /** A node that is to leave, and what keeps it. */
@@ -106,6 +136,8 @@ export interface DrainReport {
 
 export interface VerifyReport {
   readonly generations: number;
+  /** Nodes whose volumes could not be looked at, with the reason. */
+  readonly notAsked: readonly { readonly node: string; readonly reason: string }[];
   readonly problems: readonly {
     readonly group: string;
     readonly generation: number;

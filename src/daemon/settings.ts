@@ -13,6 +13,8 @@ export interface MemberSettings {
   readonly takeOverAfterMs: number;
   /** A request to another node fails once that node has been out of reach for so long. */
   readonly unreachableMs: number;
+  /** How often all of the stored log is read, slowly, to see whether it is whole. */
+  readonly scrubEveryMs: number;
   /** `HOST:PORT` that the daemon listens on for its peers; null: the port that peers are told, on every address. */
   readonly listen: string | null;
   /** `HOST:PORT` that peers are told to call; null: the one given to `cluster init` or `cluster join`. */
@@ -28,6 +30,7 @@ export const DEFAULT_MEMBER_SETTINGS: MemberSettings = {
   keepSlots: 2048,
   takeOverAfterMs: 1000,
   unreachableMs: 2000,
+  scrubEveryMs: 86_400_000,
   listen: null,
   advertise: null,
   metricsListen: null,

@@ -2,20 +2,36 @@
 import { lookup } from '../machine/record.js';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { newestComplete, openTransactionOf } from '../machine/queries.js';
+import { allPending, newestComplete, openTransactionOf } from '../machine/queries.js';
 import type { GroupState, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { timeOf } from './documents.js';
+import { openTransactionReports, type OtherNodes } from './open-transactions.js';
 import type { StatusReport } from './reports.js';
 
-export async function statusReport(context: Context, state: State): Promise<StatusReport> {
+export async function statusReport(context: Context, state: State, others: OtherNodes | null): Promise<StatusReport> {
   const { engine, lastSlot, checkpointSlot } = await context.log.status();
   const names = Object.keys(state.groups).sort();
   const groups = await Promise.all(
     names.flatMap((name) => lookup(state.groups, name) ?? []).map(async (group) => groupStatus(context, state, group)),
   );
   const { node, cluster } = context.log.identity;
-  return { node, cluster, engine, log: { lastSlot, checkpointSlot }, groups, frozen: await frozenCgroups(context) };
+  const now = context.clock.now();
+  return {
+    node,
+    cluster,
+    engine,
+    log: { lastSlot, checkpointSlot },
+    groups,
+    transactions: await openTransactionReports(state, others, now),
+    pendingPublish: allPending(state).map(({ record: { group, generation, committedAt }, nodes }) => ({
+      group,
+      generation,
+      nodes,
+      sinceMs: Math.max(0, Math.round(now - committedAt)),
+    })),
+    frozen: await frozenCgroups(context),
+  };
 }
 
 async function groupStatus(context: Context, state: State, group: GroupState): Promise<StatusReport['groups'][number]> {

@@ -7,35 +7,68 @@
  */
 import { isVoter, quorumSize, type Configuration } from '../paxos/configuration.js';
 import type { NodeId } from '../paxos/ballot.js';
-import type { StoreLife, StoreSeen } from '../ports/replica-store.js';
+import type { StoreLife, StoreSighting } from '../ports/replica-store.js';
 import { furtherSeen, judgeLife, type LifeVerdict } from './store-life.js';
+import type { StoreWord } from './wire-message.js';
+
+/** What a peer says of itself. */
+export interface Introduced {
+  readonly life: StoreLife;
+  /** The one that it is in. */
+  readonly configuration: number;
+  /** It knows that it forgot, or learns only: it votes in no configuration up to this one. */
+  readonly forgetfulThrough: number;
+}
+
+/** What we make of it: good in our configuration, or nothing that it says counts up to `configuration`. */
+export interface Judgement {
+  readonly verdict: LifeVerdict;
+  readonly configuration: number;
+}
 
 export class Acquaintances {
   readonly #self: NodeId;
-  readonly #remembered: Map<string, StoreSeen>;
-  #changed = new Map<string, StoreSeen>();
+  readonly #remembered: Map<string, StoreSighting>;
+  #changed = new Map<string, StoreSighting>();
   /** Who has told this start that it is the store that it knew, and in which configuration it last said so. */
   readonly #vouchers = new Map<string, number>();
 
-  constructor(self: NodeId, remembered: Readonly<Record<string, StoreSeen>>) {
+  constructor(self: NodeId, remembered: Readonly<Record<string, StoreSighting>>) {
     this.#self = self;
     this.#remembered = new Map(Object.entries(remembered));
   }
 
   /**
-   * What we make of a peer's store. `forgetfulThrough`: the peer knows that it forgot, and votes in no configuration up to
-   * that one; so where it covers ours, its new store takes the old one's place.
+   * What we make of a peer's store. One that we do not know takes the place of the one that we do when it votes in no
+   * configuration up to ours, nor up to the newest in which we know the other to have been: there that one may have voted,
+   * also where we ourselves have not come yet (D9).
    */
-  meet(peer: string, life: StoreLife, forgetfulThrough: number, configuration: number): LifeVerdict {
-    const verdict = judgeLife(this.#remembered.get(peer), life);
-    const isOurs = verdict === 'known' || verdict === 'new';
-    if (isOurs) this.#remember(peer, life);
-    else if (forgetfulThrough >= configuration) this.#replace(peer, life);
-    return isOurs || forgetfulThrough < configuration ? verdict : 'known';
+  meet(peer: string, { life, configuration, forgetfulThrough }: Introduced, ours: number): Judgement {
+    const known = this.#remembered.get(peer);
+    const verdict = judgeLife(known, life);
+    if (verdict === 'known' || verdict === 'new') {
+      this.#remember(peer, { ...life, configuration });
+      return { verdict, configuration: ours };
+    }
+    const through = Math.max(ours, known?.configuration ?? 0);
+    if (forgetfulThrough < through) return { verdict, configuration: through };
+    this.#replace(peer, { ...life, configuration: Math.max(configuration, forgetfulThrough) });
+    return { verdict: 'known', configuration: ours };
+  }
+
+  /**
+   * Whether a promise or an acceptance is the word of the store that we know; if so, that store had come so far. The word
+   * of another start is not heard: it may be of a store that was set back since, or of one that nobody has judged yet.
+   */
+  takesWordOf(peer: string, { nonce, batches }: StoreWord, configuration: number): boolean {
+    const known = this.#remembered.get(peer);
+    if (known?.nonce !== nonce) return false;
+    this.#remember(peer, { ...known, batches, configuration });
+    return true;
   }
 
   /** What another peer has seen of `peer`: only ever raises what we know of the same store. */
-  hear(peer: string, seen: StoreSeen): void {
+  hear(peer: string, seen: StoreSighting): void {
     const known = this.#remembered.get(peer);
     if (peer !== this.#self && (known === undefined || known.id === seen.id)) this.#remember(peer, seen);
   }
@@ -55,27 +88,30 @@ export class Acquaintances {
     return known.length >= (waits ? voters.length : quorumSize(configuration));
   }
 
-  all(): Readonly<Record<string, StoreSeen>> {
+  all(): Readonly<Record<string, StoreSighting>> {
     return Object.fromEntries(this.#remembered);
   }
 
   /** What is to be remembered durably, since the last call. */
-  takeChanged(): Readonly<Record<string, StoreSeen>> | undefined {
+  takeChanged(): Readonly<Record<string, StoreSighting>> | undefined {
     if (this.#changed.size === 0) return undefined;
     const changed = Object.fromEntries(this.#changed);
     this.#changed = new Map();
     return changed;
   }
 
-  #remember(peer: string, seen: StoreSeen): void {
+  #remember(peer: string, seen: StoreSighting): void {
     const known = this.#remembered.get(peer);
-    const further = known === undefined ? seen : furtherSeen(known, seen);
-    if (further.nonce !== known?.nonce || further.batches !== known.batches) this.#replace(peer, further);
+    if (known === undefined) return this.#replace(peer, seen);
+    const { nonce, batches, starts } = furtherSeen(known, seen);
+    const configuration = Math.max(known.configuration, seen.configuration);
+    if (nonce !== known.nonce || batches !== known.batches || configuration !== known.configuration)
+      this.#replace(peer, { id: known.id, starts, nonce, batches, configuration });
   }
 
-  #replace(peer: string, { id, starts, nonce, batches }: StoreSeen): void {
-    const seen: StoreSeen = { id, starts, nonce, batches };
-    this.#remembered.set(peer, seen);
-    this.#changed.set(peer, seen);
+  #replace(peer: string, { id, starts, nonce, batches, configuration }: StoreSighting): void {
+    const sighting: StoreSighting = { id, starts, nonce, batches, configuration };
+    this.#remembered.set(peer, sighting);
+    this.#changed.set(peer, sighting);
   }
 }

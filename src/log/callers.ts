@@ -5,11 +5,11 @@
 import { SnapcommitError, unreachable } from '../errors.js';
 import { APPENDS_KEPT_PER_CLIENT } from '../machine/appends.js';
 import type { AppendKey, Operation } from '../machine/entry.js';
-import type { Ballot, NodeId } from '../paxos/ballot.js';
+import type { Ballot } from '../paxos/ballot.js';
 import type { Configuration } from '../paxos/configuration.js';
 import { slot, type Slot } from '../paxos/contiguous-log.js';
 import type { Input, ReconfigurationRefusal } from '../paxos/effects.js';
-import type { MemberSet } from '../ports/cluster-log.js';
+import type { MemberChange } from '../ports/cluster-log.js';
 import type { AppendResult, RequestKey } from '../ports/log.js';
 import { AppendLanes } from './append-lanes.js';
 import { AppendRouting } from './append-routing.js';
@@ -18,7 +18,8 @@ import type { CoreLives } from './core-lives.js';
 import type { OuterEffect, Refusals } from './core-loop.js';
 import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
 import { LinearReads } from './linear-reads.js';
-import { Members } from './members.js';
+import { Members, type Proposal } from './members.js';
+import { startOf } from './numbering.js';
 import { ReadIndex } from './read-index.js';
 import type { AppliedSlot } from './state-machine.js';
 import type { WireMessage } from './wire-message.js';
@@ -70,8 +71,11 @@ export class Callers {
   readonly #reads: LinearReads;
   readonly #readIndex: ReadIndex;
   readonly #members: Members;
-  /** Who asked our core for the change of members under way. */
-  #askers: { readonly from: string | null; readonly id: number }[] = [];
+  /** Who asked our core for a change of members, by the number that the core was given. */
+  readonly #askers = new Map<number, { readonly from: string | null; readonly id: number }>();
+  #asked = 0;
+  /** The newest attempt taken of each process: what was refused is not carried out by a copy of it. */
+  readonly #taken = new Map<string, number>();
   #ticks = 0;
 
   constructor(
@@ -102,8 +106,9 @@ export class Callers {
       this.#reads.answered(id, at);
       replica.soon();
     });
-    this.#members = new Members(timers, settings.reconfigureTimeoutMs, firstNumber, (id, voters, learners) => {
-      this.#reconfigure(id, voters, learners);
+    this.#members = new Members(timers, settings.reconfigureTimeoutMs, firstNumber, {
+      ask: (proposal) => this.#reconfigure(proposal),
+      configuration: () => replica.configuration(),
     });
   }
 
@@ -122,8 +127,8 @@ export class Callers {
     return passed;
   }
 
-  reconfigure(members: MemberSet): Promise<Configuration> {
-    return this.#members.change(members, this.#replica.configuration());
+  reconfigure(change: MemberChange): Promise<Configuration> {
+    return this.#members.change(change);
   }
 
   transferLeadership(): void {
@@ -160,7 +165,7 @@ export class Callers {
     this.#appends.retry(({ to }) => to !== null);
     this.#readIndex.forget();
     this.#reads.retry(Infinity);
-    this.#askers = [];
+    this.#askers.clear();
   }
 
   applied({ entry, outcome, from }: AppliedSlot): void {
@@ -173,18 +178,17 @@ export class Callers {
     this.#reads.applied();
   }
 
-  configured(configuration: Configuration): void {
-    this.#members.configured(configuration);
-    this.#askers = [];
+  configured(): void {
+    this.#askers.clear();
+    this.#members.configured();
   }
 
   /** An answer of our core. */
   answered(effect: Extract<OuterEffect, { readonly kind: 'readable' | 'readRefused' | 'reconfigureRefused' }>): void {
     if (effect.kind !== 'reconfigureRefused') return this.#readIndex.answered(effect);
-    for (const { from, id } of this.#askers.splice(0)) {
-      if (from === null) this.#members.refused(id, effect.reason, this.#replica.configuration());
-      else this.#replica.send(from, { type: 'reconfigureRefused', id, reason: effect.reason });
-    }
+    const asker = this.#askers.get(effect.id);
+    this.#askers.delete(effect.id);
+    if (asker !== undefined) this.#refuseChange(asker.from, asker.id, effect.reason);
   }
 
   handle(from: string, message: CallersMessage): void {
@@ -202,10 +206,10 @@ export class Callers {
         this.#reads.answered(message.id, message.slot === null ? null : slot(message.slot));
         return;
       case 'reconfigure':
-        this.#toCore(from, message.id, message.voters, message.learners);
+        this.#proposed(from, message);
         return;
       case 'reconfigureRefused':
-        this.#members.refused(message.id, message.reason, this.#replica.configuration());
+        this.#members.refused(message.id, message.reason);
         return;
       case 'transfer':
         if (this.#replica.leads()) this.#replica.input({ kind: 'transfer' });
@@ -221,20 +225,32 @@ export class Callers {
     this.#members.end(error);
   }
 
-  #reconfigure(id: number, voters: readonly NodeId[], learners: readonly NodeId[]): void {
+  #reconfigure(proposal: Proposal): boolean {
     const leader = this.#replica.leader();
-    if (this.#replica.leads()) this.#toCore(null, id, voters, learners);
-    else if (leader !== null) this.#replica.send(leader.node, { type: 'reconfigure', id, voters, learners });
+    if (this.#replica.leads()) this.#toCore(null, proposal);
+    else if (leader === null) return false;
+    else this.#replica.send(leader.node, { type: 'reconfigure', ...proposal });
+    return true;
   }
 
-  #toCore(from: string | null, id: number, voters: readonly NodeId[], learners: readonly NodeId[]): void {
-    if (!this.#replica.leads()) {
-      const reason: ReconfigurationRefusal = 'notLeading';
-      if (from !== null) this.#replica.send(from, { type: 'reconfigureRefused', id, reason });
-      return;
-    }
-    this.#askers.push({ from, id });
-    this.#replica.input({ kind: 'reconfigure', voters, learners });
+  /** A peer's. A copy counts as lost, which its sender cannot tell from taken. */
+  #proposed(from: string, { id, base, voters, learners }: Proposal): void {
+    const sender = `${from} ${String(startOf(id))}`;
+    if (id <= (this.#taken.get(sender) ?? 0)) return;
+    this.#taken.set(sender, id);
+    if (this.#replica.leads()) this.#toCore(from, { id, base, voters, learners });
+    else this.#refuseChange(from, id, 'notLeading');
+  }
+
+  #toCore(from: string | null, { id, base, voters, learners }: Proposal): void {
+    this.#asked += 1;
+    this.#askers.set(this.#asked, { from, id });
+    this.#replica.input({ kind: 'reconfigure', id: this.#asked, base, voters, learners });
+  }
+
+  #refuseChange(from: string | null, id: number, reason: ReconfigurationRefusal): void {
+    if (from === null) this.#members.refused(id, reason);
+    else this.#replica.send(from, { type: 'reconfigureRefused', id, reason });
   }
 }
 

@@ -53,7 +53,7 @@ const STATE_RECORDS = [
 ] as const;
 
 /** What a checkpoint from before there were clusters leaves out. */
-const LATER_FIELDS = { appends: { forgotten: 0, clients: {} }, members: {}, tokens: {} };
+const LATER_FIELDS = { appends: { forgotten: 0, clients: {} }, members: {}, departed: [], tokens: {} };
 
 /**
  * Checks the state's outline; its inside is our own writing under a checksum.
@@ -67,6 +67,7 @@ export function decodeState(bytes: Uint8Array): State {
   natural(state['clock'], 'state.clock');
   text(state['archiveDigest'], 'state.archiveDigest');
   list(plain)(state['finished'], 'state.finished');
+  list(text)(state['departed'], 'state.departed');
   for (const field of STATE_RECORDS) plain(state[field], `state.${field}`);
   const appends = plain(state['appends'], 'state.appends');
   slotShape(appends['forgotten'], 'state.appends.forgotten');

@@ -10,10 +10,16 @@ import { entriesAfter, slot } from '../paxos/contiguous-log.js';
 import type { CheckedCheckpoint, Loaded, ScrubReport, StoreLife } from '../ports/replica-store.js';
 import { CoreLoop, isSureRefusal, type CoreLoopUser } from './core-loop.js';
 import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
-import { checkpointTooOld, checkpointWithoutMembers, checkpointUnreadable, nobodyToHeal } from './replica-errors.js';
+import {
+  archiveUnreadable,
+  checkpointTooOld,
+  checkpointWithoutMembers,
+  checkpointUnreadable,
+  nobodyToHeal,
+} from './replica-errors.js';
 import { forgetfulWrite, rescueBatch, startReplica } from './replica-start.js';
 
-export interface CoreLivesUser extends Omit<CoreLoopUser, 'failed'> {
+export interface CoreLivesUser extends Omit<CoreLoopUser, 'failed' | 'lived'> {
   /** A new life has begun: nothing of the last one's leader, questions and proposals is known to it. */
   begun(): void;
   /** The disk has no room for another batch. */
@@ -32,6 +38,8 @@ export class CoreLives {
   #toForget = 0;
   #stopped: Error | null = null;
   #keepsNothing = false;
+  /** Records of generations cannot be read: a peer's checkpoint brings them again. */
+  #archiveDamaged = false;
   readonly #ports: ReplicaHostPorts;
   readonly #settings: HostSettings;
   readonly #user: CoreLivesUser;
@@ -75,6 +83,16 @@ export class CoreLives {
     return this.#loop?.replica.configuration ?? this.#loaded.identity.configuration;
   }
 
+  get archiveDamaged(): boolean {
+    return this.#archiveDamaged;
+  }
+
+  /** Whom a checkpoint can be asked of. */
+  get peers(): readonly string[] {
+    const { voters, learners } = this.configuration;
+    return [...voters, ...learners].filter((node) => node !== this.#loaded.identity.node);
+  }
+
   /**
    * Up to which configuration nothing that this replica says counts, because it forgot; 0: it did not. A learner's word counts in none up to its own, without
    * having to be told so: as a forgetful one it would not be seen to hold the log, and so never be let vote.
@@ -97,20 +115,34 @@ export class CoreLives {
   async install(checked: CheckedCheckpoint): Promise<void> {
     const { file } = this.#ports.store;
     if (checked.configuration.after > checked.slot) throw checkpointWithoutMembers(checked);
-    if (this.#loop !== null) return this.#loop.install(checked);
-    if (checked.slot < this.#loaded.head.base) throw checkpointTooOld(file, checked.slot, this.#loaded.head.base);
-    this.#restart((loaded) => this.#ports.store.persist(rescueBatch(loaded, checked, this.#settings.limits)));
+    if (this.#loop !== null && !this.#archiveDamaged) return this.#loop.install(checked);
+    const base = this.#loop?.replica.log.base ?? this.#loaded.head.base;
+    if (checked.slot < base) throw checkpointTooOld(file, checked.slot, base);
+    // Others need not wait for us to be missed.
+    this.#loop?.input({ kind: 'transfer' });
+    this.#restart((loaded) => this.#rescue(loaded, checked));
     await this.#restarting;
+  }
+
+  async #rescue(loaded: Loaded, checked: CheckedCheckpoint): Promise<void> {
+    // A checkpoint of ours may have been under way: then ours is newer now, and theirs of no use any more.
+    if (checked.slot < loaded.head.base) return;
+    await this.#ports.store.persist(rescueBatch(loaded, checked, this.#settings.limits));
+    this.#archiveDamaged = false;
   }
 
   /**
    * Reads and checks all that is stored, and heals what this node's memory can: damaged rows by the same rows, a damaged
-   * checkpoint by a new one.
+   * checkpoint by a new one. Damaged records of generations only a peer's checkpoint heals (rescue.ts).
    */
-  async scrub(): Promise<ScrubReport> {
+  async scrub(rest?: () => Promise<void>): Promise<ScrubReport> {
     const { store, onEvent } = this.#ports;
-    const report = await store.scrub();
-    const { damaged, checkpointDamaged } = report;
+    const report = await store.scrub(rest);
+    const { damaged, checkpointDamaged, archive } = report;
+    if (archive.length > 0) {
+      this.#archiveDamaged = true;
+      onEvent?.({ type: 'damaged', slots: [], message: archiveUnreadable(store.file, archive) });
+    }
     if (damaged.length === 0 && !checkpointDamaged) return report;
     onEvent?.({ type: 'damaged', slots: damaged, message: `a scrub found damage in ${store.file}` });
     const { log, decided } = this.loop.replica;
@@ -136,7 +168,7 @@ export class CoreLives {
   async settle(): Promise<void> {
     if (!this.isServing) return;
     this.loop.settle();
-    await this.loop.commit.idle();
+    await this.loop.commit.durable();
   }
 
   async ended(): Promise<void> {
@@ -150,9 +182,8 @@ export class CoreLives {
     const started = startReplica(loaded, store.file, this.#settings.limits, onApplied);
     const user: CoreLoopUser = {
       ...this.#user,
-      durable: (life, batch) => {
+      lived: (life) => {
         this.#life = life;
-        this.#user.durable(life, batch);
       },
       failed: (error) => {
         this.#failed(error);

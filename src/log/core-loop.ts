@@ -13,6 +13,8 @@ import { step } from '../paxos/replica.js';
 import type { Replica } from '../paxos/state.js';
 import type { CheckedCheckpoint, ReplicaStore, StoreBatch, StoreLife } from '../ports/replica-store.js';
 import { encodeState } from './codec.js';
+import { DiskWatch } from './disk-watch.js';
+import { livingStore } from './living-store.js';
 import { GroupCommit } from './group-commit.js';
 import type { HostSettings } from './host-settings.js';
 import { readState, type Started } from './replica-start.js';
@@ -27,9 +29,13 @@ export interface CoreLoopUser {
   /** After a run of `applied`. */
   moved(): void;
   perform(effect: OuterEffect): void;
+  /** The disk hangs, or does not any more. */
+  diskStalls(stalls: boolean): void;
   /** A step was taken or a batch became durable. */
   stepped(): void;
   durable(life: StoreLife, batch: StoreBatch): void;
+  /** As `durable`, before anything that waited for it leaves. */
+  lived(life: StoreLife): void;
   /** What goes along with the next batch beside the state machine's. */
   alongside(): StoreBatch;
   /** This loop has ended: a law was broken, or the store said no. */
@@ -49,6 +55,7 @@ export class CoreLoop {
   readonly #store: ReplicaStore;
   readonly #user: CoreLoopUser;
   readonly #settings: HostSettings;
+  readonly #disk: DiskWatch;
   readonly #inputs: Input[] = [];
   #stepping = false;
   #stopped = false;
@@ -68,7 +75,8 @@ export class CoreLoop {
     this.#store = store;
     this.#user = user;
     this.#settings = settings;
-    this.commit = new GroupCommit(store, {
+    this.#disk = new DiskWatch(settings.limits.roundTicks);
+    this.commit = new GroupCommit(livingStore(store, user), {
       perform: (effect) => {
         this.#guarded(() => {
           this.#perform(effect);
@@ -128,6 +136,21 @@ export class CoreLoop {
     if (!this.#isStopped()) this.#user.stepped();
   }
 
+  /** The disk hangs: what would have to be written could not be answered. */
+  get diskStalls(): boolean {
+    return this.#disk.stalls;
+  }
+
+  /** The core's time, and the disk's. `mayVote`: before that the core takes no part in elections. */
+  tick(mayVote: boolean): void {
+    if (this.#disk.tick(this.commit.oldest)) {
+      const { stalls } = this.#disk;
+      this.#user.diskStalls(stalls);
+      this.input({ kind: 'disk', stalls });
+    }
+    if (mayVote) this.input({ kind: 'tick' });
+  }
+
   /** Answers at once which of the entries the core did not take. */
   propose(entries: readonly Uint8Array[]): Refusals {
     const refused = { set: new Set<Uint8Array>(), reason: '' };
@@ -142,7 +165,7 @@ export class CoreLoop {
     readState(checked.state, checked.slot, this.#store.file);
     this.#checked = checked;
     this.input({ kind: 'install', slot: checked.slot, configuration: checked.configuration });
-    await this.commit.idle();
+    await this.commit.durable();
     this.#checked = null;
   }
 
@@ -152,7 +175,7 @@ export class CoreLoop {
       this.#wantsCheckpoint = true;
       this.commit.demand();
     }
-    await this.commit.idle();
+    await this.commit.durable();
   }
 
   /** What is only in memory, though it may wait, is written when nothing else happens. */

@@ -4,7 +4,7 @@
  */
 import type { NodeId } from '../paxos/ballot.js';
 import { isVoter, type Configuration } from '../paxos/configuration.js';
-import type { StoreLife, StoreSeen } from '../ports/replica-store.js';
+import type { StoreLife, StoreSighting } from '../ports/replica-store.js';
 import type { Acquaintances } from './acquaintances.js';
 import type { LifeVerdict } from './store-life.js';
 import type { WireMessage } from './wire-message.js';
@@ -59,11 +59,11 @@ export class Greetings {
     for (const peer of this.#peers()) this.#user.send(peer, this.#greeting(!this.isProven));
   }
 
-  greeted(from: string, { life, forgetfulThrough, answer }: Extract<WireMessage, { readonly type: 'greeting' }>): void {
-    const ours = this.#user.configuration().id;
-    const verdict = this.#known.meet(from, life, forgetfulThrough, ours);
-    if (answer || (verdict !== 'known' && verdict !== 'new'))
-      this.#user.send(from, { type: 'verdict', nonce: life.nonce, verdict, configuration: ours });
+  greeted(from: string, greeting: Extract<WireMessage, { readonly type: 'greeting' }>): void {
+    const { nonce } = greeting.life;
+    const { verdict, configuration } = this.#known.meet(from, greeting, this.#user.configuration().id);
+    if (greeting.answer || (verdict !== 'known' && verdict !== 'new'))
+      this.#user.send(from, { type: 'verdict', nonce, verdict, configuration });
   }
 
   judged(from: string, { nonce, verdict, configuration }: Extract<WireMessage, { readonly type: 'verdict' }>): void {
@@ -77,7 +77,7 @@ export class Greetings {
     if (through > this.#user.forgetfulThrough()) this.#user.forget(through, from, verdict);
   }
 
-  heard(from: string, lives: Readonly<Record<string, StoreSeen>>): void {
+  heard(from: string, lives: Readonly<Record<string, StoreSighting>>): void {
     for (const [node, seen] of Object.entries(lives)) if (node !== from) this.#known.hear(node, seen);
   }
 
@@ -94,7 +94,9 @@ export class Greetings {
   }
 
   #greeting(answer: boolean): WireMessage {
-    return { type: 'greeting', life: this.#user.life(), forgetfulThrough: this.#user.forgetfulThrough(), answer };
+    const configuration = this.#user.configuration().id;
+    const forgetfulThrough = this.#user.forgetfulThrough();
+    return { type: 'greeting', life: this.#user.life(), configuration, forgetfulThrough, answer };
   }
 
   #peers(): readonly NodeId[] {

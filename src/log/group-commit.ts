@@ -36,7 +36,10 @@ export class GroupCommit {
   #syncing: Gathering | null = null;
   #scheduled = false;
   #stopped = false;
-  readonly #whenIdle: (() => void)[] = [];
+  /** Batches are counted: so many were handed to the store, and of those so many are durable. */
+  #handed = 0;
+  #durable = 0;
+  readonly #waiting: { readonly batch: number; readonly resolve: () => void }[] = [];
 
   constructor(store: Pick<ReplicaStore, 'persist'>, user: GroupCommitUser) {
     this.#store = store;
@@ -45,6 +48,11 @@ export class GroupCommit {
 
   get isSyncing(): boolean {
     return this.#syncing !== null || this.#scheduled;
+  }
+
+  /** The number of the oldest batch that the store has and that is not durable yet; null: it has none. */
+  get oldest(): number | null {
+    return this.#handed > this.#durable ? this.#durable + 1 : null;
   }
 
   /** Effects that wait for a sync. */
@@ -68,18 +76,22 @@ export class GroupCommit {
     this.#schedule();
   }
 
-  /** Resolves when nothing is being synced and nothing waits for it. */
-  idle(): Promise<void> {
+  /**
+   * Resolves when what was handed over or gathered for a sync by now is durable and its effects are performed, whatever
+   * comes after it: where the disk is always behind, more always does.
+   */
+  durable(): Promise<void> {
+    const batch = this.#handed + (this.#open.needsSync ? 1 : 0);
     return new Promise((resolve) => {
-      if (!this.isSyncing) resolve();
-      else this.#whenIdle.push(resolve);
+      if (this.#stopped || batch <= this.#durable) resolve();
+      else this.#waiting.push({ batch, resolve });
     });
   }
 
   /** Nothing more is written or performed. */
   stop(): void {
     this.#stopped = true;
-    this.#notifyIdle();
+    this.#notify(Infinity);
   }
 
   #gather(write: Write): void {
@@ -112,6 +124,7 @@ export class GroupCommit {
     const batch = this.#open;
     this.#open = gathering();
     this.#syncing = batch;
+    this.#handed += 1;
     const written: StoreBatch = { writes: batch.writes, ...this.#user.alongside() };
     this.#store.persist(written).then(
       (life) => {
@@ -130,7 +143,9 @@ export class GroupCommit {
       if (this.#stopped) return;
     }
     this.#syncing = null;
+    this.#durable += 1;
     this.#user.onDurable(life, written);
+    this.#notify(this.#durable);
     if (this.#open.needsSync) this.#schedule();
     else this.#release();
   }
@@ -143,11 +158,13 @@ export class GroupCommit {
       // It brought about a write, behind which the rest now waits.
       if (this.#open.needsSync) return;
     }
-    if (!this.isSyncing) this.#notifyIdle();
   }
 
-  #notifyIdle(): void {
-    for (const resolve of this.#whenIdle.splice(0)) resolve();
+  #notify(durable: number): void {
+    for (let [first] = this.#waiting; first !== undefined && first.batch <= durable; [first] = this.#waiting) {
+      this.#waiting.shift();
+      first.resolve();
+    }
   }
 }
 

@@ -24,6 +24,10 @@ export interface HostSettings {
   readonly keepSlots: number;
   /** How long appends are refused after the store said that it is full, before it is tried again. */
   readonly fullRetryMs: number;
+  /** How often all that is stored is read and checked. */
+  readonly scrubEveryMs: number;
+  /** How long the end waits for the disk. */
+  readonly endTimeoutMs: number;
   readonly limits: Limits;
 }
 
@@ -39,6 +43,8 @@ export const DEFAULT_SETTINGS: HostSettings = {
   checkpointBytes: 16 << 20,
   keepSlots: 2048,
   fullRetryMs: 1000,
+  scrubEveryMs: 86_400_000,
+  endTimeoutMs: 5000,
   limits: DEFAULT_LIMITS,
 };
 

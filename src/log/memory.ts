@@ -39,7 +39,7 @@ function assertStillEmbedded({ identity }: StoreView, file: string): void {
   if (identity.mode === 'embedded') return;
   throw new SnapcommitError(
     'UNAVAILABLE',
-    `the log ${file} belongs to a cluster now, so only the daemon may use it. Run the command again, with: snapcommit daemon`,
+    `the log ${file} belongs to a cluster now, and only its daemon may use it: start \`snapcommit daemon\`, then run the command again`,
     { file },
   );
 }

@@ -3,12 +3,24 @@ import { SnapcommitError } from '../errors.js';
 import type { CheckedCheckpoint } from '../ports/replica-store.js';
 import type { LifeVerdict } from './store-life.js';
 
+/** Damaged records that a message names. */
+const NAMED_MAX = 5;
+
 export function checkpointUnreadable(file: string): SnapcommitError {
   return new SnapcommitError(
     'UNAVAILABLE',
     `the checkpoint in ${file} cannot be read; it is being fetched from a peer. Try again a little later`,
     { file },
   );
+}
+
+export function archiveUnreadable(
+  file: string,
+  records: readonly { readonly group: string; readonly generation: number }[],
+): string {
+  const names = records.slice(0, NAMED_MAX).map(({ group, generation }) => `${group}@${String(generation)}`);
+  const more = records.length > NAMED_MAX ? ` and ${String(records.length - NAMED_MAX)} more` : '';
+  return `the log is damaged: ${file}: the records of ${names.join(', ')}${more} cannot be read. A peer's checkpoint is fetched in their place`;
 }
 
 export function nobodyToHeal(file: string): SnapcommitError {

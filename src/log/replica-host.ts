@@ -5,7 +5,7 @@ import { countRuns, hasNumber } from '../machine/runs.js';
 import type { GenerationRecord, GroupState, State } from '../machine/state.js';
 import type { Configuration } from '../paxos/configuration.js';
 import { slot } from '../paxos/contiguous-log.js';
-import type { ClusterLog, MemberSet, ReplicaStatus } from '../ports/cluster-log.js';
+import type { ClusterLog, MemberChange, ReplicaStatus } from '../ports/cluster-log.js';
 import type { AppendResult, LogIdentity, LogStatus, ReplicatedLog, RequestKey } from '../ports/log.js';
 import { decodeGeneration } from './codec.js';
 import { DEFAULT_SETTINGS, type HostSettings, type ReplicaHostPorts } from './host-settings.js';
@@ -140,13 +140,14 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
       checkpointSlot: loop.checkpointSlot,
       isProven,
       isFull,
+      diskStalls: loop.diskStalls,
       isFetching,
     });
   }
 
-  async reconfigure(members: MemberSet): Promise<Configuration> {
+  async reconfigure(change: MemberChange): Promise<Configuration> {
     this.#assertServing();
-    return this.#replica.callers.reconfigure(members);
+    return this.#replica.callers.reconfigure(change);
   }
 
   transferLeadership(): void {

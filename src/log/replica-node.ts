@@ -4,18 +4,22 @@
  */
 import { SnapcommitError, unreachable } from '../errors.js';
 import { nodeId, sameBallot, type Ballot, type NodeId } from '../paxos/ballot.js';
-import type { Message } from '../paxos/messages.js';
 import type { Loaded, StoreBatch } from '../ports/replica-store.js';
 import { Acquaintances } from './acquaintances.js';
 import { accessTo, Callers } from './callers.js';
+import { atMost } from './at-most.js';
 import { CheckpointFetch } from './checkpoint-fetch.js';
 import { CheckpointSource } from './checkpoint-source.js';
 import { CoreLives, type CoreLivesUser } from './core-lives.js';
 import type { OuterEffect } from './core-loop.js';
+import { FullDisk } from './full-disk.js';
 import { Greetings } from './greetings.js';
 import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
 import { firstNumber } from './numbering.js';
-import { mayReachCore } from './message-gate.js';
+import { Rescue } from './rescue.js';
+import { Scrubbing } from './scrubbing.js';
+import { mayReachCore, vouches } from './message-gate.js';
+import { measure } from './replica-status.js';
 import { forgetfulReason, messageOf, stoppedServing } from './replica-errors.js';
 import { decodeWire, encodeWire } from './wire.js';
 import type { WireMessage } from './wire-message.js';
@@ -33,17 +37,20 @@ export class ReplicaNode {
   readonly #greetings: Greetings;
   readonly #source: CheckpointSource;
   readonly #fetch: CheckpointFetch;
+  readonly #rescue: Rescue;
+  readonly #scrubbing: Scrubbing;
   #ticks = 0;
   #cancelTick: () => void = () => undefined;
   #pumps = false;
   #leader: Ballot | null = null;
-  #fullUntilTick: number | null = null;
+  readonly #full: FullDisk;
   #syncBegan = 0;
 
   constructor(loaded: Loaded, ports: ReplicaHostPorts, settings: HostSettings) {
     this.self = nodeId(loaded.identity.node);
     this.#ports = ports;
     this.#settings = settings;
+    this.#full = new FullDisk(Math.ceil(settings.fullRetryMs / settings.tickMs));
     this.#known = new Acquaintances(this.self, loaded.remembered);
     this.core = new CoreLives(loaded, ports, settings, this.#coreUser());
     const { core } = this;
@@ -81,6 +88,8 @@ export class ReplicaNode {
       { send: this.#send, install: (checked) => core.install(checked), failed },
       numbers,
     );
+    this.#rescue = new Rescue(core, this.#fetch);
+    this.#scrubbing = new Scrubbing(ports, settings.scrubEveryMs, (rest) => core.scrub(rest));
     this.#greetings.greetAll();
     this.#nextTick();
   }
@@ -90,7 +99,7 @@ export class ReplicaNode {
   }
 
   get isFull(): boolean {
-    return this.#fullUntilTick !== null;
+    return this.#full.isFull;
   }
 
   get isFetching(): boolean {
@@ -110,10 +119,16 @@ export class ReplicaNode {
     if (this.core.isServing || SERVED_ALWAYS.has(message.type)) this.#handle(nodeId(from), message);
   }
 
-  /** Serves nothing from here on. What waits is answered with this. */
+  /** Serves nothing from here on. What waits is answered with this. A disk that hangs is waited for only so long. */
   async end(error: SnapcommitError): Promise<void> {
-    await this.core.settle();
+    const { timers } = this.#ports;
+    const { endTimeoutMs } = this.#settings;
+    await atMost(timers, endTimeoutMs, this.core.settle());
     this.core.stop(error);
+    await atMost(timers, endTimeoutMs, this.#letGo());
+  }
+
+  async #letGo(): Promise<void> {
     await this.core.ended();
     await this.#source.close();
     await this.#fetch.close();
@@ -127,7 +142,7 @@ export class ReplicaNode {
   #handle(from: NodeId, message: WireMessage): void {
     switch (message.type) {
       case 'core':
-        return this.#receiveCore(from, message.configuration, message.message);
+        return this.#receiveCore(from, message);
       case 'greeting':
         return this.#greetings.greeted(from, message);
       case 'verdict':
@@ -153,9 +168,13 @@ export class ReplicaNode {
     }
   }
 
-  #receiveCore(from: NodeId, configuration: number, message: Message): void {
-    if (!mayReachCore(message, configuration - this.core.configuration.id, this)) return;
-    this.core.loop.input({ kind: 'receive', from, configuration, message });
+  #receiveCore(from: NodeId, { configuration, message, word }: Extract<WireMessage, { readonly type: 'core' }>): void {
+    if (word !== null && !this.#known.takesWordOf(from, word, configuration)) return;
+    const { isProven, isFull } = this;
+    const { loop } = this.core;
+    const condition = { isProven, isFull, diskStalls: loop.diskStalls };
+    if (!mayReachCore(message, configuration - this.core.configuration.id, condition)) return;
+    loop.input({ kind: 'receive', from, configuration, message });
   }
 
   #nextTick(): void {
@@ -172,33 +191,23 @@ export class ReplicaNode {
     this.#source.tick();
     this.#greetings.tick(now);
     this.#fetch.tick();
-    if (!core.hasLoop) this.#askForCheckpoint(now);
+    this.#rescue.tick(now);
     if (!core.isServing) return;
-    if (this.#fullUntilTick !== null && now >= this.#fullUntilTick) {
-      this.#fullUntilTick = null;
-      this.#ports.onEvent?.({ type: 'room' });
-    }
+    if (this.#full.tick(now)) this.#ports.onEvent?.({ type: 'room' });
     this.callers.tick(now);
     if (now % SETTLE_TICKS === 0) core.loop.settle();
-    if (this.#greetings.isProven) core.loop.input({ kind: 'tick' });
-    this.#measure(this.#ports);
+    core.loop.tick(this.#greetings.isProven);
+    if (this.#ports.metrics !== undefined) measure(this.#ports.metrics, this.callers.depths(), core.loop);
     this.#pumpSoon();
-  }
-
-  /** Asks one member after the other for the checkpoint that we lost. */
-  #askForCheckpoint(now: number): void {
-    const { voters, learners } = this.core.configuration;
-    const peers = [...voters, ...learners].filter((node) => node !== this.self);
-    const peer = peers[now % Math.max(1, peers.length)];
-    if (peer === undefined) this.core.giveUp();
-    else if (!this.#fetch.isFetching) this.#fetch.begin(peer);
   }
 
   #coreUser(): CoreLivesUser {
     const { metrics, onApplied } = this.#ports;
     return {
       send: ({ to, configuration, message }) => {
-        this.#send(to, { type: 'core', configuration, message });
+        const { nonce, batches } = this.core.life;
+        const word = vouches(message) ? { nonce, batches } : null;
+        this.#send(to, { type: 'core', configuration, message, word });
       },
       applied: (applied) => {
         this.callers.applied(applied);
@@ -210,6 +219,9 @@ export class ReplicaNode {
       },
       perform: (effect) => {
         this.#perform(effect);
+      },
+      diskStalls: (stalls) => {
+        this.#ports.onEvent?.({ type: stalls ? 'diskStalls' : 'diskReturned' });
       },
       stepped: () => {
         this.#stepped();
@@ -225,11 +237,11 @@ export class ReplicaNode {
         this.callers.leaderChanged();
       },
       full: () => {
-        if (this.#fullUntilTick === null) this.#ports.onEvent?.({ type: 'full' });
-        this.#fullUntilTick = this.#ticks + Math.ceil(this.#settings.fullRetryMs / this.#settings.tickMs);
+        if (this.#full.found(this.#ticks)) this.#ports.onEvent?.({ type: 'full' });
       },
       stopped: (error) => {
         this.#cancelTick();
+        this.#scrubbing.stop();
         this.callers.end(error instanceof SnapcommitError ? error : stoppedServing(this.#ports.store.file, error));
         this.#ports.onEvent?.({ type: 'stopped', error });
       },
@@ -247,7 +259,7 @@ export class ReplicaNode {
       case 'configured':
         this.#ports.onEvent?.({ type: 'configured', configuration: effect.configuration });
         this.#greetings.greetAll();
-        return this.callers.configured(effect.configuration);
+        return this.callers.configured();
       case 'retired':
         return this.#ports.onEvent?.({ type: 'retired' });
       case 'healed':
@@ -274,16 +286,6 @@ export class ReplicaNode {
     this.#syncBegan = this.#ports.clock.monotonic();
     const remembered = this.#known.takeChanged();
     return remembered === undefined ? {} : { remembered };
-  }
-
-  #measure({ metrics }: ReplicaHostPorts): void {
-    if (metrics === undefined) return;
-    const { appends, forwarded, reads } = this.callers.depths();
-    metrics.queue('appends', appends);
-    metrics.queue('forwarded', forwarded);
-    metrics.queue('reads', reads);
-    metrics.queue('unsynced', this.core.loop.commit.waiting);
-    metrics.ballot(this.core.loop.replica.promised.round);
   }
 
   /** At the end of this turn, so that what comes together goes together. */

@@ -3,11 +3,11 @@ import type { Slot } from '../machine/entry.js';
 import { isVoter } from '../paxos/configuration.js';
 import { lastSlot } from '../paxos/contiguous-log.js';
 import type { Replica } from '../paxos/state.js';
-import type { MemberStatus, ReplicaStanding, ReplicaStatus } from '../ports/cluster-log.js';
+import type { MemberStatus, ReplicaMetrics, ReplicaStanding, ReplicaStatus } from '../ports/cluster-log.js';
 
 export type OutsideOfTheCore = Pick<
   ReplicaStatus,
-  'leader' | 'appliedSlot' | 'checkpointSlot' | 'isFull' | 'isFetching'
+  'leader' | 'appliedSlot' | 'checkpointSlot' | 'isFull' | 'diskStalls' | 'isFetching'
 > & {
   readonly isProven: boolean;
 };
@@ -43,4 +43,17 @@ function membersOf({ self, role, configuration, log }: Replica): readonly Member
     lagSlots: role.kind !== 'leading' ? null : node === self ? 0 : lagOf(role.members.get(node)?.accepted),
   });
   return [...configuration.voters.map(describe(true)), ...configuration.learners.map(describe(false))];
+}
+
+/** Once a tick. */
+export function measure(
+  metrics: ReplicaMetrics,
+  depths: Readonly<Record<'appends' | 'forwarded' | 'reads', number>>,
+  { commit, replica }: { readonly commit: { readonly waiting: number }; readonly replica: Replica },
+): void {
+  metrics.queue('appends', depths.appends);
+  metrics.queue('forwarded', depths.forwarded);
+  metrics.queue('reads', depths.reads);
+  metrics.queue('unsynced', commit.waiting);
+  metrics.ballot(replica.promised.round);
 }

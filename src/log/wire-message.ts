@@ -6,18 +6,38 @@ import type { Ballot, NodeId } from '../paxos/ballot.js';
 import type { Slot } from '../paxos/contiguous-log.js';
 import type { ReconfigurationRefusal } from '../paxos/effects.js';
 import type { Message } from '../paxos/messages.js';
-import type { StoreLife, StoreSeen } from '../ports/replica-store.js';
+import type { StoreLife, StoreSighting } from '../ports/replica-store.js';
 import type { LifeVerdict } from './store-life.js';
 
+/** In which start of its store a replica says something, and how many batches were durable when it did. */
+export interface StoreWord {
+  readonly nonce: string;
+  readonly batches: number;
+}
+
 export type WireMessage =
-  /** `configuration` is the sender's. */
-  | { readonly type: 'core'; readonly configuration: number; readonly message: Message }
-  /** Who I am, as a store. `answer`: tell me your verdict; I have just started. */
-  | { readonly type: 'greeting'; readonly life: StoreLife; readonly forgetfulThrough: number; readonly answer: boolean }
-  /** What we make of the life whose start has this nonce, in our configuration. */
+  /** `configuration` is the sender's; `word` stands with what it vouches for, a promise or an acceptance. */
+  | {
+      readonly type: 'core';
+      readonly configuration: number;
+      readonly message: Message;
+      readonly word: StoreWord | null;
+    }
+  /** Who I am, as a store, and in which configuration. `answer`: tell me your verdict; I have just started. */
+  | {
+      readonly type: 'greeting';
+      readonly life: StoreLife;
+      readonly configuration: number;
+      readonly forgetfulThrough: number;
+      readonly answer: boolean;
+    }
+  /**
+   * What we make of the life whose start has this nonce. 'known', 'new': in our configuration; otherwise nothing that it
+   * says counts up to this one.
+   */
   | { readonly type: 'verdict'; readonly nonce: string; readonly verdict: LifeVerdict; readonly configuration: number }
   /** The newest lives that I have seen of others. */
-  | { readonly type: 'lives'; readonly lives: Readonly<Record<string, StoreSeen>> }
+  | { readonly type: 'lives'; readonly lives: Readonly<Record<string, StoreSighting>> }
   /**
    * Entries for whoever leads with exactly this ballot. `number` rises with each forward of a process: a leader takes a
    * number once and only upwards, so what it refuses it never proposes.
@@ -54,7 +74,10 @@ export type WireMessage =
   | { readonly type: 'gone'; readonly transfer: number }
   | {
       readonly type: 'reconfigure';
+      /** A leader takes each of a process's once and only upwards. */
       readonly id: number;
+      /** The id of the configuration that the change was worked out from. */
+      readonly base: number;
       readonly voters: readonly NodeId[];
       readonly learners: readonly NodeId[];
     }

@@ -2,8 +2,8 @@
 import { ballot, nodeId, type Ballot, type NodeId } from '../paxos/ballot.js';
 import type { Configuration } from '../paxos/configuration.js';
 import type { LogEntry } from '../paxos/contiguous-log.js';
-import type { Message, Standing } from '../paxos/messages.js';
-import type { PastStart, StoreLife, StoreSeen } from '../ports/replica-store.js';
+import type { Message, Presence, Standing } from '../paxos/messages.js';
+import type { PastStart, StoreLife, StoreSighting } from '../ports/replica-store.js';
 import {
   list,
   literal,
@@ -19,7 +19,7 @@ import {
   type Check,
 } from '../wire/shape.js';
 import { slotShape } from './entry-shape.js';
-import type { WireMessage } from './wire-message.js';
+import type { StoreWord, WireMessage } from './wire-message.js';
 
 /** No name of a node, a store or a digest is longer. */
 const NAME_MAX = 128;
@@ -67,6 +67,7 @@ const entries: Check<readonly LogEntry[]> = (value, where) => {
   return value.map((item) => entry(item, where));
 };
 const standing: Check<Standing> = oneOf<Standing>(['voting', 'damaged', 'forgetful']);
+const presence: Check<Presence> = oneOf<Presence>(['voting', 'damaged', 'forgetful', 'stalled']);
 
 type Fields<T extends Message['type']> = Extract<Message, { readonly type: T }>;
 
@@ -114,7 +115,7 @@ const message: Check<Message> = variants<Message>({
     round: natural,
     ballot: ballotShape,
     happy: yesNo,
-    standing,
+    standing: presence,
     decided: slotShape,
   }),
   fetch: object<Fields<'fetch'>>({ type: literal('fetch'), after: slotShape }),
@@ -122,7 +123,14 @@ const message: Check<Message> = variants<Message>({
   handover: object<Fields<'handover'>>({ type: literal('handover') }),
 });
 
-const seen: Check<StoreSeen> = object<StoreSeen>({ id: name, starts: natural, nonce: name, batches: natural });
+const sighting: Check<StoreSighting> = object<StoreSighting>({
+  id: name,
+  starts: natural,
+  nonce: name,
+  batches: natural,
+  configuration: natural,
+});
+const word: Check<StoreWord> = object<StoreWord>({ nonce: name, batches: natural });
 const life: Check<StoreLife> = object<StoreLife>({
   id: name,
   starts: natural,
@@ -135,15 +143,26 @@ const life: Check<StoreLife> = object<StoreLife>({
 type Said<T extends WireMessage['type']> = Extract<WireMessage, { readonly type: T }>;
 
 export const wireShape: Check<WireMessage> = variants<WireMessage>({
-  core: object<Said<'core'>>({ type: literal('core'), configuration: natural, message }),
-  greeting: object<Said<'greeting'>>({ type: literal('greeting'), life, forgetfulThrough: natural, answer: yesNo }),
+  core: object<Said<'core'>>({
+    type: literal('core'),
+    configuration: natural,
+    message,
+    word: nullable(word),
+  }),
+  greeting: object<Said<'greeting'>>({
+    type: literal('greeting'),
+    life,
+    configuration: natural,
+    forgetfulThrough: natural,
+    answer: yesNo,
+  }),
   verdict: object<Said<'verdict'>>({
     type: literal('verdict'),
     nonce: name,
     verdict: oneOf(['known', 'new', 'wiped', 'rolledBack', 'cloned']),
     configuration: natural,
   }),
-  lives: object<Said<'lives'>>({ type: literal('lives'), lives: record(seen) }),
+  lives: object<Said<'lives'>>({ type: literal('lives'), lives: record(sighting) }),
   forward: object<Said<'forward'>>({
     type: literal('forward'),
     ballot: ballotShape,
@@ -173,13 +192,14 @@ export const wireShape: Check<WireMessage> = variants<WireMessage>({
   reconfigure: object<Said<'reconfigure'>>({
     type: literal('reconfigure'),
     id: natural,
+    base: natural,
     voters: nodes,
     learners: nodes,
   }),
   reconfigureRefused: object<Said<'reconfigureRefused'>>({
     type: literal('reconfigureRefused'),
     id: natural,
-    reason: oneOf(['notLeading', 'busy', 'invalid', 'behind']),
+    reason: oneOf(['notLeading', 'stale', 'busy', 'invalid', 'behind']),
   }),
   transfer: object<Said<'transfer'>>({ type: literal('transfer') }),
 });

@@ -5,6 +5,9 @@
  * that apply the same entries must reach the same bytes (P10).
  */
 import type { ErrorCode, Details } from '../errors.js';
+import type { AddToken, UseToken, PutMember, RemoveMember, DrainNode, UndrainNode } from './member-entry.js';
+
+export type { AddToken, UseToken, PutMember, RemoveMember, DrainNode, UndrainNode } from './member-entry.js';
 
 /** A slot of the log, counted from 1. 0 stands for "before the first". */
 export type Slot = number & { readonly __brand: 'Slot' };
@@ -223,45 +226,6 @@ export interface AddPin {
 export interface ReleasePin {
   readonly type: 'releasePin';
   readonly pin: string;
-}
-
-/** A join token may be used until `expires`. */
-export interface AddToken {
-  readonly type: 'addToken';
-  /** SHA-256 (hex) of the token. */
-  readonly hash: string;
-  /** ms since the epoch, judged by the clock of whoever appends the use. */
-  readonly expires: number;
-  /** The only node that may use it, also where that name is in use: who makes it says so. null: any new name. */
-  readonly node: string | null;
-}
-/** Uses a token up, and makes the node a member. */
-export interface UseToken {
-  readonly type: 'useToken';
-  readonly hash: string;
-  readonly node: string;
-  /** `HOST:PORT`. */
-  readonly address: string;
-}
-export interface PutMember {
-  readonly type: 'putMember';
-  readonly node: string;
-  readonly address: string;
-}
-export interface RemoveMember {
-  readonly type: 'removeMember';
-  readonly node: string;
-  /** Explicit consent: its volumes are forfeited with it, and no group freezes anything there any more. */
-  readonly forfeit: boolean;
-}
-/** The node's volumes and writers begin no transactions any more, so that it can be removed once nothing waits for it. */
-export interface DrainNode {
-  readonly type: 'drainNode';
-  readonly node: string;
-}
-export interface UndrainNode {
-  readonly type: 'undrainNode';
-  readonly node: string;
 }
 
 export type Operation =

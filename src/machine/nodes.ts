@@ -13,7 +13,7 @@ import { openTransactions } from './queries.js';
 import { badName, nodeNotFound } from './refusals.js';
 import { isName } from './names.js';
 import { compareText, lookup, mapRecord, withKey, withoutKey } from './record.js';
-import type { State } from './state.js';
+import { DEPARTED_KEPT, type State } from './state.js';
 import { done, refusal, refused, type Refusal, type Step } from './step.js';
 import { forfeitVolume } from './volumes.js';
 
@@ -24,12 +24,22 @@ export function putMember(state: State, { node, address }: PutMember): Step {
   const known = lookup(state.members, node) !== undefined;
   const problem = addressProblem(address) ?? (founds || known ? null : nodeNameTaken(state, node));
   if (problem !== null) return refused(state, problem);
-  return done({ ...state, members: withKey(state.members, node, { ...lookup(state.members, node), address }) });
+  return done(entered(state, node, address));
 }
 
-/** What stands on the node keeps it in the cluster, unless the entry says that it is forfeited with it. */
+/** `node` is a member at `address`; one that drains goes on draining. */
+export function entered(state: State, node: string, address: string): State {
+  const departed = state.departed.filter((one) => one !== node);
+  return { ...state, departed, members: withKey(state.members, node, { ...lookup(state.members, node), address }) };
+}
+
+/**
+ * What stands on the node keeps it in the cluster, unless the entry says that it is forfeited with it. A node that was removed
+ * already is answered as removed: whoever asks again has lost the first answer.
+ */
 export function removeMember(state: State, { node, forfeit }: RemoveMember): Step {
-  if (lookup(state.members, node) === undefined) return refused(state, nodeNotFound(node));
+  if (lookup(state.members, node) === undefined)
+    return state.departed.includes(node) ? done(state) : refused(state, nodeNotFound(node));
   const problem = lastMember(state, node) ?? drivesTransaction(state, node);
   if (problem !== null) return refused(state, problem);
   const left = forfeit ? withoutWhatIsThere(state, node) : keepsNothing(state, node);
@@ -37,7 +47,8 @@ export function removeMember(state: State, { node, forfeit }: RemoveMember): Ste
   const { members, pins } = left.state;
   // Nobody could tell any more whether a process of that node still lives.
   const kept = mapRecord(pins, (pin) => (pin.holder.node === node ? undefined : pin));
-  return done({ ...left.state, members: withoutKey(members, node), pins: kept });
+  const departed = [...state.departed, node].slice(-DEPARTED_KEPT);
+  return done({ ...left.state, departed, members: withoutKey(members, node), pins: kept });
 }
 
 /** EXISTS unless nobody has this name: neither a member nor, from an earlier one, a volume. */

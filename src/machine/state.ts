@@ -135,6 +135,8 @@ export interface TokenState {
   readonly expires: number;
   readonly node: string | null;
   readonly usedBy: string | null;
+  /** SHA-256 (hex) of the key that `usedBy` showed: who shows it again repeats its join. */
+  readonly usedKey: string | null;
 }
 
 export interface MemberState {
@@ -175,6 +177,8 @@ export interface State {
   readonly appends: Appends;
   /** The cluster's nodes by name; empty for a log that never became a cluster. */
   readonly members: Readonly<Record<string, MemberState>>;
+  /** Names that were removed from `members` and not given again, the newest last; DEPARTED_KEPT of them. */
+  readonly departed: readonly string[];
   /** By SHA-256 (hex) of the token. */
   readonly tokens: Readonly<Record<string, TokenState>>;
   /** SHA-256 (hex) chained over every archive change. */
@@ -188,6 +192,8 @@ export type ArchiveChange =
 
 /** How many decided transactions `transaction list` can still show. */
 export const FINISHED_KEPT = 64;
+/** So many removed nodes are known as such: whoever removes one again is told that it is done. */
+export const DEPARTED_KEPT = 64;
 /** A request id is remembered for this many slots after its entry, and after its transaction's decision (T18). */
 export const SESSION_KEPT_SLOTS = 10_000;
 /** Forgotten sessions leave the state at slots that this divides; in between they only count as forgotten. */
@@ -210,6 +216,7 @@ export function emptyState(incarnation: number): State {
     sessions: {},
     appends: { forgotten: 0 as Slot, clients: {} },
     members: {},
+    departed: [],
     tokens: {},
     archiveDigest: '',
   };

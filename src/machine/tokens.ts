@@ -2,9 +2,13 @@
  * Join tokens: who may become a node of this cluster. PURE. The log holds a token's hash, never the token; it is used
  * once, and which use was first is decided by the order of the slots. Its time ends by the clock of whoever appends the
  * use, since the machine has no clock of its own.
+ *
+ * A token that is refused is refused in one of these words, here and wherever it is looked at before it is used:
+ * TOKEN_UNKNOWN (never made here, or forgotten since it expired), TOKEN_USED, TOKEN_EXPIRED, DENIED (made for another
+ * node). A node whose answer was lost says the same again, with the same key, and is let in as before: its use is one.
  */
 import type { AddToken, UseToken } from './entry.js';
-import { addressProblem, nodeNameTaken } from './nodes.js';
+import { addressProblem, entered, nodeNameTaken } from './nodes.js';
 import { badName } from './refusals.js';
 import { isName } from './names.js';
 import { lookup, mapRecord, withKey } from './record.js';
@@ -29,25 +33,28 @@ export function addToken(state: State, { hash, expires, node }: AddToken, { at }
     const message = `There are ${String(TOKENS_KEPT)} join tokens that have not expired: wait until one has.`;
     return refused(state, refusal('BUSY', message, { tokens: TOKENS_KEPT }));
   }
-  return done({ ...state, tokens: withKey(tokens, hash, { expires, node, usedBy: null }) });
+  return done({ ...state, tokens: withKey(tokens, hash, { expires, node, usedBy: null, usedKey: null }) });
 }
 
 /** The token is used up and the node a member, in one step: two that join under one name cannot both succeed. */
 export function useToken(state: State, operation: UseToken, { at }: StepContext): Step {
-  const { hash, node, address } = operation;
-  if (!isName(node)) return refused(state, badName('node', node));
-  const token = lookup(state.tokens, hash);
-  const problem = useProblem(token, operation, at) ?? addressProblem(address);
+  const { hash, node, key, address } = operation;
+  const problem = useRefusal(state, operation, at);
   if (problem !== null) return refused(state, problem);
+  const { expires = 0, node: wanted = null } = lookup(state.tokens, hash) ?? {};
+  const tokens = withKey(state.tokens, hash, { expires, node: wanted, usedBy: node, usedKey: key });
+  return done({ ...entered(state, node, address), tokens });
+}
+
+/** Why this use would be refused at this time; null: it would not. Whoever asks before appending hears the same. */
+export function useRefusal(state: State, operation: UseToken, at: number): Refusal | null {
+  const { hash, node, address } = operation;
+  if (!isName(node)) return badName('node', node);
+  const token = lookup(state.tokens, hash);
+  const problem = tokenRefusal(state, token, operation, at) ?? addressProblem(address);
+  if (problem !== null || token?.usedBy === node) return problem;
   // Whoever made the token for this very name has said that this node may have it.
-  const taken = token?.node === node ? null : nodeNameTaken(state, node);
-  if (taken !== null) return refused(state, taken);
-  const used = withKey(state.tokens, hash, { expires: token?.expires ?? 0, node: token?.node ?? null, usedBy: node });
-  return done({
-    ...state,
-    tokens: used,
-    members: withKey(state.members, node, { ...lookup(state.members, node), address }),
-  });
+  return token?.node === node ? null : nodeNameTaken(state, node);
 }
 
 /** Changes no answer but the reason of a refusal: an expired token is of no use to anybody. */
@@ -69,19 +76,21 @@ function tokenProblem(hash: string, expires: number, node: string | null, at: nu
   return refusal('USAGE', 'This join token would have expired already: give it a time to come.', { expires, at });
 }
 
-function useProblem(token: TokenState | undefined, { node }: UseToken, at: number): Refusal | null {
+function tokenRefusal(state: State, token: TokenState | undefined, use: UseToken, at: number): Refusal | null {
+  const { node } = use;
   const again = 'Make another one with `snapcommit cluster token` on a member.';
-  if (token === undefined) {
-    return refusal('TOKEN_REFUSED', `This cluster knows no such join token. ${again}`, { node, reason: 'unknown' });
-  }
-  if (token.usedBy !== null) {
+  if (token === undefined) return refusal('TOKEN_UNKNOWN', `This cluster knows no such join token. ${again}`, { node });
+  if (token.usedBy !== null && !isRepeat(state, token, use)) {
     const message = `This join token was used already, by node ${token.usedBy}: each is good for one node. ${again}`;
-    return refusal('TOKEN_REFUSED', message, { node, reason: 'used', usedBy: token.usedBy });
+    return refusal('TOKEN_USED', message, { node, usedBy: token.usedBy });
   }
-  if (token.expires <= at) {
-    return refusal('TOKEN_REFUSED', `This join token has expired. ${again}`, { node, reason: 'expired' });
-  }
+  if (token.expires <= at) return refusal('TOKEN_EXPIRED', `This join token has expired. ${again}`, { node });
   if (token.node === null || token.node === node) return null;
   const message = `This join token is for node ${token.node}, not for ${node}. ${again}`;
-  return refusal('TOKEN_REFUSED', message, { node, reason: 'other node', wanted: token.node });
+  return refusal('DENIED', message, { node, wanted: token.node });
+}
+
+/** The same node with the same key, and it has not been removed since. */
+function isRepeat({ members }: State, { usedBy, usedKey }: TokenState, { node, key }: UseToken): boolean {
+  return usedBy === node && key !== null && usedKey === key && lookup(members, node) !== undefined;
 }

@@ -2,7 +2,7 @@
  * What coordinator and participant work with on one node: the ports, joined by the composition root, and the settings.
  * Adapters are loaded when they are first asked for, so that a command pays only for what it uses.
  */
-import type { DriverName, ProcessIdentity } from '../machine/entry.js';
+import type { DriverName, ProcessIdentity, TransactionId } from '../machine/entry.js';
 import type { Clock } from '../ports/clock.js';
 import type { CommandRunner, Hooks } from '../ports/commands.js';
 import type { KernelLocks } from '../ports/locks.js';
@@ -33,6 +33,8 @@ export type Progress =
   | { readonly kind: 'phase'; readonly phase: string; readonly subject: string }
   /** Where a node stands in a transaction that more than one take part in. */
   | { readonly kind: 'host'; readonly node: string; readonly phase: string }
+  /** What follows is about this one. */
+  | { readonly kind: 'transaction'; readonly transaction: TransactionId }
   | { readonly kind: 'warning'; readonly message: string };
 
 export interface Context {

@@ -113,8 +113,14 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a === b || (a.length === b.length && a.every((byte, index) => byte === b[index]));
 }
 
+/**
+ * Who forgot answers with a promise, which says so: the leader may hold one from before, and would count an acceptance by
+ * it, although a higher ballot may have been promised since and forgotten (D8, D9).
+ */
 function answerAccepted(turn: Turn, to: NodeId, { ballot, after, entries, decided }: Accept | AcceptSync): void {
-  send(turn, to, { type: 'accepted', ballot, last: slot(after + entries.length) });
+  const last = slot(after + entries.length);
+  if (standingOf(turn.state) === 'forgetful') sendPromise(turn, to, ballot, lastSlot(turn.state.log));
+  else send(turn, to, { type: 'accepted', ballot, last });
   decideThrough(turn, decided);
 }
 

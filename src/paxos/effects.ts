@@ -21,12 +21,27 @@ export type Input =
   | { readonly kind: 'receive'; readonly from: NodeId; readonly configuration: number; readonly message: Message }
   /** The only time that there is: heartbeats, elections, and saying again what has not been answered. */
   | { readonly kind: 'tick' }
+  /**
+   * The oldest `persist` under way has not ended for longer than an election would take (`stalls`), or it has now. Who
+   * leads with a disk that hangs takes nothing and keeps everybody from electing another.
+   */
+  | { readonly kind: 'disk'; readonly stalls: boolean }
   /** Say again at once what has not been answered. */
   | { readonly kind: 'resend' }
   /** A linearizable read: answered by `readable` or `readRefused` with the same id. */
   | { readonly kind: 'read'; readonly id: number }
-  /** Go over to these members. Voters must be members already: whoever is new comes as a learner first. */
-  | { readonly kind: 'reconfigure'; readonly voters: readonly NodeId[]; readonly learners: readonly NodeId[] }
+  /**
+   * Go over to these members. Voters must be members already: whoever is new comes as a learner first. `base`: the id of
+   * the configuration that the change was worked out from; in another one it is refused, so that no two changes undo each
+   * other. A refusal bears the same id.
+   */
+  | {
+      readonly kind: 'reconfigure';
+      readonly id: number;
+      readonly base: number;
+      readonly voters: readonly NodeId[];
+      readonly learners: readonly NodeId[];
+    }
   /** Lead no more, and let the voter that is furthest lead at once. */
   | { readonly kind: 'transfer' }
   /** A checkpoint covers these slots durably; forget their bytes. */
@@ -75,9 +90,11 @@ export type Rejection =
   /** A stop-sign ends this configuration: try again when the next one has a leader. */
   | 'stopped';
 
-/** Why a reconfiguration was not begun. */
+/** Why a reconfiguration was not begun. It is not, and never will be. */
 export type ReconfigurationRefusal =
   | 'notLeading'
+  /** It was worked out from another configuration than the one that this leader is in. */
+  | 'stale'
   /** Another stop-sign is under way. */
   | 'busy'
   /** No voter, somebody twice, a voter that is no member yet, or nothing that would change. */
@@ -98,7 +115,7 @@ export type Effect =
   | { readonly kind: 'readRefused'; readonly ids: readonly number[]; readonly reason: 'notLeading' | 'busy' }
   /** The stop-sign stands in the log (it may still lose); `configured` tells that it is chosen. */
   | { readonly kind: 'reconfiguring'; readonly configuration: Configuration }
-  | { readonly kind: 'reconfigureRefused'; readonly reason: ReconfigurationRefusal }
+  | { readonly kind: 'reconfigureRefused'; readonly id: number; readonly reason: ReconfigurationRefusal }
   /** From now on this replica is in this configuration. */
   | { readonly kind: 'configured'; readonly configuration: Configuration }
   /** No member any more, and the configuration that left us out has chosen an entry: nobody needs our log. */

@@ -18,7 +18,7 @@ import { campaign } from './phase-one.js';
 import { askAgain } from './reads.js';
 import { countStoppingRound } from './reconfiguration.js';
 import { remindMembers } from './resend.js';
-import { becomeFollower, canLead, standingOf } from './role.js';
+import { becomeFollower, canLead, presenceOf } from './role.js';
 import type { Replica } from './state.js';
 import { change, send, type Turn } from './turn.js';
 
@@ -48,9 +48,9 @@ function endRound(turn: Turn): void {
   else catchUpFromAnybody(turn);
 }
 
-/** Counts only whose promise would count. */
+/** Counts only whose promise would count, and would come. */
 function reachesQuorum(state: Replica): boolean {
-  let reached = standingOf(state) === 'voting' ? 1 : 0;
+  let reached = presenceOf(state) === 'voting' ? 1 : 0;
   for (const reply of state.election.replies.values()) if (reply.standing === 'voting') reached += 1;
   return reached >= quorumSize(state.configuration);
 }
@@ -102,7 +102,7 @@ function beginRound(turn: Turn): void {
 export function onHeartbeat(turn: Turn, from: NodeId, { round }: Heartbeat): void {
   const { election, decided } = turn.state;
   const ballot = ownBallot(turn.state);
-  const standing = standingOf(turn.state);
+  const standing = presenceOf(turn.state);
   send(turn, from, { type: 'heartbeatReply', round, ballot, happy: election.happy, standing, decided });
 }
 

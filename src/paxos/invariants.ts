@@ -18,7 +18,7 @@ export function assertState(state: Replica): void {
   assertInvariant(decided <= lastSlot(log), 'I3', `slot ${String(decided)} is decided and not in the log`);
   assertInvariant(log.base <= decided, 'I5', `the log starts after slot ${String(log.base)}, which is not decided`);
   if (role.kind === 'follower') return;
-  assertInvariant(canLead(state), 'I13', `proposes, though it is no voter or its vote does not count`);
+  assertInvariant(canLead(state), 'I13', `proposes, though it is no voter, its vote does not count or its disk hangs`);
   const begun = abstains !== null || decided >= configuration.after;
   assertInvariant(begun, 'I15', `slot ${String(configuration.after)}, which begins our configuration, is not decided`);
   if (role.kind !== 'leading') return;

@@ -115,7 +115,11 @@ function sendEntries(turn: Turn, { ballot, members }: Leading, node: NodeId, aft
 export function onLatePromise(turn: Turn, leading: Leading, from: NodeId, message: PromiseBallot): void {
   const known = leading.members.get(from);
   // Said again, while what it asked for is on its way.
-  const isEcho = known?.promise !== null && known?.accepted !== null && known?.promise.last === message.last;
+  const isEcho =
+    known?.promise !== null &&
+    known?.accepted !== null &&
+    known?.promise.last === message.last &&
+    known.promise.standing === message.standing;
   if (!isEcho || !sameBallot(message.accepted, leading.ballot)) synchronise(turn, from, message);
 }
 

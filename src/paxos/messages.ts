@@ -10,6 +10,9 @@ import type { LogEntry, Slot } from './contiguous-log.js';
 /** Whether what a replica says counts where it is a voter; the others are the kinds of Abstention (effects.ts). */
 export type Standing = 'voting' | 'damaged' | 'forgetful';
 
+/** What a replica says of itself at this moment; `stalled`: its disk hangs, so it can neither promise nor accept now. */
+export type Presence = Standing | 'stalled';
+
 /** Phase 1: "promise me this ballot, and send what I lack". The rest describes the proposer's own log. */
 export interface Prepare {
   readonly type: 'prepare';
@@ -107,7 +110,7 @@ export interface HeartbeatReply {
   readonly ballot: Ballot;
   /** It leads, or is in touch with the leader, and that leader with a quorum. */
   readonly happy: boolean;
-  readonly standing: Standing;
+  readonly standing: Presence;
   readonly decided: Slot;
 }
 

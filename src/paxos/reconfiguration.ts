@@ -3,13 +3,14 @@
  *
  * It is proposed only when a majority of the new voters holds the log (T14), and they have to be members before. Until
  * then nothing else is proposed, so that they can come level. All of the old configuration's decisions come before it, so
- * two configurations never decide one slot (P6).
+ * two configurations never decide one slot (P6). It is a compare-and-set: of the changes that were worked out from one
+ * configuration at most one is ever chosen, since each would be the stop-sign that ends it.
  */
 import type { NodeId } from './ballot.js';
 import { teach } from './catch-up.js';
 import { isMember, isVoter, type Configuration } from './configuration.js';
 import { entryAt, lastSlot, slot } from './contiguous-log.js';
-import type { ReconfigurationRefusal } from './effects.js';
+import type { Input, ReconfigurationRefusal } from './effects.js';
 import { appendEntries, replicate } from './leader.js';
 import { heldByMajority, isStop } from './learner.js';
 import { campaign } from './phase-one.js';
@@ -17,21 +18,24 @@ import { becomeFollower } from './role.js';
 import type { Leading, Replica } from './state.js';
 import { change, send, type Turn } from './turn.js';
 
-export function reconfigure(turn: Turn, voters: readonly NodeId[], learners: readonly NodeId[]): void {
+export type Reconfigure = Extract<Input, { readonly kind: 'reconfigure' }>;
+
+export function reconfigure(turn: Turn, { id, base, voters, learners }: Reconfigure): void {
   const { role, configuration } = turn.state;
   const next: Configuration = { id: configuration.id + 1, voters, learners, after: slot(0) };
-  const reason = refusal(turn.state, next);
+  const reason = refusal(turn.state, base, next);
   if (reason !== null || role.kind !== 'leading') {
-    turn.after.push({ kind: 'reconfigureRefused', reason: reason ?? 'notLeading' });
+    turn.after.push({ kind: 'reconfigureRefused', id, reason: reason ?? 'notLeading' });
     return;
   }
-  change(turn, { role: { ...role, stopping: { next, rounds: 0 } } });
+  change(turn, { role: { ...role, stopping: { id, next, rounds: 0 } } });
   stopWhenHeld(turn);
 }
 
-function refusal(state: Replica, next: Configuration): ReconfigurationRefusal | null {
+function refusal(state: Replica, base: number, next: Configuration): ReconfigurationRefusal | null {
   const { role, configuration, log, decided, limits } = state;
   if (role.kind !== 'leading') return 'notLeading';
+  if (base !== configuration.id) return 'stale';
   const newest = entryAt(log, lastSlot(log));
   const isStopping = role.stopping !== null || (newest !== undefined && isStop(newest, configuration));
   if (isStopping || decided < role.adopted.last) return 'busy';
@@ -67,10 +71,11 @@ export function stopWhenHeld(turn: Turn): void {
 export function countStoppingRound(turn: Turn): void {
   const { role, limits } = turn.state;
   if (role.kind !== 'leading' || role.stopping === null) return;
+  const { id } = role.stopping;
   const rounds = role.stopping.rounds + 1;
   const isOver = rounds > limits.stoppingRounds;
   change(turn, { role: { ...role, stopping: isOver ? null : { ...role.stopping, rounds } } });
-  if (isOver) turn.after.push({ kind: 'reconfigureRefused', reason: 'behind' });
+  if (isOver) turn.after.push({ kind: 'reconfigureRefused', id, reason: 'behind' });
 }
 
 /** A stop-sign was decided in this turn. Who led goes on, and tells everybody of the old configuration. */

@@ -18,6 +18,7 @@ import { campaign, gatherPromise, onNack, prepareMessage } from './phase-one.js'
 import { onConfirmed, read } from './reads.js';
 import { afterConfigured, reconfigure, stopWhenHeld, transfer } from './reconfiguration.js';
 import { resend } from './resend.js';
+import { diskStalls } from './role.js';
 import type { Replica } from './state.js';
 import { beginTurn, change, effectsOf, send, type Turn } from './turn.js';
 
@@ -55,6 +56,9 @@ function handleInput(turn: Turn, input: Input): void {
     case 'tick':
       tick(turn);
       return;
+    case 'disk':
+      diskStalls(turn, input.stalls);
+      return;
     case 'resend':
       resend(turn);
       return;
@@ -62,7 +66,7 @@ function handleInput(turn: Turn, input: Input): void {
       read(turn, input.id);
       return;
     case 'reconfigure':
-      reconfigure(turn, input.voters, input.learners);
+      reconfigure(turn, input);
       return;
     case 'transfer':
       transfer(turn);

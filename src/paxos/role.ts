@@ -1,19 +1,38 @@
 /** Who may lead, and how leading ends. PURE. */
-import { compareBallots, highestBallot, sameBallot, type Ballot } from './ballot.js';
+import { compareBallots, highestBallot, NO_BALLOT, sameBallot, type Ballot } from './ballot.js';
 import { isMember, isVoter } from './configuration.js';
-import type { Standing } from './messages.js';
+import type { Presence, Standing } from './messages.js';
 import type { Replica } from './state.js';
 import { change, type Turn } from './turn.js';
 
 export const FOLLOWER = { kind: 'follower' } as const;
 
-/** I13: a learner, a replica that abstains and one that lacks a checkpoint do not even try. */
-export function canLead({ configuration, self, abstains, behind }: Replica): boolean {
-  return isVoter(configuration, self) && abstains === null && behind === null;
+/** I13: a learner, a replica that abstains, one that lacks a checkpoint and one whose disk hangs do not even try. */
+export function canLead({ configuration, self, abstains, behind, stalls }: Replica): boolean {
+  return isVoter(configuration, self) && abstains === null && behind === null && !stalls;
 }
 
 export function standingOf({ abstains }: Replica): Standing {
   return abstains === null ? 'voting' : abstains.kind;
+}
+
+/** As elections need it: whose disk hangs connects nobody. A promise that got onto the disk counts all the same. */
+export function presenceOf(state: Replica): Presence {
+  const standing = standingOf(state);
+  return standing === 'voting' && state.stalls ? 'stalled' : standing;
+}
+
+/**
+ * The disk hangs: whoever leads or tries to lets another, and says so at the next heartbeat. It comes back by an election
+ * like any other.
+ */
+export function diskStalls(turn: Turn, stalls: boolean): void {
+  if (stalls === turn.state.stalls) return;
+  change(turn, { stalls });
+  const { role, election } = turn.state;
+  if (!stalls || role.kind === 'follower') return;
+  becomeFollower(turn);
+  change(turn, { election: { ...election, leader: NO_BALLOT, happy: false } });
 }
 
 /** Nobody else is there to hear of what we do: everything happens within one step. */
@@ -39,5 +58,6 @@ export function becomeFollower(turn: Turn): void {
   }
   const ids = [...role.reads.asked, ...role.reads.waiting];
   if (ids.length > 0) turn.after.push({ kind: 'readRefused', ids, reason: 'notLeading' });
-  if (role.stopping !== null) turn.after.push({ kind: 'reconfigureRefused', reason: 'notLeading' });
+  const { stopping } = role;
+  if (stopping !== null) turn.after.push({ kind: 'reconfigureRefused', id: stopping.id, reason: 'notLeading' });
 }

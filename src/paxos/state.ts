@@ -4,7 +4,7 @@ import { isMember, type Configuration } from './configuration.js';
 import { logFrom, slot, type ContiguousLog, type Slot } from './contiguous-log.js';
 import type { Abstention } from './effects.js';
 import { DEFAULT_LIMITS, type Limits } from './limits.js';
-import type { PromiseBallot, Standing } from './messages.js';
+import type { Presence, PromiseBallot } from './messages.js';
 
 /** What a leader knows of one member (itself included). */
 export interface Progress {
@@ -53,7 +53,7 @@ export interface Leading {
   /** Bytes of the entries that are proposed and not decided. */
   readonly inFlightBytes: number;
   /** A stop-sign that waits until a majority of its voters holds the log (T14); nothing else is proposed meanwhile. */
-  readonly stopping: { readonly next: Configuration; readonly rounds: number } | null;
+  readonly stopping: { readonly id: number; readonly next: Configuration; readonly rounds: number } | null;
   readonly reads: Reads;
 }
 export type Role = Follower | Preparing | Leading;
@@ -73,7 +73,7 @@ export interface Election {
 export interface ElectionReply {
   readonly ballot: Ballot;
   readonly happy: boolean;
-  readonly standing: Standing;
+  readonly standing: Presence;
   readonly decided: Slot;
 }
 
@@ -103,6 +103,8 @@ export interface Replica {
   readonly behind: Slot | null;
   /** Were a member when we started or since, and are none any more: `retired` is said once. */
   readonly leaving: boolean;
+  /** I13: the disk hangs, as the host says. What it was told to write may be durable or not. */
+  readonly stalls: boolean;
 }
 
 /** What the store gives back after a restart, beside the configuration. */
@@ -152,6 +154,7 @@ export function restore(
     behind: null,
     // Only who was a member once has promised anything.
     leaving: !isMember(configuration, self) && promised.round > 0,
+    stalls: false,
   };
 }
 

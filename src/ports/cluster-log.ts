@@ -24,6 +24,8 @@ export interface ReplicaStatus {
   readonly checkpointSlot: Slot;
   /** The store has no room: appends are refused until it has. */
   readonly isFull: boolean;
+  /** A sync does not return: this node does not lead until it does. */
+  readonly diskStalls: boolean;
   /** A peer's checkpoint is on its way. */
   readonly isFetching: boolean;
   readonly members: readonly MemberStatus[];
@@ -41,13 +43,21 @@ export interface MemberSet {
   readonly learners: readonly string[];
 }
 
+/**
+ * What a change makes of the members that there are; of what it has made, it makes the same again. It may be asked several
+ * times. What it throws is told to whoever wanted the change, and nothing is changed.
+ */
+export type MemberChange = (now: Configuration) => MemberSet;
+
 export interface ClusterLog {
   replicaStatus(): ReplicaStatus;
   /**
-   * Goes over to these members, by way of the leader. Resolves when this node is in the configuration that has them.
-   * @throws UNAVAILABLE when that did not happen in time (it may still), USAGE when the set is not possible.
+   * Goes over to what `change` makes of the members, by way of the leader; where another change comes first, to what it
+   * makes of those. Resolves when this node is in a configuration that has it.
+   * @throws what `change` throws; UNAVAILABLE when it did not come about in time and will not any more, OUTCOME_UNKNOWN
+   *   when it still may; USAGE when the set is not possible, BUSY when many wait.
    */
-  reconfigure(members: MemberSet): Promise<Configuration>;
+  reconfigure(change: MemberChange): Promise<Configuration>;
   /** Asks whoever leads to let another voter lead. Answers at once; status tells what came of it. */
   transferLeadership(): void;
 }
@@ -70,9 +80,14 @@ export type ReplicaEvent =
   /** This node serves nothing more and has to be started again. */
   | { readonly type: 'stopped'; readonly error: Error }
   | { readonly type: 'full' | 'room' }
+  /** A sync does not return: this node leads no more until it does. */
+  | { readonly type: 'diskStalls' | 'diskReturned' }
   /** Rows or the checkpoint cannot be read; peers heal them. */
   | { readonly type: 'damaged'; readonly slots: readonly number[]; readonly message: string }
   | { readonly type: 'healed' }
+  /** All that is stored was read. `damaged`: rows, archived records and checkpoints that could not be. */
+  | { readonly type: 'scrubbed'; readonly rows: number; readonly damaged: number }
+  | { readonly type: 'scrubFailed'; readonly message: string }
   /** A peer knows this node by another store, or by a later state of this one: it learns, and does not vote. */
   | { readonly type: 'forgetful'; readonly message: string }
   | { readonly type: 'configured'; readonly configuration: Configuration }

@@ -25,10 +25,7 @@ import type { LogEntry, Slot } from '../paxos/contiguous-log.js';
 import type { Write } from '../paxos/effects.js';
 import type { ArchivedRow, StoreHead, StoreIdentity } from './log-store.js';
 
-/**
- * What a peer keeps of a store: the furthest that it has seen of it. The host sends it with whatever it acknowledges, and
- * keeps what it sees of others with its own next batch (`remembered`: no sync of its own).
- */
+/** How far a store had come. */
 export interface StoreSeen {
   /** Random, given when the store was made. Another one under a known name: wiped (D8). */
   readonly id: string;
@@ -38,6 +35,16 @@ export interface StoreSeen {
   readonly nonce: string;
   /** How many batches it held. A start is none. */
   readonly batches: number;
+}
+
+/**
+ * What a peer keeps of a store: the furthest that it has seen of it, by its greetings and by every promise and acceptance,
+ * which say how far it had come when they were durable. Kept with the peer's own next batch (`remembered`: no sync of its
+ * own).
+ */
+export interface StoreSighting extends StoreSeen {
+  /** The newest configuration that its replica was in: up to there it may have voted. */
+  readonly configuration: number;
 }
 
 /** A start that is over, and in which something was written. */
@@ -78,8 +85,8 @@ export interface StoreBatch {
   readonly archive?: readonly ArchiveWrite[];
   readonly applied?: Slot;
   /**
-   * The checkpoint of this slot, which `check` has let pass, takes the place of ours, which is damaged; our rows after it
-   * stay. Not below `head.base`, nor above `head.decided`: for that there is a write's `install`.
+   * The checkpoint of this slot, which `check` has let pass, takes the place of ours, which is damaged or whose archive is;
+   * our rows after it stay. Not below `head.base`, nor above `head.decided`: for that there is a write's `install`.
    * @throws EXPECTATION_FAILED when it is below: a newer one is needed.
    */
   readonly adopt?: Slot;
@@ -87,7 +94,7 @@ export interface StoreBatch {
   readonly checkpoint?: { readonly bytes: Uint8Array; readonly keep: number };
   readonly identity?: IdentityChange;
   /** The furthest that was seen of these nodes' stores. */
-  readonly remembered?: Readonly<Record<string, StoreSeen>>;
+  readonly remembered?: Readonly<Record<string, StoreSighting>>;
 }
 
 export type LoadedCheckpoint =
@@ -99,7 +106,7 @@ export type LoadedCheckpoint =
 export interface Loaded {
   readonly identity: StoreIdentity;
   readonly life: StoreLife;
-  readonly remembered: Readonly<Record<string, StoreSeen>>;
+  readonly remembered: Readonly<Record<string, StoreSighting>>;
   readonly head: StoreHead;
   readonly checkpoint: LoadedCheckpoint;
   /** The rows after the checkpoint, up to the first damaged one. */
@@ -117,7 +124,7 @@ export interface ScrubReport {
   /** The damaged slots of all rows that are kept. `repair` heals them. */
   readonly damaged: readonly Slot[];
   readonly checkpointDamaged: boolean;
-  /** `install` heals these. */
+  /** `install` and `adopt` heal these. */
   readonly archive: readonly { readonly group: string; readonly generation: number }[];
 }
 
@@ -174,8 +181,11 @@ export interface ReplicaStore {
   archived(group: string, generation: number): Promise<Uint8Array | undefined>;
   /** Ascending by generation. */
   archivedOf(group: string): Promise<readonly ArchivedRow[]>;
-  /** Reads and checks everything, in slices between which batches go first. */
-  scrub(): Promise<ScrubReport>;
+  /**
+   * Reads and checks everything, in slices between which batches go first, and for which `rest` is waited for where it is
+   * given.
+   */
+  scrub(rest?: () => Promise<void>): Promise<ScrubReport>;
   /**
    * Puts decided rows from a peer in the slots from `first` on, where the hash chain proves that they are what stood
    * there: from the row before them to the one after them, or the log's end. `unproven` changes nothing: the run has to

@@ -12,6 +12,8 @@ export interface TokenRecord {
 /** Who uses a token. */
 export interface Joiner {
   readonly node: string;
+  /** SHA-256 (hex) of its public key: the same node with the same key repeats itself. */
+  readonly key: string;
   /** What it says of itself besides its name; opaque to whoever hands it on. */
   readonly about: Uint8Array;
 }
@@ -19,11 +21,13 @@ export interface Joiner {
 export interface TokenLedger {
   /** Resolves when it is durable. */
   add(token: TokenRecord): Promise<void>;
-  /** Null where no such token was issued, or it is forgotten since. */
-  find(hash: string): Promise<(TokenRecord & { readonly used: boolean }) | null>;
+  /** Looks, and changes nothing. @throws SnapcommitError as `consume` would. */
+  check(hash: string, joiner: Joiner): Promise<void>;
   /**
-   * True exactly once for each token that was added, whoever asks, and only after that is durable: this one place decides
-   * that a token is used once, also across a crash.
+   * Resolves when this joiner is the one that has used the token, durably; for one joiner, however often it asks until the
+   * token expires, and for nobody else, whoever is asked: this one place decides that, also across a crash.
+   * @throws SnapcommitError TOKEN_UNKNOWN, TOKEN_USED, TOKEN_EXPIRED; DENIED when the token is for another node; EXISTS
+   *   when the name is another's; OUTCOME_UNKNOWN when it may have been used: the same joiner asks again.
    */
-  consume(hash: string, joiner: Joiner): Promise<boolean>;
+  consume(hash: string, joiner: Joiner): Promise<void>;
 }

@@ -1,5 +1,5 @@
-/** Joining with a token, renewing, and changing credentials while messages flow. */
-import { stat, readFile, readdir } from 'node:fs/promises';
+/** Joining with a token, and changing credentials while messages flow. */
+import { chmod, mkdir, readdir, readFile, rename, stat, symlink } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import t, { type Test } from 'tap';
 import {
@@ -10,18 +10,18 @@ import {
   JOIN_PROTOCOL,
   joinService,
   makeAuthority,
+  makeKeyAndRequest,
   makeToken,
-  openTokenFile,
   parseToken,
-  renew,
-  RENEW_PROTOCOL,
-  renewService,
+  type Applicant,
   type IssuerOptions,
+  type KeyAndRequest,
   type Member,
 } from '#src/adapters/certificates/index.js';
 import { systemClock } from '#src/adapters/clock-system.js';
 import { systemTimers } from '#src/adapters/timers-system.js';
 import { temporaryDirectory } from '../support/temp.js';
+import { memoryLedger, type MemoryLedger } from '../support/token-ledger.js';
 import {
   authority,
   CLUSTER,
@@ -37,14 +37,13 @@ import { until } from '../support/until.js';
 interface Issuer {
   readonly node: TestNode;
   readonly lines: { readonly node: string | null; readonly refusal: string | null }[];
-  readonly file: string;
+  readonly ledger: MemoryLedger;
   token(wish?: { node?: string; lifeMs?: number; fingerprint?: string; cluster?: string }): Promise<string>;
 }
 
 async function startIssuer(t: Test): Promise<Issuer> {
-  const file = joinPath(temporaryDirectory(t), 'tokens.json');
   const issuing = await authority();
-  const ledger = await openTokenFile(file, systemClock);
+  const ledger = memoryLedger('b');
   const lines: Issuer['lines'] = [];
   const members: Member[] = [{ node: 'b', address: { host: '127.0.0.1', port: 1 } }];
   const options: IssuerOptions = {
@@ -57,10 +56,7 @@ async function startIssuer(t: Test): Promise<Issuer> {
     members: async () => Promise.resolve(members),
     onDecision: (line) => lines.push(line),
   };
-  const services = new Map([
-    [JOIN_PROTOCOL, joinService(options)],
-    [RENEW_PROTOCOL, renewService(options)],
-  ]);
+  const services = new Map([[JOIN_PROTOCOL, joinService(options)]]);
   const node = await startNode(t, 'b', { services });
   const token: Issuer['token'] = async (wish = {}) => {
     const { text, record } = makeToken({
@@ -74,11 +70,17 @@ async function startIssuer(t: Test): Promise<Issuer> {
     await ledger.add(record);
     return text;
   };
-  return { node, lines, file, token };
+  return { node, lines, ledger, token };
 }
 
-const apply = async (token: string, node: string): ReturnType<typeof join> =>
-  join(token, node, systemClock, systemTimers);
+/** A machine: it keeps its key. */
+function applicant(node: string): Applicant {
+  let made: Promise<KeyAndRequest> | null = null;
+  return { node, about: new Uint8Array(), keysOf: (name) => (made ??= makeKeyAndRequest(name)) };
+}
+
+const apply = async (token: string, who: string | Applicant): ReturnType<typeof join> =>
+  join(token, typeof who === 'string' ? applicant(who) : who, systemClock, systemTimers);
 
 t.test('a new node joins with a token and talks', async (t) => {
   const issuer = await startIssuer(t);
@@ -93,23 +95,32 @@ t.test('a new node joins with a token and talks', async (t) => {
   await until('it arrives', () => issuer.node.messages.includes('here I am'));
 });
 
-t.test('a token works once, also for two at the same time and after the issuer has started again', async (t) => {
+t.test('a token works once, also for two at the same time', async (t) => {
   const issuer = await startIssuer(t);
   const token = await issuer.token();
   const both = await Promise.allSettled([apply(token, 'x'), apply(token, 'y')]);
   t.equal(both.filter(({ status }) => status === 'fulfilled').length, 1, 'one of two');
-  await t.rejects(apply(token, 'z'), { code: 'TOKEN_USED', message: /used before/ });
+  await t.rejects(apply(token, 'z'), { code: 'TOKEN_USED', message: /used already, by node [xy]/ });
   const { secret } = parseToken(token);
-  const kept = await readFile(issuer.file, 'utf8');
+  const kept = JSON.stringify(issuer.ledger.state);
   t.notOk(
     kept.includes(Buffer.from(secret).toString('hex')) || kept.includes(Buffer.from(secret).toString('base64')),
     'no secret',
   );
-  const reopened = await openTokenFile(issuer.file, systemClock);
-  const hash = /"hash": "(\w+)"/.exec(kept)?.[1] ?? '';
-  t.match(await reopened.find(hash), { used: true });
-  t.equal(await reopened.consume(hash, { node: 'b', about: new Uint8Array() }), false, 'what was used stays used');
-  t.equal((await stat(issuer.file)).mode & 0o777, 0o600);
+});
+
+t.test('who lost the answer asks again with the same token and the same key, and nobody else may', async (t) => {
+  const issuer = await startIssuer(t);
+  const token = await issuer.token();
+  const machine = applicant('a');
+  const first = await apply(token, machine);
+  const again = await apply(token, machine);
+  t.equal(again.key, first.key);
+  t.same(inspectCertificate(again.certificate).name, { cluster: CLUSTER, node: 'a' });
+  t.same(again.members, first.members, 'it is not told of itself');
+  t.same(Object.keys(issuer.ledger.state.members), ['b', 'a'], 'it came in once');
+  await t.rejects(apply(token, 'a'), { code: 'TOKEN_USED' }, 'another machine by that name');
+  await t.rejects(apply(token, { ...machine, node: 'c' }), { code: 'TOKEN_USED' }, 'another name with that key');
 });
 
 t.test('tokens that are refused, each with its code', async (t) => {
@@ -118,13 +129,13 @@ t.test('tokens that are refused, each with its code', async (t) => {
   await t.rejects(apply(await issuer.token({ lifeMs: -1 }), 'a'), { code: 'TOKEN_EXPIRED' });
   // A joiner whose clock is behind does not see it; the issuer does.
   const behind = { ...systemClock, now: () => 0 };
-  const late = join(await issuer.token({ lifeMs: -1 }), 'a', behind, systemTimers);
+  const late = join(await issuer.token({ lifeMs: -1 }), applicant('a'), behind, systemTimers);
   await t.rejects(late, { code: 'TOKEN_EXPIRED' });
   await t.rejects(apply(await issuer.token({ node: 'c' }), 'a'), { code: 'DENIED', message: /for node c, not for a/ });
-  await t.rejects(apply(fresh, 'b'), { code: 'EXISTS', message: /has a member called b/ });
+  await t.rejects(apply(fresh, 'b'), { code: 'EXISTS', message: /There is a node b already/ });
   await t.rejects(apply(fresh, 'not a name'), { code: 'DENIED' });
   const unknown = makeToken({ ...parseToken(fresh), node: null, now: Date.now() }).text;
-  await t.rejects(apply(unknown, 'a'), { code: 'DENIED', message: /not issued here/ });
+  await t.rejects(apply(unknown, 'a'), { code: 'TOKEN_UNKNOWN', message: /knows no such join token/ });
   await t.rejects(apply(await issuer.token({ fingerprint: 'ab'.repeat(32) }), 'a'), {
     code: 'CERTIFICATE_INVALID',
     message: /nothing was told/,
@@ -164,25 +175,6 @@ t.test('an unreachable issuer is told as unavailable, with every address', async
     now: Date.now(),
   });
   await t.rejects(apply(text, 'a'), { code: 'UNAVAILABLE', message: /127.0.0.1:9: .*127.0.0.1:10: / });
-});
-
-t.test('a member renews; who is none, or shows nothing valid, does not', async (t) => {
-  const issuer = await startIssuer(t);
-  const { address } = issuer.node.transport;
-  const name = { cluster: CLUSTER, node: 'b' };
-  const old = await credentialsOf('b', { ageDays: 80 });
-  t.equal(isRenewalDue(inspectCertificate(old.certificate), Date.now()), true);
-  const renewed = await renew({ ...old, name }, [address], systemTimers);
-  t.equal(isRenewalDue(inspectCertificate(renewed.certificate), Date.now()), false);
-  t.not(renewed.key, old.key, 'a new key');
-  const outsider = await credentialsOf('a');
-  await t.rejects(renew({ ...outsider, name: { ...name, node: 'a' } }, [address], systemTimers), { code: 'DENIED' });
-  await t.rejects(renew({ ...outsider, name }, [address], systemTimers), { code: 'DENIED' });
-  const expired = await credentialsOf('b', { ageDays: 10, validDays: 5 });
-  await t.rejects(renew({ ...expired, name }, [address], systemTimers), {
-    code: 'DENIED',
-    message: /join with a new token/,
-  });
 });
 
 t.test(
@@ -247,4 +239,42 @@ t.test('keys lie in files of mode 0600 in a directory of mode 0700', async (t) =
   t.equal((await stat(directory)).mode & 0o777, 0o700);
   for (const name of await readdir(directory))
     t.equal((await stat(joinPath(directory, name))).mode & 0o777, 0o600, name);
+});
+
+t.test('a certificate is due for renewal when a third of its life is left', async (t) => {
+  const due = async (ageDays: number) =>
+    isRenewalDue(inspectCertificate((await credentialsOf('b', { ageDays })).certificate), Date.now());
+  t.same([await due(80), await due(10)], [true, false]);
+});
+
+t.test('the key of an application is kept until the node has joined', async (t) => {
+  const directory = joinPath(temporaryDirectory(t), 'tls');
+  const name = { cluster: CLUSTER, node: 'a' };
+  const made = await new CredentialFiles(directory).applicationKeys(name);
+  const files = new CredentialFiles(directory);
+  t.same(await files.applicationKeys(name), { ...made, request: Buffer.from(made.request) });
+  t.not((await files.applicationKeys({ ...name, node: 'c' })).key, made.key, 'another name, another key');
+  await files.endApplication();
+  t.same(await readdir(directory), []);
+});
+
+t.test('no key is written or read through a symbolic link, and no other directory becomes private', async (t) => {
+  const base = temporaryDirectory(t);
+  const [directory, elsewhere] = [joinPath(base, 'tls'), joinPath(base, 'elsewhere')];
+  await mkdir(elsewhere);
+  await chmod(elsewhere, 0o755);
+  await symlink(elsewhere, directory);
+  const credentials = await credentialsOf('a');
+  const code = 'STATE_DIRECTORY_INVALID';
+  await t.rejects(new CredentialFiles(directory).writeCredentials(credentials), { code, message: /symbolic link/ });
+  t.same([await readdir(elsewhere), (await stat(elsewhere)).mode & 0o777], [[], 0o755]);
+  const own = new CredentialFiles(joinPath(base, 'own'));
+  await own.writeCredentials(credentials);
+  const file = joinPath(base, 'own', 'credentials.json');
+  await rename(file, joinPath(elsewhere, 'credentials.json'));
+  await symlink(joinPath(elsewhere, 'credentials.json'), file);
+  await t.rejects(own.readCredentials(), { code });
+  await own.writeCredentials({ ...credentials, key: 'new' });
+  t.notMatch(await readFile(joinPath(elsewhere, 'credentials.json'), 'utf8'), /"key":"new"/);
+  t.match(await own.readCredentials(), { key: 'new' }, 'the link has gone, and what it led to was not written');
 });

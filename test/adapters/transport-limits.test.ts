@@ -1,4 +1,5 @@
 /** Nobody can make a node wait, or keep more than it allows. */
+import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
@@ -61,6 +62,21 @@ async function calledNode(t: Test, wish: Parameters<typeof startNode>[2] = {}): 
   return b;
 }
 
+/** Connections that say nothing, once they are open. */
+async function strangersAt(t: Test, to: TestNode, count: number, localAddress = '127.0.0.1'): Promise<Socket[]> {
+  const { host, port } = to.transport.address;
+  const sockets: Socket[] = [];
+  for (let n = 0; n < count; n += 1) {
+    const socket = connectTcp({ host, port, localAddress });
+    socket.on('error', () => undefined);
+    socket.resume();
+    t.teardown(() => socket.destroy());
+    sockets.push(socket);
+    await once(socket, 'connect');
+  }
+  return sockets;
+}
+
 /** The event loop's timers, which count how often one of `delayMs` came: a test waits for periods, not for a time. */
 function countedTimers(delayMs: number): { timers: Timers; passed: () => number } {
   let count = 0;
@@ -114,19 +130,46 @@ t.test('an oversized message ends the connection; our own is not sent', async (t
 
 t.test('strangers are bounded, in number and in time', async (t) => {
   const b = await calledNode(t, { limits: { strangersMax: 3, greetingMs: 300 } });
-  const { host, port } = b.transport.address;
-  const sockets: Socket[] = Array.from({ length: 6 }, () => connectTcp({ host, port }));
-  for (const socket of sockets) {
-    socket.on('error', () => undefined);
-    socket.resume();
-    t.teardown(() => socket.destroy());
-  }
-  t.match(await b.event('refused', 'busy'), { by: 'us', peer: null, message: /3 connections have not introduced/ });
+  const sockets = await strangersAt(t, b, 6);
+  t.match(await b.event('refused', 'busy'), { by: 'us', peer: null, message: /have not introduced themselves yet/ });
   await until('all are thrown out', () => sockets.every((socket) => socket.closed));
+  t.match(await b.event('refused', 'protocol'), { message: /handshake/ }, 'the newest three by their deadline');
+});
+
+t.test('strangers that say nothing keep no member out: the oldest makes room', async (t) => {
+  const limits = { strangersMax: 8, strangersPerAddressMax: 4, greetingMs: 60_000 };
+  const b = await calledNode(t, { limits });
+  const there = await strangersAt(t, b, 4, '127.0.0.2');
+  const here = await strangersAt(t, b, 4);
+  await strangersAt(t, b, 1);
+  await until('the oldest of that address is gone', () => here[0]?.closed === true);
+  t.same([here[1]?.closed, there[0]?.closed], [false, false], 'and nobody else');
+  await strangersAt(t, b, 1, '127.0.0.3');
+  await until('the oldest of all is gone', () => there[0]?.closed === true);
+  t.same([here[1]?.closed, there[1]?.closed], [false, false], 'and nobody else');
   const a = await startNode(t, 'a');
   introduceAll(a, b);
   await connected(a, b);
-  t.pass('a member gets in afterwards');
+  t.pass('a member gets in at once');
+});
+
+t.test('who shows a member’s certificate is no stranger, and introduces itself once at a time', async (t) => {
+  const b = await calledNode(t, { limits: { strangersMax: 2, greetingMs: 60_000 } });
+  const greeting = async (): Promise<TLSSocket> => {
+    const { socket, kinds } = await rawMember(t, 'a', b);
+    socket.write(hello());
+    await until('an answer to its hello', () => kinds.includes(1));
+    return socket;
+  };
+  const first = await greeting();
+  await strangersAt(t, b, 6);
+  first.write(Buffer.concat([encodeFrame(2, Buffer.alloc(0)), encodeFrame(5, Buffer.from('hi'))]));
+  await until('its message', () => b.messages.includes('hi'));
+  t.notOk(first.closed, 'six strangers after it took no place of it');
+  const second = await greeting();
+  await greeting();
+  await until('the one before is cut', () => second.closed);
+  t.notOk(first.closed, 'the connection that counts stays until another one counts');
 });
 
 t.test('a member that says nothing after TLS is thrown out', async (t) => {

@@ -125,6 +125,8 @@ const TRANSACTION = {
   reason: 'stopped by SIGINT.',
   coordinator: null,
   since: null,
+  phase: null,
+  waitingFor: [],
 } as const;
 
 export const CLUSTER: ClusterStatus = {
@@ -241,7 +243,7 @@ function fakeNode(calls: Call[], overrides: Partial<SnapcommitNode>): Snapcommit
       to: 12,
       volumes: { db: { added: ['new'], changed: ['both'], removed: ['old'] } },
     }),
-    verify: asked('verify', { generations: 3, problems: [] }),
+    verify: asked('verify', { generations: 3, problems: [], notAsked: [] }),
     transactions: asked('transactions', [TRANSACTION]),
     transaction: asked('transaction', TRANSACTION),
     abortTransaction: asked('abortTransaction', TRANSACTION),
@@ -262,6 +264,8 @@ function fakeNode(calls: Call[], overrides: Partial<SnapcommitNode>): Snapcommit
       engine: 'paxos',
       log: { lastSlot: 40, checkpointSlot: 0 },
       groups: [{ group: 'app', generation: 12, committedAt: GENERATION.committedAt, open: null, pendingPublish: [] }],
+      transactions: [],
+      pendingPublish: [],
       frozen: [],
     }),
     exportLog: asked('exportLog', { format: 'x' }),

@@ -10,6 +10,7 @@ const LINES: Readonly<Record<string, string>> = {
   init: 'init --node n1',
   'volume add': 'volume add db --source /srv/db',
   'volume show': 'volume show db',
+  'volume move': 'volume move db',
   'volume remove': 'volume remove db',
   'volume forfeit': 'volume forfeit db',
   'group create': 'group create app --volume db',
@@ -35,6 +36,8 @@ const LINES: Readonly<Record<string, string>> = {
   'cluster join': 'cluster join --token-file - --node n2 --address 10.0.0.2:7420',
   'cluster add': 'cluster add n2',
   'cluster remove': 'cluster remove n2',
+  'cluster drain': 'cluster drain n2',
+  'cluster undrain': 'cluster undrain n2',
   'cluster replace': 'cluster replace n2 n3',
   'cluster recover': 'cluster recover --unsafe-discard-others',
 };
@@ -106,7 +109,7 @@ t.test('G13 the answer of a commit says the grade that was reached', async (t) =
 t.test('open prints one line a volume, and the view', async (t) => {
   t.equal(
     await text(['open', 'app']),
-    'app@12\ndb    /srv/.snapcommit/db/app@12\nwal   on node n2\nview  /state/views/app/app@12\n',
+    'app@12\ndb    /srv/.snapcommit/db/app@12\nwal   node n2\nview  /state/views/app/app@12\n',
   );
 });
 
@@ -118,6 +121,31 @@ t.test('G7 status names an open transaction, what is pending and what is frozen'
     engine: 'paxos',
     log: { lastSlot: 40, checkpointSlot: 32 },
     groups: [group],
+    transactions: [
+      {
+        transaction: 't1',
+        group: 'app',
+        mode: 'capture' as const,
+        coordinator: { node: 'n2', pid: 77 },
+        beganAt: GENERATION.committedAt,
+        phase: 'stage',
+        waitingFor: [{ node: 'n3', phase: 'stage', sinceMs: 2100 }],
+        takenOver: false,
+        unknownBecause: null,
+      },
+      {
+        transaction: 't2',
+        group: 'web',
+        mode: 'transact' as const,
+        coordinator: { node: 'n4', pid: 78 },
+        beganAt: GENERATION.committedAt,
+        phase: null,
+        waitingFor: [],
+        takenOver: true,
+        unknownBecause: 'node n4 cannot be reached',
+      },
+    ],
+    pendingPublish: [{ group: 'app', generation: 12, nodes: ['n2', 'n3'], sinceMs: 180_000 }],
     frozen: ['/app/writers'],
   };
   t.equal(
@@ -125,6 +153,11 @@ t.test('G7 status names an open transaction, what is pending and what is frozen'
     'node  n1 (cluster c1)\nlog   paxos, slot 40, checkpoint 32\n\n' +
       'GROUP  NEWEST  COMMITTED             STATE\n' +
       'app    app@12  2026-11-22 10:00:01Z  transaction t1 open; publishing 12 pending\n' +
+      't1 (capture of app): driven by process 77 on n2 since 2026-11-22 10:00:01Z; phase stage; ' +
+      'waiting for n3 (stage, 2.1 s)\n' +
+      't2 (transact of web): driven by process 78 on n4 since 2026-11-22 10:00:01Z; taken over, to be aborted; ' +
+      'phase unknown: node n4 cannot be reached\n' +
+      'app@12: node n2, n3 has not published it for 3 min\n' +
       'frozen: /app/writers\n' +
       '`snapcommit recover` finishes what is pending.\n',
   );
@@ -132,7 +165,7 @@ t.test('G7 status names an open transaction, what is pending and what is frozen'
 
 t.test('verify answers its problems with status 10', async (t) => {
   const problems = [{ group: 'app', generation: 12, volume: 'db', problem: 'is gone' }];
-  const node = { verify: async () => Promise.resolve({ generations: 3, problems }) };
+  const node = { verify: async () => Promise.resolve({ generations: 3, problems, notAsked: [] }) };
   const ran = await run(['verify'], { node });
   t.equal(ran.status, 10);
   t.equal(ran.stdout, 'GENERATION  VOLUME  PROBLEM\napp@12      db      is gone\nVerified 3 generations: 1 problem.\n');

@@ -153,8 +153,14 @@ t.test('the rest', async (t) => {
     { ...rebuild, directories: [], exportFile: '/work/log.json' },
   ]);
   t.same(await call('init'), ['initNode', { stateDirectory: '/state', node: hostname() }]);
-  t.same(await call('open', 'app', '--stale'), ['open', { group: 'app', generation: null, hold: null }]);
-  t.same(await call('open', 'app@3', '--hold', 'x'), ['open', { group: 'app', generation: 3, hold: 'x' }]);
+  t.same(await call('open', 'app', '--stale'), [
+    'open',
+    { group: 'app', generation: null, hold: null, localOnly: false },
+  ]);
+  t.same(await call('open', 'app@3', '--hold', 'x'), [
+    'open',
+    { group: 'app', generation: 3, hold: 'x', localOnly: false },
+  ]);
   t.same(await call('hold', 'add', 'app@3'), ['addHold', { group: 'app', generation: 3 }, 'manual']);
   t.same(await call('hold', 'release', 'app@3', '--tag', 'x'), ['releaseHold', { group: 'app', generation: 3 }, 'x']);
   t.same(await call('diff', 'app@1', 'app@2'), ['diff', 'app', 1, 2]);

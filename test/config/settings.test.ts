@@ -48,11 +48,13 @@ t.test('a cluster’s member has its addresses and its times', async (t) => {
     checkpointSlots: 16,
     keepSlots: 0,
     unreachableMs: '3s',
+    scrubEveryMs: '12h',
   };
   t.same(await loadSettings(directoryWith(t, JSON.stringify(more))), {
     ...more,
     logTimeoutMs: 1000,
     unreachableMs: 3000,
+    scrubEveryMs: 43_200_000,
   });
 });
 
@@ -66,6 +68,7 @@ t.test('what is not valid is refused with the key and the law', async (t) => {
     ['{"hookTimeoutMs":0}', /"hookTimeoutMs" must be .*500ms/],
     ['{"hookTimeoutMs":"5"}', /"hookTimeoutMs" must be .*500ms/],
     ['{"hookTimeoutMs":null}', /"hookTimeoutMs" must be/],
+    ['{"scrubEveryMs":"1s"}', /"scrubEveryMs" must be a time from 1m to 480h/],
     ['{"roundsMax":0}', /"roundsMax" must be a whole number from 1 to 100/],
     ['{"listen":"here"}', /"listen" must be HOST:PORT/],
     ['{"listen":7420}', /"listen" must be HOST:PORT/],

@@ -177,9 +177,9 @@ export function replicaStoreContract(t: Test, make: MakeDisk): void {
   t.test('D9 what is remembered of peers is durable with the batch', async (t) => {
     const disk = await make(t, replicaIdentity);
     const store = await disk.open();
-    const beta = { id: 'b', starts: 1, nonce: 'n', batches: 4 };
+    const beta = { id: 'b', starts: 1, nonce: 'n', batches: 4, configuration: 2 };
     await store.persist({ remembered: { beta, gamma: beta } });
-    const further = furtherSeen({ ...beta, batches: 9 }, beta);
+    const further = { ...beta, ...furtherSeen({ ...beta, batches: 9 }, beta) };
     await store.persist({ writes: [write(1, 1, entry('x'))], remembered: { beta: further } });
     t.same((await (await disk.open()).load()).remembered, { beta: { ...beta, batches: 9 }, gamma: beta });
   });

@@ -5,8 +5,12 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { framed } from '#src/daemon/local-api/protocol.js';
+import { OPEN_REQUESTS_MAX } from '#src/daemon/local-api/served-connection.js';
+import type { ServedLog } from '#src/daemon/local-api/service.js';
 import { SnapcommitError } from '#src/errors.js';
+import { slot } from '#src/paxos/contiguous-log.js';
 import { encodeCbor } from '#src/wire/cbor.js';
+import { FrameDecoder } from '#src/wire/frames.js';
 import { commitGeneration, freshLog, refusedOperation, volumeNamed } from '../log/support.js';
 import { temporaryDirectory } from '../support/temp.js';
 import { until } from '../support/until.js';
@@ -109,6 +113,61 @@ t.test('the daemon of another log is refused', async (t) => {
   const other = { ...log.identity, cluster: '6f7d8a52-0000-4000-8000-00000000000f' };
   await t.rejects(remote(t, stateDirectory, { identity: other }), { code: 'LOG_FOREIGN' });
   await t.rejects(remote(t, stateDirectory, { identity: { ...log.identity, node: 'b' } }), { code: 'LOG_FOREIGN' });
+});
+
+t.test('T17 a command that outlives a recovery of the log asks the recovered one for nothing', async (t) => {
+  const log = logWith({});
+  const first = await serve(t, log);
+  const far = await remote(t, first.stateDirectory, { timeoutMs: 5000 });
+  await first.server.close();
+  const { incarnation } = log.identity;
+  const asked: string[] = [];
+  const recovered: ServedLog = {
+    ...log,
+    identity: { ...log.identity, incarnation: incarnation + 1 },
+    append: async () => {
+      asked.push('append');
+      return Promise.resolve({ status: 'notDone', reason: 'none' });
+    },
+  };
+  await serve(t, recovered, first.stateDirectory);
+  const problem = { code: 'LOG_FOREIGN', message: /recovered while this command ran.*incarnation 2 now, and was in 1/ };
+  await t.rejects(far.read(), problem);
+  await t.rejects(far.append(volumeNamed('a')), problem);
+  t.same(asked, []);
+});
+
+t.test('of requests that come in one piece no more are begun than may be open, and all are answered', async (t) => {
+  let [open, most, begun] = [0, 0, 0];
+  const waiting: (() => void)[] = [];
+  const log = logWith({
+    status: async () => {
+      [open, begun] = [open + 1, begun + 1];
+      most = Math.max(most, open);
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      open -= 1;
+      return { engine: 'paxos', lastSlot: slot(0), checkpointSlot: slot(0) };
+    },
+  });
+  const { stateDirectory } = await serve(t, log);
+  const socket = connect(join(stateDirectory, 'daemon.sock'));
+  t.teardown(() => socket.destroy());
+  const answers = new FrameDecoder(1 << 20);
+  let answered = -1;
+  socket.on('data', (chunk: Buffer) => {
+    for (const frame of answers.push(chunk)) answered += Number(frame.payload.length > 0);
+  });
+  const requests = Array.from({ length: 300 }, (_, id) => framed(encodeCbor({ id, request: { type: 'status' } })));
+  socket.write(Buffer.concat(requests));
+  await until('as many as may be are open', () => open >= OPEN_REQUESTS_MAX);
+  for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  t.equal(begun, OPEN_REQUESTS_MAX, 'the others wait');
+  while (answered < requests.length) {
+    for (const end of waiting.splice(0)) end();
+    await until('the next are open, or all are answered', () => waiting.length > 0 || answered === requests.length);
+  }
+  t.equal(most, OPEN_REQUESTS_MAX);
+  t.equal(begun, requests.length);
 });
 
 t.test('garbage, oversized and unknown requests are cut off, and others are served on', async (t) => {

@@ -1,26 +1,34 @@
 /** What members say of themselves, and changes of the membership: nothing unusable enters, and no rolled-back log goes on. */
-import { symlinkSync } from 'node:fs';
+import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { systemClock } from '#src/adapters/clock-system.js';
+import { systemTimers } from '#src/adapters/timers-system.js';
 import { announceAddress } from '#src/daemon/announce-address.js';
+import { ContactBook } from '#src/daemon/cluster/contact-book.js';
 import { logLedger } from '#src/daemon/cluster/ledger.js';
 import { MemberAdmin } from '#src/daemon/cluster/member-admin.js';
 import { addressesIn, peerAddresses } from '#src/daemon/cluster/peers.js';
+import { clusterDirectory, readContacts, writeContacts } from '#src/daemon/cluster/place.js';
 import { encodeAbout } from '#src/daemon/cluster/welcome.js';
 import { contextOver } from '#src/daemon/compose.js';
+import { PeerLink } from '#src/daemon/peer-link.js';
+import { SnapcommitError } from '#src/errors.js';
 import { addressProblem } from '#src/machine/nodes.js';
 import { emptyState, type State } from '#src/machine/state.js';
 import { nodeId } from '#src/paxos/ballot.js';
+import type { Configuration } from '#src/paxos/configuration.js';
 import { slot } from '#src/paxos/slot.js';
-import type { ClusterLog, MemberSet, ReplicaStatus } from '#src/ports/cluster-log.js';
+import type { ClusterLog, MemberChange, MemberSet, ReplicaStatus } from '#src/ports/cluster-log.js';
 import type { ReplicatedLog } from '#src/ports/log.js';
+import type { PeerAddress } from '#src/ports/transport.js';
 import { freshLog, identity } from '../log/support.js';
 import { temporaryDirectory } from '../support/temp.js';
 import { logWith } from './support.js';
 
 const HASH = 'ab'.repeat(32);
 const BAD = ['', 'nowhere', 'b:0', 'b:65536', 'b:7420x', 'b c:7420', 'fd00::1:7420', '-b:7420', `${'b'.repeat(300)}:1`];
-const CONFIGURATION = {
+const CONFIGURATION: Configuration = {
   id: 1,
   voters: [nodeId('alpha')],
   learners: [nodeId('b'), nodeId('c')],
@@ -40,27 +48,41 @@ const STATUS: ReplicaStatus = {
   appliedSlot: slot(0),
   checkpointSlot: slot(0),
   isFull: false,
+  diskStalls: false,
   isFetching: false,
   members: [],
 };
 
 type MemberLog = ReplicatedLog & ClusterLog;
 
-/** `log` as a member's, with `alpha` as the only voter; notes what it is asked to become. */
-function memberOver(log: ReplicatedLog): { readonly log: MemberLog; readonly changes: MemberSet[] } {
+/**
+ * `log` as a member's, with `first` as its members; notes what it is asked to become. `before`: what happens before a
+ * change comes about.
+ */
+function memberOver(log: ReplicatedLog, first = CONFIGURATION, before: () => Promise<void> = async () => undefined) {
   const changes: MemberSet[] = [];
-  const member = Object.assign(Object.create(log) as ReplicatedLog, {
+  let configuration = first;
+  const reconfigure = async (change: MemberChange): Promise<Configuration> => {
+    await before();
+    const members = change(configuration);
+    changes.push(members);
+    const [voters, learners] = [members.voters.map(nodeId), members.learners.map(nodeId)];
+    configuration = { id: configuration.id + 1, voters, learners, after: slot(0) };
+    return configuration;
+  };
+  const member: MemberLog = Object.assign(Object.create(log) as ReplicatedLog, {
     identity,
     append: log.append.bind(log),
     read: log.read.bind(log),
-    replicaStatus: () => STATUS,
-    reconfigure: async (members: MemberSet) => {
-      changes.push(members);
-      return Promise.resolve({ ...CONFIGURATION, id: 2 });
-    },
+    replicaStatus: () => ({ ...STATUS, configuration }),
+    reconfigure,
     transferLeadership: () => undefined,
   });
   return { log: member, changes };
+}
+
+function joiner(node: string, address = `${node}:7420`, key = 'k1') {
+  return { node, key, about: encodeAbout({ address }) };
 }
 
 /** A log that ends before the stamp of its volume. */
@@ -83,16 +105,16 @@ async function behindItsStamp(t: Test): Promise<ReplicatedLog> {
 
 t.test('an address that no daemon could call enters no log', async (t) => {
   const { log } = await freshLog(t);
-  const ledger = logLedger(memberOver(log).log);
+  const ledger = logLedger(memberOver(log).log, systemClock);
   await ledger.add({ hash: HASH, expiresAt: Number.MAX_SAFE_INTEGER, node: null });
   const before = await log.read();
   for (const address of BAD) {
-    await t.rejects(ledger.consume(HASH, { node: 'b', about: encodeAbout({ address }) }), { code: 'USAGE' }, address);
+    await t.rejects(ledger.consume(HASH, joiner('b', address)), { code: 'USAGE' }, address);
     t.match(addressProblem(address), { code: 'USAGE' }, 'nor by whoever asks nobody');
     t.match(await log.append({ type: 'putMember', node: 'b', address }), { outcome: { ok: false, code: 'USAGE' } });
   }
   t.same((await log.read()).members, before.members);
-  t.equal((await ledger.find(HASH))?.used, false, 'the token is good for another try');
+  t.equal((await log.read()).tokens[HASH]?.usedBy, null, 'the token is good for another try');
   t.equal(addressProblem('[fd00::1]:7420'), null);
 });
 
@@ -108,11 +130,11 @@ t.test('D9 a rolled-back log of one member gives no token, lets nobody in and lo
   const behind = await behindItsStamp(t);
   const { log, changes } = memberOver(behind);
   const before = (await behind.read()).applied;
-  const ledger = logLedger(log);
+  const ledger = logLedger(log, systemClock);
   const admin = adminOver(log);
   const code = 'LOG_BEHIND_STAMP';
   await t.rejects(ledger.add({ hash: HASH, expiresAt: 1, node: null }), { code });
-  await t.rejects(ledger.consume(HASH, { node: 'b', about: encodeAbout({ address: 'b:7420' }) }), { code });
+  await t.rejects(ledger.consume(HASH, joiner('b')), { code });
   await t.rejects(admin.addVoter('b'), { code });
   await t.rejects(admin.removeMember('b', false), { code });
   await t.rejects(admin.replaceMember('b', 'c'), { code });
@@ -134,6 +156,137 @@ t.test('D8 a learner that is told to let itself vote is asked for its proof like
   const learner = { ...memberOver(log).log, identity: { ...identity, node: 'b' } };
   await adminOver(learner, (node) => asked.push(node) > 0).addVoter('b');
   t.same(asked, ['b']);
+});
+
+/** With a name in the log for each. */
+async function namedMembers(t: Test, nodes: readonly string[]): Promise<ReplicatedLog> {
+  const { log } = await freshLog(t);
+  for (const [index, node] of nodes.entries()) {
+    if (index === 0) await log.append({ type: 'putMember', node, address: `${node}:7420` });
+    else {
+      const hash = String(index).padStart(64, '0');
+      await log.append({ type: 'addToken', hash, expires: Number.MAX_SAFE_INTEGER, node });
+      await log.append({ type: 'useToken', hash, node, key: null, address: `${node}:7420` });
+    }
+  }
+  return log;
+}
+
+t.test('a join that failed after its token was used is finished by the same node with the same token', async (t) => {
+  const { log } = await freshLog(t);
+  let fails = true;
+  const { log: member, changes } = memberOver(log, CONFIGURATION, async () =>
+    fails ? Promise.reject(new SnapcommitError('OUTCOME_UNKNOWN', 'no answer')) : Promise.resolve(),
+  );
+  const ledger = logLedger(member, systemClock);
+  await ledger.add({ hash: HASH, expiresAt: Number.MAX_SAFE_INTEGER, node: null });
+  await t.rejects(ledger.consume(HASH, joiner('d')), { code: 'OUTCOME_UNKNOWN' });
+  fails = false;
+  await ledger.check(HASH, joiner('d'));
+  await t.rejects(ledger.check(HASH, joiner('d', 'd:7420', 'k2')), { code: 'TOKEN_USED' }, 'not another machine');
+  await t.rejects(ledger.check(HASH, joiner('e')), { code: 'TOKEN_USED' });
+  await ledger.consume(HASH, joiner('d'));
+  t.match(changes, [{ learners: ['b', 'c', 'd'] }]);
+  await ledger.consume(HASH, joiner('d'));
+  t.match(changes[1], { learners: ['b', 'c', 'd'] }, 'and once more changes nothing');
+  await t.rejects(ledger.check('cd'.repeat(32), joiner('e')), { code: 'TOKEN_UNKNOWN' });
+});
+
+t.test('a node that is removed while it joins is told so, and is no learner without a name', async (t) => {
+  const log = await namedMembers(t, ['alpha']);
+  const { log: member } = memberOver(log, CONFIGURATION, async () => {
+    await log.append({ type: 'removeMember', node: 'd', forfeit: false });
+  });
+  const ledger = logLedger(member, systemClock);
+  await ledger.add({ hash: HASH, expiresAt: Number.MAX_SAFE_INTEGER, node: null });
+  await t.rejects(ledger.consume(HASH, joiner('d')), { code: 'EXPECTATION_FAILED', message: /was removed/ });
+  await t.rejects(ledger.consume(HASH, joiner('d')), { code: 'TOKEN_USED' });
+});
+
+t.test('a removal whose answer was lost is answered as done when it is asked for again', async (t) => {
+  const log = await namedMembers(t, ['alpha', 'b', 'c']);
+  const { log: member, changes } = memberOver(log);
+  const admin = adminOver(member);
+  const removed = await admin.removeMember('b', false);
+  t.same(removed.learners, ['c']);
+  t.same((await admin.removeMember('b', false)).learners, ['c']);
+  t.same((await admin.replaceMember('b', 'c')).voters, ['alpha', 'c'], 'whatever it was that removed it');
+  t.same((await admin.replaceMember('b', 'c')).voters, ['alpha', 'c']);
+  await t.rejects(admin.removeMember('never', false), { code: 'NODE_NOT_FOUND' });
+  t.equal(changes.length, 4);
+});
+
+t.test('a change is worked out from the members of when it comes about, not of when it was asked for', async (t) => {
+  const log = await namedMembers(t, ['alpha', 'b', 'c']);
+  const { log: member } = memberOver(log);
+  const other = adminOver(member);
+  let isProven = false;
+  const admin = adminOver(member, () => isProven);
+  const added = admin.addVoter('c');
+  await other.removeMember('b', false);
+  isProven = true;
+  const { voters, learners } = await added;
+  t.same([voters, learners], [['alpha', 'c'], []], 'b does not come back');
+});
+
+t.test('where the vote of a member cannot go, its name stays', async (t) => {
+  const log = await namedMembers(t, ['alpha', 'b', 'c']);
+  const two: Configuration = { ...CONFIGURATION, voters: [nodeId('alpha'), nodeId('b')], learners: [nodeId('c')] };
+  let isFirst = true;
+  const over: { log: MemberLog | null } = { log: null };
+  const { log: member } = memberOver(log, two, async () => {
+    // Somebody else removes the other voter first.
+    if (!isFirst) return;
+    isFirst = false;
+    await over.log?.reconfigure(() => ({ voters: ['b'], learners: ['c'] }));
+  });
+  over.log = member;
+  await t.rejects(adminOver(member).removeMember('b', false), { code: 'IN_USE', message: /only voter/ });
+  t.match((await log.read()).members, { b: { address: 'b:7420' } });
+});
+
+t.test('the addresses of the others are kept beside the log, for when it cannot be read', async (t) => {
+  const stateDirectory = temporaryDirectory(t);
+  mkdirSync(clusterDirectory(stateDirectory));
+  await writeContacts(stateDirectory, { address: 'alpha:7420', members: [] });
+  const book = new ContactBook(stateDirectory, await readContacts(stateDirectory), (error) => t.fail(String(error)));
+  const peersWith = (state: State | null): ReadonlyMap<string, PeerAddress> => {
+    const calls: ReadonlyMap<string, PeerAddress>[] = [];
+    const link = new PeerLink({
+      identity,
+      contacts: book,
+      metrics: { calls: {} } as never,
+      logger: {} as never,
+      clock: systemClock,
+      timers: systemTimers,
+      settings: { heartbeatMs: 1, unreachableMs: 1 },
+    });
+    link.attach({ configuration: CONFIGURATION, stateIfAny: state } as never);
+    link.connect({ setPeers: (peers: ReadonlyMap<string, PeerAddress>) => void calls.push(peers) } as never);
+    void link.end();
+    return calls[0] ?? new Map();
+  };
+  t.equal(peersWith(null).size, 0, 'the founder knows nobody');
+  const members = { b: { address: 'b:7420' }, c: { address: 'c:7420' } };
+  peersWith({ ...emptyState(1), members });
+  peersWith({ ...emptyState(1), members: { ...members, c: { address: 'moved:7421' } } });
+  await book.idle();
+  const kept = await readContacts(stateDirectory);
+  t.same(kept, {
+    address: 'alpha:7420',
+    members: [
+      { node: 'b', address: 'b:7420' },
+      { node: 'c', address: 'moved:7421' },
+    ],
+  });
+  t.same(
+    [...peersWith(null)],
+    [
+      ['b', { host: 'b', port: 7420 }],
+      ['c', { host: 'moved', port: 7421 }],
+    ],
+    'it knows whom to ask',
+  );
 });
 
 t.test('a daemon goes on telling its address after a failure that may pass', async (t) => {
@@ -158,7 +311,7 @@ function adminOver(log: MemberLog, isProven: (node: string) => boolean = () => t
   const status = (): never => {
     throw new Error('not asked for in this test');
   };
-  return new MemberAdmin(log, logLedger(log), { issueToken: status, renew: status }, { status, isProven });
+  return new MemberAdmin(log, logLedger(log, systemClock), { issueToken: status, renew: status }, { status, isProven });
 }
 
 function notes(told: string[]): Parameters<typeof announceAddress>[2] {

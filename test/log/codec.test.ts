@@ -44,7 +44,7 @@ const operations: readonly Entry['operation'][] = [
     labels: { constructor: 'x', 'a.b': 'y', '10': 'z' },
   },
   { type: 'addToken', hash: '0f'.repeat(32), expires: 1_700_000_000_000, node: null },
-  { type: 'useToken', hash: '0f'.repeat(32), node: 'beta', address: 'beta:7440' },
+  { type: 'useToken', hash: '0f'.repeat(32), node: 'beta', key: '1e'.repeat(32), address: 'beta:7440' },
   { type: 'putMember', node: 'alpha', address: '[::1]:7440' },
   { type: 'removeMember', node: 'alpha', forfeit: true },
   { type: 'drainNode', node: 'alpha' },
@@ -103,8 +103,8 @@ t.test('an entry and a checkpoint from before there were clusters are read', asy
   t.equal(append, null);
   t.same(encodeEntry(entry), encodeState(before as unknown as State), 'and what names no append is written as it was');
   t.same(decodeEntry(encodeState(before as unknown as State)), entry);
-  const { appends, members, tokens, ...old } = emptyState(3);
-  t.same(decodeState(encodeState(old as unknown as State)), { ...old, appends, members, tokens });
+  const { appends, members, departed, tokens, ...old } = emptyState(3);
+  t.same(decodeState(encodeState(old as unknown as State)), { ...old, appends, members, departed, tokens });
 });
 
 t.test('bytes that are something else are refused by name', async (t) => {

@@ -64,3 +64,53 @@ t.test('a voter that was proven stays so, and one alone is from the start', asyn
   t.ok(greetings.isProven, 'what it promised since it started, it knows');
   t.ok(started(configurationOf(1, 'n')).greetings.isProven);
 });
+
+const PEER = 'p';
+const LIVED = { id: 's', starts: 2, nonce: 'n2', startedAt: 5, batches: 90, earlier: [] };
+/** The same store, set back and started again. */
+const SET_BACK = {
+  ...LIVED,
+  nonce: 'n3',
+  starts: 3,
+  startedAt: 40,
+  batches: 40,
+  earlier: [{ start: 2, nonce: 'n2', startedAt: 5, batches: 40 }],
+};
+
+t.test('D9 a set-back learner’s store is not taken for the one that was seen as a voter later on', async (t) => {
+  const known = new Acquaintances(SELF, {});
+  // We are in configuration 3 still; the peer was in 4, where it votes.
+  t.match(known.meet(PEER, { life: LIVED, configuration: 4, forgetfulThrough: 0 }, 3), { verdict: 'new' });
+  const asLearner = { life: SET_BACK, configuration: 3, forgetfulThrough: 3 };
+  t.same(known.meet(PEER, asLearner, 3), { verdict: 'rolledBack', configuration: 4 }, 'it may have voted in 4');
+  const asVoter = { life: SET_BACK, configuration: 4, forgetfulThrough: 0 };
+  t.same(known.meet(PEER, asVoter, 4), { verdict: 'rolledBack', configuration: 4 }, 'nor later');
+  const knowing = { life: SET_BACK, configuration: 3, forgetfulThrough: 4 };
+  t.match(known.meet(PEER, knowing, 4), { verdict: 'known' }, 'but one that knows that it forgot');
+  t.match(known.meet(PEER, { ...asVoter, configuration: 5 }, 5), { verdict: 'known' }, 'votes in the next one');
+});
+
+t.test('D8 who joined anew under its old name is known, as a learner of a later configuration', async (t) => {
+  const known = new Acquaintances(SELF, {});
+  known.meet(PEER, { life: LIVED, configuration: 3, forgetfulThrough: 0 }, 3);
+  const anew = { ...LIVED, id: 'other', starts: 1, nonce: 'm1', startedAt: 0, batches: 0 };
+  t.match(known.meet(PEER, { life: anew, configuration: 4, forgetfulThrough: 4 }, 3), { verdict: 'known' });
+});
+
+t.test('D9 a promise or an acceptance tells how far its store had come', async (t) => {
+  const known = new Acquaintances(SELF, {});
+  t.notOk(known.takesWordOf(PEER, { nonce: 'n2', batches: 1 }, 1), 'nobody is believed who has not greeted');
+  known.meet(PEER, { life: { ...LIVED, batches: 30 }, configuration: 1, forgetfulThrough: 0 }, 1);
+  t.ok(known.takesWordOf(PEER, { nonce: 'n2', batches: 90 }, 1));
+  t.match(known.takeChanged(), { [PEER]: { batches: 90, starts: 2 } }, 'it is remembered with the next batch');
+  const again = { life: SET_BACK, configuration: 1, forgetfulThrough: 0 };
+  t.match(known.meet(PEER, again, 1), { verdict: 'rolledBack' }, 'though no greeting came in between');
+});
+
+t.test('D9 the word of an earlier start is not heard once a later one is known', async (t) => {
+  const known = new Acquaintances(SELF, {});
+  known.meet(PEER, { life: { ...LIVED, batches: 30 }, configuration: 1, forgetfulThrough: 0 }, 1);
+  t.match(known.meet(PEER, { life: SET_BACK, configuration: 1, forgetfulThrough: 0 }, 1), { verdict: 'known' });
+  t.notOk(known.takesWordOf(PEER, { nonce: 'n2', batches: 90 }, 1), 'of what it accepted then it may have lost some');
+  t.ok(known.takesWordOf(PEER, { nonce: 'n3', batches: 41 }, 1));
+});

@@ -39,10 +39,16 @@ const CORE: readonly Message[] = [
   { type: 'handover' },
 ];
 const MESSAGES: readonly WireMessage[] = [
-  ...CORE.map((message): WireMessage => ({ type: 'core', configuration: 1, message })),
-  { type: 'greeting', life, forgetfulThrough: 0, answer: true },
+  ...CORE.map((message): WireMessage => ({ type: 'core', configuration: 1, message, word: null })),
+  {
+    type: 'core',
+    configuration: 1,
+    message: { type: 'accepted', ballot: under, last: slot(5) },
+    word: { nonce: 'n2', batches: 41 },
+  },
+  { type: 'greeting', life, configuration: 2, forgetfulThrough: 0, answer: true },
   { type: 'verdict', nonce: 'n2', verdict: 'rolledBack', configuration: 1 },
-  { type: 'lives', lives: { b: seen } },
+  { type: 'lives', lives: { b: { ...seen, configuration: 3 } } },
   { type: 'forward', ballot: under, number: 12, entries: [bytes] },
   { type: 'refused', ballot: under, number: 12, indices: [0], reason: 'busy' },
   { type: 'readIndex', id: 5 },
@@ -51,7 +57,7 @@ const MESSAGES: readonly WireMessage[] = [
   { type: 'pull', transfer: 3, index: 0 },
   { type: 'chunk', transfer: 3, index: 0, slot: slot(9), sha256: bytes, bytes, last: true },
   { type: 'gone', transfer: 3 },
-  { type: 'reconfigure', id: 1, voters: [a], learners: [b] },
+  { type: 'reconfigure', id: 1, base: 1, voters: [a], learners: [b] },
   { type: 'reconfigureRefused', id: 1, reason: 'behind' },
   { type: 'transfer' },
 ];
@@ -105,7 +111,13 @@ t.test('what has a field too many, one too few or one of another kind is refused
     { type: 'unheard' },
     { type: 'core', configuration: 1, message: { type: 'decide', ballot: { round: -1, node: 'a' }, decided: 1 } },
     { type: 'core', configuration: 1, message: { type: 'accepted', ballot: { round: 1, node: 7 }, last: 1 } },
-    { type: 'reconfigure', id: 1, voters: Array.from({ length: 65 }, (_, n) => `n${String(n)}`), learners: [] },
+    {
+      type: 'reconfigure',
+      id: 1,
+      base: 1,
+      voters: Array.from({ length: 65 }, (_, n) => `n${String(n)}`),
+      learners: [],
+    },
     { type: 'verdict', nonce: 'n'.repeat(129), verdict: 'known', configuration: 1 },
     [],
     null,

@@ -96,9 +96,10 @@ export class Cluster {
     return this.input(name, { kind: 'propose', entries: texts.map(bytes) });
   }
 
-  reconfigure(name: string, voters: string, learners = ''): this {
+  /** Worked out from the configuration that this member is in, unless `base` says another. */
+  reconfigure(name: string, voters: string, learners = '', base = this.replica(name).configuration.id): this {
     const { voters: v, learners: l } = configurationOf(voters, learners);
-    return this.input(name, { kind: 'reconfigure', voters: v, learners: l });
+    return this.input(name, { kind: 'reconfigure', id: 1, base, voters: v, learners: l });
   }
 
   /** Gives an input and leaves what it sends in the network. */

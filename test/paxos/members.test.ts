@@ -71,7 +71,7 @@ t.test('T14 a stop-sign waits until a majority of the new voters holds the log',
 
 t.test('T14 a stop-sign is not decided while its voters lack it, whoever leads', async (t) => {
   const cluster = led('abcde', 'abc', 'de').propose('a', 'x');
-  cluster.give('a', { kind: 'reconfigure', voters: Array.from('ade').map(nodeId), learners: [] });
+  cluster.give('a', { kind: 'reconfigure', id: 1, base: 1, voters: Array.from('ade').map(nodeId), learners: [] });
   cluster.cut('ad ae').settle().ticks(1);
   t.same(cluster.texts('b'), ['x', 'stop 2'], 'the old voters hold it');
   t.equal(cluster.replica('a').decided, 1);
@@ -171,6 +171,26 @@ t.test('D8 a wiped voter never votes again in its configuration', async (t) => {
   const leader = cluster.leaders();
   cluster.reconfigure(leader, leader === 'a' ? 'ac' : 'ca', 'b').ticks(4);
   t.same(told(cluster, 'healed'), ['b healed'], 'it has said nothing in the next one');
+});
+
+t.test('D9 what a set-back voter accepts is not counted by a promise from before it forgot', async (t) => {
+  const cluster = led('abc', 'abc').propose('a', 'x');
+  // Of this ballot it lost nothing; what it may have promised after it, nobody knows.
+  cluster.restart('b', (durable) => ({ ...durable, abstains: { kind: 'forgetful', configuration: 1 } }));
+  cluster.isolate('c').propose('a', 'y');
+  t.same(cluster.texts('b'), ['x', 'y'], 'it receives the log');
+  t.equal(cluster.replica('a').decided, 1);
+  cluster.mend().ticks(2);
+  t.equal(cluster.replica('a').decided, 2, 'the others choose without it');
+});
+
+t.test('of two changes that were worked out from one configuration the second is refused', async (t) => {
+  const cluster = led('abcde', 'abc').propose('a', 'x');
+  cluster.reconfigure('a', 'abc', 'd', 1).reconfigure('a', 'abc', 'e', 1);
+  t.same(told(cluster, 'Refused'), ['a reconfigureRefused stale']);
+  t.same(cluster.replica('a').configuration.learners, ['d'], 'd is not put out again by whoever has not heard of it');
+  cluster.reconfigure('a', 'abc', 'de', 2);
+  t.same(cluster.replica('a').configuration.learners, ['d', 'e']);
 });
 
 t.test('what is under way has a bound, in entries and in bytes', async (t) => {

@@ -4,63 +4,18 @@
  * stores; compaction and checkpoints. What must hold is judge.ts's business.
  */
 import assert from 'node:assert/strict';
-import { nodeId, type NodeId } from '#src/paxos/ballot.js';
+import type { NodeId } from '#src/paxos/ballot.js';
 import type { Configuration } from '#src/paxos/configuration.js';
-import { dropThrough, entryAt, lastSlot, logFrom, replaceAfter, slot, type Slot } from '#src/paxos/contiguous-log.js';
-import type { Effect, Input, Write } from '#src/paxos/effects.js';
+import { dropThrough, lastSlot, slot } from '#src/paxos/contiguous-log.js';
+import type { Effect, Input } from '#src/paxos/effects.js';
 import { leaderOf } from '#src/paxos/election.js';
-import type { Limits } from '#src/paxos/limits.js';
 import type { Envelope } from '#src/paxos/messages.js';
 import { step } from '#src/paxos/replica.js';
-import { NOTHING_DURABLE, restore, withDamage, type Durable, type Replica } from '#src/paxos/state.js';
+import { NOTHING_DURABLE, withDamage } from '#src/paxos/state.js';
 import { Judge } from './judge.js';
 import { randomFrom } from './random.js';
+import { assertEven, describe, names, Node } from './sim-node.js';
 import { bytes, textOf } from './support.js';
-
-const LIMITS: Limits = {
-  learnEntries: 4,
-  learnBytes: 90,
-  inFlightEntries: 6,
-  inFlightBytes: 120,
-  reads: 5,
-  roundTicks: 2,
-  stoppingRounds: 4,
-};
-const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map(nodeId);
-
-interface Checkpoint {
-  readonly slot: Slot;
-  readonly configuration: Configuration;
-}
-
-class Node {
-  readonly id: NodeId;
-  durable: Durable = NOTHING_DURABLE;
-  configuration: Configuration;
-  replica: Replica;
-  checkpoint: Checkpoint;
-  /** What came from a peer, and goes into the transaction of the write that installs it. */
-  fetched: Checkpoint;
-  applied = 0;
-  run: string;
-  isGone = false;
-  wiped = false;
-  /** Slots where a proposal of ours stands, with its ballot. */
-  readonly ours = new Map<number, string>();
-
-  constructor(id: NodeId, configuration: Configuration) {
-    this.id = id;
-    this.run = `${id} 0`;
-    this.configuration = configuration;
-    this.checkpoint = { slot: slot(0), configuration };
-    this.fetched = this.checkpoint;
-    this.replica = restore(id, configuration, this.durable, LIMITS);
-  }
-
-  get excused(): boolean {
-    return this.wiped || this.durable.abstains !== null;
-  }
-}
 
 export class World {
   readonly #below: (below: number) => number;
@@ -93,7 +48,8 @@ export class World {
     else if (dice < 868) this.#read(node);
     else if (dice < 880) this.#input(node, { kind: 'resend' });
     else if (dice < 900) this.#reconfigure();
-    else if (dice < 904) this.#input(node, { kind: 'transfer' });
+    else if (dice < 902) this.#input(node, { kind: 'transfer' });
+    else if (dice < 904) this.#input(node, { kind: 'disk', stalls: !node.replica.stalls });
     else if (dice < 924) this.#compact(node);
     else if (dice < 940) this.#transfer();
     else if (dice < 955) this.#cut();
@@ -108,6 +64,7 @@ export class World {
   heal(): void {
     this.#down.clear();
     this.#network = [];
+    for (const node of this.#nodes) if (!node.isGone) this.#perform(node, { kind: 'disk', stalls: false });
     this.#calm(40);
     const reads = this.judge.reads;
     const probe = this.#fresh(1);
@@ -123,27 +80,14 @@ export class World {
       }
       this.#calm(1);
     }
-    const { configuration } = this.judge;
-    const members = this.#nodes.filter(({ id }) => [...configuration.voters, ...configuration.learners].includes(id));
-    const state = members
-      .map(
-        ({ replica: r }) =>
-          `${r.self}:${r.role.kind} c${String(r.configuration.id)} ${String(r.decided)}/${String(lastSlot(r.log))}${r.abstains?.kind ?? ''}`,
-      )
-      .join(' ');
+    const state = describe(this.#nodes.filter(({ isGone }) => !isGone));
     assert.ok(this.judge.reads > reads, `no leader answers a read: ${state}`);
     const wanted = new TextDecoder().decode(probe[0]);
     assert.ok(
       [...this.judge.chosen.values()].some((entry) => textOf(entry) === wanted),
       `nothing is chosen: ${state}`,
     );
-    const [leader, ...others] = members.filter(({ replica }) => replica.role.kind === 'leading');
-    assert.ok(leader !== undefined && others.length === 0, `not one leader: ${state}`);
-    for (const { replica } of members) {
-      assert.equal(replica.decided, lastSlot(leader.replica.log), `${replica.self} lags: ${state}`);
-      assert.equal(leaderOf(replica) ?? leader.id, leader.id);
-      assert.notEqual(replica.abstains?.kind, 'damaged', `${replica.self} is not healed: ${state}`);
-    }
+    assertEven(this.#nodes, this.judge.configuration);
     this.judge.assertNothingLost();
   }
 
@@ -226,7 +170,7 @@ export class World {
   #effect(node: Node, effect: Effect): void {
     switch (effect.kind) {
       case 'persist':
-        this.#persist(node, effect.write);
+        if (node.persist(effect.write)) this.#count('installed');
         return;
       case 'send':
         if (effect.envelope.message.type === 'prepare')
@@ -275,30 +219,11 @@ export class World {
     }
   }
 
-  #persist(node: Node, write: Write): void {
-    const { promised, accepted, decided, abstains, first, entries, install, configuration } = write;
-    let { log } = node.durable;
-    if (install !== null) {
-      log = logFrom(install, entries);
-      node.applied = install;
-      node.checkpoint = node.fetched;
-      this.#count('installed');
-    } else log = replaceAfter(log, slot(first - 1), entries);
-    node.durable = { promised, accepted, decided, abstains, log };
-    node.configuration = configuration;
-  }
-
   #restart(node: Node): void {
     if (node.isGone) return;
-    node.run = `${node.id} ${String((this.#runs += 1))}`;
-    node.replica = restore(node.id, node.configuration, node.durable, LIMITS);
-    // As a host does it: the state comes from the checkpoint and the decided rows after it.
-    const { log, decided } = node.durable;
-    for (node.applied = node.checkpoint.slot; node.applied < decided;) {
-      const entry = entryAt(log, slot((node.applied += 1)));
-      if (entry !== undefined) this.judge.choose(node.applied, entry, this.#nodes);
-    }
-    node.ours.clear();
+    node.restart(`${node.id} ${String((this.#runs += 1))}`, (at, entry) => {
+      this.judge.choose(at, entry, this.#nodes);
+    });
     this.#transfers = this.#transfers.filter(({ to }) => to !== node);
   }
 
@@ -346,13 +271,13 @@ export class World {
   #reconfigure(): void {
     const leader = this.#nodes.find(({ replica, isGone }) => replica.role.kind === 'leading' && !isGone);
     if (leader === undefined) return;
-    const { voters, learners } = leader.replica.configuration;
+    const { id: base, voters, learners } = leader.replica.configuration;
     // Who was a member once and is none now may be gone at any moment: its name is not used again.
     const members = [...voters, ...learners];
     const free = names.filter((id) => members.includes(id) || !this.judge.everMembers.has(id));
     const next = this.#shuffle(members).slice(0, this.#below(4) === 0 ? 5 : 3);
     const rest = free.filter((id) => !next.includes(id) && this.#below(3) > 0);
-    if (next.length >= 3) this.#input(leader, { kind: 'reconfigure', voters: next, learners: rest });
+    if (next.length >= 3) this.#input(leader, { kind: 'reconfigure', id: 1, base, voters: next, learners: rest });
   }
 
   #compact(node: Node): void {

@@ -5,7 +5,7 @@
 import { decodeEntry } from '#src/log/codec.js';
 import { canonicalJson } from '#src/machine/digest.js';
 import type { AppliedSlot } from '#src/log/state-machine.js';
-import type { Entry, Outcome } from '#src/machine/entry.js';
+import type { Entry, Operation as MachineOperation, Outcome } from '#src/machine/entry.js';
 import type { AppendResult } from '#src/ports/log.js';
 import type { Configuration } from '#src/paxos/configuration.js';
 
@@ -33,8 +33,7 @@ interface ChosenSlot {
 
 export interface Operation {
   readonly id: number;
-  readonly volume: string;
-  readonly adds: boolean;
+  readonly what: MachineOperation;
   readonly request: boolean;
   /** The highest slot that anybody had been told of when it was first invoked. */
   readonly floor: number;
@@ -53,10 +52,12 @@ export class History {
   readonly #leaders = new Map<string, string>();
   readonly #configurations = new Map<number, string>();
   readonly #model = new Model();
+  /** By transaction, what was decided first. */
+  readonly #decisions = new Map<string, 'commit' | 'abort'>();
 
-  invoke(volume: string, adds: boolean, request: boolean): Operation {
+  invoke(making: (id: number) => MachineOperation, request: boolean): Operation {
     const id = this.operations.length + 1;
-    const operation = { id, volume, adds, request, floor: this.#told, attempts: 0, refused: 0 };
+    const operation = { id, what: making(id), request, floor: this.#told, attempts: 0, refused: 0 };
     this.operations.push(operation);
     return operation;
   }
@@ -169,6 +170,16 @@ export class History {
         throw new Violation('sure refusal', `operation ${String(id)} was told "not done" and was done`);
   }
 
+  /** L4: the first of commit and abort wins, and nothing takes it back. */
+  #decided(slot: number, operation: MachineOperation): void {
+    if (operation.type !== 'commit' && operation.type !== 'abort') return;
+    const { transaction, type } = operation;
+    const known = this.#decisions.get(transaction) ?? type;
+    this.#decisions.set(transaction, known);
+    if (known !== type)
+      throw new Violation('one decision', `slot ${String(slot)} answers ${type} of ${transaction}, after its ${known}`);
+  }
+
   #choose(slot: number, bytes: Uint8Array, outcome: Outcome | null, from: number, text: string): void {
     const entry = outcome === null ? null : decodeEntry(bytes);
     const operation = entry === null ? null : operationOf(entry);
@@ -178,7 +189,8 @@ export class History {
         'validity',
         `slot ${String(slot)} holds operation ${String(operation)}, which nobody asked for`,
       );
-    const wanted = this.#model.apply(slot, entry);
+    if (entry !== null && outcome?.ok === true) this.#decided(slot, entry.operation);
+    const wanted = this.#model.apply(slot, entry, outcome?.ok ?? false);
     if (wanted !== null && outcome !== null && (wanted.ok !== outcome.ok || wanted.from !== from))
       if (outcome.ok || outcome.code !== 'APPEND_EXPIRED')
         throw new Violation(
@@ -187,6 +199,10 @@ export class History {
         );
     this.chosen.push({ bytes, operation, ok: wanted?.ok ?? null, from, outcome: text, hash: null });
   }
+}
+
+function isVolumes({ type }: MachineOperation): boolean {
+  return type === 'addVolume' || type === 'removeVolume';
 }
 
 function operationOf({ operation, request }: Entry): number {
@@ -205,17 +221,24 @@ class Model {
     return this.#versions[slot];
   }
 
-  apply(slot: number, entry: Entry | null): { readonly ok: boolean; readonly from: number } | null {
-    const answer = entry === null ? null : this.#carryOut(slot, entry);
+  /** `told`: what was answered; believed of what this model has no opinion on, the first time. */
+  apply(slot: number, entry: Entry | null, told: boolean): { readonly ok: boolean; readonly from: number } | null {
+    const answer = entry === null ? null : this.#carryOut(slot, entry, told);
     this.#versions[slot] = this.#present.join();
     return answer;
   }
 
-  #carryOut(slot: number, { append, request, operation }: Entry): { readonly ok: boolean; readonly from: number } {
+  #carryOut(
+    slot: number,
+    { append, request, operation }: Entry,
+    told: boolean,
+  ): { readonly ok: boolean; readonly from: number } {
     const name = append === null ? '' : `${append.client} ${String(append.sequence)}`;
     const before = this.#appends.get(name);
     if (before !== undefined) return before;
-    const ok = request !== null && this.#requests.has(request.id) ? true : this.#change(operation);
+    const knows = isVolumes(operation);
+    const repeated = knows && request !== null && this.#requests.has(request.id);
+    const ok = repeated || (knows ? this.#change(operation) : told);
     if (ok && request !== null) this.#requests.add(request.id);
     const answer = { ok, from: slot };
     this.#appends.set(name, answer);

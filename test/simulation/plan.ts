@@ -15,6 +15,13 @@ export type Action =
       readonly request: boolean;
     }
   | { readonly kind: 'read'; readonly node: string }
+  /** A transaction; `both`: its commit and its abort race each other; `leaves`: its coordinator is gone after begin. */
+  | {
+      readonly kind: 'commit';
+      readonly node: string;
+      readonly ends: 'commit' | 'abort' | 'both' | 'leaves';
+      readonly holds: boolean;
+    }
   | { readonly kind: 'crash'; readonly node: string; readonly forMs: number }
   | { readonly kind: 'pause'; readonly node: string; readonly forMs: number }
   /** No message passes from any of these to any of those. */
@@ -23,11 +30,12 @@ export type Action =
   | { readonly kind: 'clock'; readonly node: string; readonly byMs: number }
   | { readonly kind: 'full'; readonly node: string; readonly forMs: number }
   | { readonly kind: 'slow'; readonly node: string; readonly forMs: number }
+  | { readonly kind: 'hang'; readonly node: string; readonly forMs: number }
   | { readonly kind: 'failSync'; readonly node: string; readonly done: boolean }
   | {
       readonly kind: 'damage';
       readonly node: string;
-      readonly how: 'missing' | 'flipped' | 'misdirected' | 'checkpoint';
+      readonly how: Damage;
     }
   /** Keeps what the disk holds now, for a `rollBack`. */
   | { readonly kind: 'keep'; readonly node: string }
@@ -42,6 +50,8 @@ export type Action =
   | { readonly kind: 'transfer'; readonly node: string }
   | { readonly kind: 'checkpoint'; readonly node: string }
   | { readonly kind: 'scrub'; readonly node: string };
+
+export type Damage = 'missing' | 'flipped' | 'misdirected' | 'checkpoint' | 'archive';
 
 export type PlanItem = { readonly at: number } & Action;
 
@@ -59,6 +69,7 @@ export interface Plan {
 
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
 const VOLUMES = ['v1', 'v2', 'v3'];
+const DAMAGES: readonly Damage[] = ['missing', 'flipped', 'misdirected', 'checkpoint', 'archive'];
 
 export function planFor(seed: number): Plan {
   const dice = new Dice(seedFor(seed, 'plan'));
@@ -107,6 +118,13 @@ class PlanMaker {
           request: dice.below(3) === 0,
         });
     }
+    for (let n = dice.below(5); n > 0; n -= 1)
+      this.#add({
+        kind: 'commit',
+        node: this.#anyNode(),
+        ends: dice.pick(['commit', 'commit', 'commit', 'abort', 'both', 'leaves']),
+        holds: dice.below(2) === 0,
+      });
     for (let n = dice.below(6); n > 0; n -= 1) this.#add({ kind: 'checkpoint', node: this.#anyNode() });
   }
 
@@ -123,6 +141,14 @@ class PlanMaker {
       this.#add({ kind: 'slow', node: this.#anyNode(), forMs: dice.below(2000) });
     if (dice.below(3) === 0) this.#add({ kind: 'clock', node: this.#anyNode(), byMs: dice.below(20_000) - 10_000 });
     if (dice.below(4) === 0) this.#add({ kind: 'full', node: this.#anyNode(), forMs: dice.below(2500) });
+    // Early, and for long enough to be noticed in many worlds.
+    if (dice.below(3) === 0)
+      this.items.push({
+        at: dice.below(this.#lastsMs / 2),
+        kind: 'hang',
+        node: this.#anyNode(),
+        forMs: dice.between(500, 6000),
+      });
     if (dice.below(4) === 0) this.#add({ kind: 'failSync', node: this.#anyNode(), done: dice.below(2) === 0 });
     if (dice.below(3) === 0) this.#add({ kind: 'transfer', node: this.#anyNode() });
     if (dice.below(4) === 0) this.#add({ kind: 'scrub', node: this.#anyNode() });
@@ -160,8 +186,7 @@ class PlanMaker {
       this.items.push({ at: kept, kind: 'keep', node });
       this.items.push({ at: kept + 500 + dice.below(this.#lastsMs / 2), kind: 'rollBack', node });
     } else if (how <= 4)
-      for (let n = dice.between(1, 2); n > 0; n -= 1)
-        this.#add({ kind: 'damage', node, how: dice.pick(['missing', 'flipped', 'misdirected', 'checkpoint']) });
+      for (let n = dice.between(1, 2); n > 0; n -= 1) this.#add({ kind: 'damage', node, how: dice.pick(DAMAGES) });
   }
 
   #cut(): Action {

@@ -44,6 +44,8 @@ export class SimNode {
   disk: MemoryDisk;
   process: Process | null = null;
   slow = false;
+  /** The disk takes what it is given, and nothing comes back. */
+  hangs = false;
   /** Added to the wall clock. */
   clockMs = 0;
   starts = 0;
@@ -73,6 +75,7 @@ export class SimNode {
     if (inner === null) return;
     const store = new SimStore(inner, `/${this.name}/log`, {
       latencyMs: () => (this.slow ? this.#dice.between(20, 200) : this.#dice.between(1, 4)),
+      hangs: () => this.hangs,
       after: (ms, work) => void scheduler.after(ms, work),
       tell: (work) => {
         running.run(work);

@@ -23,17 +23,26 @@ interface InFlight {
 export interface SimStoreUser {
   /** How long this batch takes. */
   latencyMs(): number;
+  /** Nothing comes back now. */
+  hangs(): boolean;
   /** On the disk, whatever the process does. */
   after(ms: number, work: () => void): void;
   /** In the process, if it lives. */
   tell(work: () => void): void;
 }
 
+/** How often a disk that hangs is looked at again. */
+const HANGING_MS = 100;
+
 export class SimStore implements ReplicaStore {
   readonly file: string;
   readonly #inner: ReplicaStore;
   readonly #user: SimStoreUser;
   readonly #queue: InFlight[] = [];
+  /** Batches that were handed over, and that have ended. */
+  #handed = 0;
+  #ended = 0;
+  readonly #loads: { readonly behind: number; readonly resolve: () => void }[] = [];
   #busy = false;
   #dead = false;
 
@@ -43,12 +52,16 @@ export class SimStore implements ReplicaStore {
     this.#user = user;
   }
 
-  load(): Promise<Loaded> {
+  /** In its turn, as a worker does it: behind every batch that was handed over before. */
+  async load(): Promise<Loaded> {
+    if (this.#queue.length > 0)
+      await new Promise<void>((resolve) => this.#loads.push({ behind: this.#handed, resolve }));
     return this.#inner.load();
   }
 
   persist(batch: StoreBatch): Promise<StoreLife> {
     return new Promise((resolve, reject) => {
+      this.#handed += 1;
       this.#queue.push({ batch, resolve, reject });
       this.#work();
     });
@@ -82,8 +95,8 @@ export class SimStore implements ReplicaStore {
     return this.#inner.archivedOf(group);
   }
 
-  scrub(): Promise<ScrubReport> {
-    return this.#inner.scrub();
+  scrub(rest?: () => Promise<void>): Promise<ScrubReport> {
+    return this.#inner.scrub(rest);
   }
 
   repair(first: Slot, entries: readonly LogEntry[]): Promise<'repaired' | 'unproven'> {
@@ -106,12 +119,27 @@ export class SimStore implements ReplicaStore {
     const [next] = this.#queue;
     if (this.#busy || next === undefined) return;
     this.#busy = true;
+    this.#write(next);
+  }
+
+  #write(next: InFlight): void {
     this.#user.after(this.#user.latencyMs(), () => {
       if (this.#dead) return;
+      if (this.#user.hangs()) {
+        this.#user.after(HANGING_MS, () => {
+          this.#write(next);
+        });
+        return;
+      }
       const settle = (work: () => void) => {
         this.#busy = false;
         this.#queue.shift();
+        this.#ended += 1;
         this.#user.tell(work);
+        while ((this.#loads[0]?.behind ?? Infinity) <= this.#ended) {
+          const load = this.#loads.shift();
+          this.#user.tell(() => load?.resolve());
+        }
         this.#work();
       };
       this.#inner.persist(next.batch).then(

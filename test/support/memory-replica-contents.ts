@@ -10,13 +10,13 @@ import { assertInvariant, InvariantError, SnapcommitError } from '#src/errors.js
 import { slot, type Slot } from '#src/paxos/contiguous-log.js';
 import type { Write } from '#src/paxos/effects.js';
 import type { StoreHead, StoreIdentity } from '#src/ports/log-store.js';
-import type { StoreBatch, StoreLife, StoreSeen } from '#src/ports/replica-store.js';
+import type { StoreBatch, StoreLife, StoreSighting } from '#src/ports/replica-store.js';
 
 /** Never changed in place: a copy of a disk is this object. */
 export interface Contents {
   readonly identity: StoreIdentity;
   readonly life: StoreLife;
-  readonly remembered: Readonly<Record<string, StoreSeen>>;
+  readonly remembered: Readonly<Record<string, StoreSighting>>;
   readonly head: StoreHead;
   readonly baseChain: Buffer;
   readonly checkpointChain: Buffer;

@@ -185,7 +185,8 @@ class MemoryReplicaStore implements ReplicaStore {
     return rows.sort((a, b) => a.generation - b.generation);
   }
 
-  async scrub(): Promise<ScrubReport> {
+  async scrub(rest?: () => Promise<void>): Promise<ScrubReport> {
+    await rest?.();
     const { rows, checkpoint, archive } = this.#contents();
     const bad = [...archive].flatMap(([group, records]) =>
       [...records].filter(([, bytes]) => bytes === 'damaged').map(([generation]) => ({ group, generation })),

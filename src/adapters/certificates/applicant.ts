@@ -1,4 +1,4 @@
-/** Asks for a certificate: with a token (`join`), or with the certificate that is about to expire (`renew`). */
+/** Asks for a certificate, with a token. */
 import { X509Certificate } from 'node:crypto';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { SnapcommitError } from '../../errors.js';
@@ -16,11 +16,10 @@ import {
   EXCHANGE_MS,
   JOIN_PROTOCOL,
   KIND,
-  RENEW_PROTOCOL,
   type CertificateRequest,
   type Grant,
 } from './join-protocol.js';
-import { makeKeyAndRequest } from './keys.js';
+import type { KeyAndRequest } from './keys.js';
 import { parseToken } from './token.js';
 
 /** What a node has when it may take part. */
@@ -30,68 +29,68 @@ export interface Membership extends Grant {
   readonly key: string;
 }
 
-const NOTHING = new Uint8Array();
-
-interface Trust {
-  readonly authorities: readonly string[];
-  readonly certificate?: string;
-  readonly key?: string;
+export interface Applicant {
+  readonly node: string;
+  /** For whoever lets this node in. */
+  readonly about: Uint8Array;
+  /** The same again when it applies again: by its key whoever lets it in knows that it repeats itself. */
+  readonly keysOf: (name: PeerName) => Promise<KeyAndRequest>;
 }
 
 /**
  * Goes to the addresses of the token one after the other. Nothing secret is said before TLS has shown that the other
- * side holds a certificate of the authority whose fingerprint the token names. `about`: for whoever lets this node in.
- * @throws SnapcommitError TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_USED, DENIED, EXISTS, CERTIFICATE_INVALID; UNAVAILABLE when
- *   none answers; OUTCOME_UNKNOWN when the token may have been spent without an answer.
+ * side holds a certificate of the authority whose fingerprint the token names.
+ * @throws SnapcommitError TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_USED, TOKEN_UNKNOWN, DENIED, EXISTS, CERTIFICATE_INVALID;
+ *   UNAVAILABLE when none answers; OUTCOME_UNKNOWN when the token may have been used without an answer: then the same
+ *   applicant applies again, with the same token.
  */
 export async function join(
   tokenText: string,
-  node: string,
+  { node, about, keysOf }: Applicant,
   clock: Clock,
   timers: Timers,
-  about: Uint8Array = NOTHING,
 ): Promise<Membership> {
-  const token = parseToken(tokenText);
-  if (clock.now() > token.expiresAt)
+  const { addresses, cluster, secret, fingerprint, expiresAt } = parseToken(tokenText);
+  if (clock.now() > expiresAt)
     throw new SnapcommitError(
       'TOKEN_EXPIRED',
       'the join token has expired; make a new one with `snapcommit cluster token`',
     );
-  const { cluster, secret } = token;
-  return atOneOf(token.addresses, async (address) => {
-    const authority = await authorityAt(address, token.fingerprint, timers);
-    return ask(address, JOIN_PROTOCOL, { authorities: [authority] }, { cluster, node }, { about, secret }, timers);
+  const name = { cluster, node };
+  const { key, request } = await keysOf(name);
+  const grant = await atOneOf(addresses, async (address) => {
+    const authority = await authorityAt(address, fingerprint, timers);
+    return ask(address, authority, { ...name, request, about, secret }, timers);
   });
+  return { ...grant, name, key };
 }
 
-/**
- * A new key and certificate for a member, from any member that issues.
- * @throws SnapcommitError as `join` does.
- */
-export async function renew(
-  current: Pick<Membership, 'name' | 'key' | 'certificate' | 'authorities'>,
-  addresses: readonly PeerAddress[],
-  timers: Timers,
-): Promise<Membership> {
-  return atOneOf(addresses, async (address) =>
-    ask(address, RENEW_PROTOCOL, current, current.name, { about: NOTHING, secret: null }, timers),
-  );
-}
-
+/** Where one may have let us in and its answer was lost, the next one says the same. */
 async function atOneOf(
   addresses: readonly PeerAddress[],
-  attempt: (address: PeerAddress) => Promise<Membership>,
-): Promise<Membership> {
+  attempt: (address: PeerAddress) => Promise<Grant>,
+): Promise<Grant> {
   const failures: string[] = [];
+  let unknown: SnapcommitError | null = null;
   for (const address of addresses) {
     try {
       return await attempt(address);
     } catch (error) {
-      if (!(error instanceof SnapcommitError) || error.code !== 'UNAVAILABLE') throw error;
+      if (!(error instanceof SnapcommitError)) throw error;
+      if (error.code === 'OUTCOME_UNKNOWN') unknown = error;
+      else if (error.code !== 'UNAVAILABLE') throw error;
       failures.push(`${address.host}:${String(address.port)}: ${error.message}`);
     }
   }
-  throw new SnapcommitError('UNAVAILABLE', `no member that issues certificates answers (${failures.join('; ')})`);
+  const told = failures.join('; ');
+  if (unknown === null)
+    throw new SnapcommitError('UNAVAILABLE', `no member that issues certificates answers (${told})`);
+  throw new SnapcommitError(
+    'OUTCOME_UNKNOWN',
+    `it is not known whether this node was let in (${told}). Join again with the same token: it is good for this node until it expires`,
+    {},
+    unknown,
+  );
 }
 
 /** Looks at who answers, says nothing, and takes the authority's certificate only if it is the one we were told of. */
@@ -109,28 +108,28 @@ async function authorityAt(address: PeerAddress, fingerprint: string, timers: Ti
 
 async function ask(
   address: PeerAddress,
-  protocol: string,
-  trust: Trust,
-  name: PeerName,
-  said: Pick<CertificateRequest, 'about' | 'secret'>,
+  authority: string,
+  wanted: CertificateRequest,
   timers: Timers,
-): Promise<Membership> {
-  const { key, request } = await makeKeyAndRequest(name);
-  const own = trust.certificate === undefined ? {} : { cert: trust.certificate, key: trust.key };
-  const ca = [...trust.authorities];
+): Promise<Grant> {
+  const { cluster } = wanted;
   const socket = await openTls(
     address,
-    { ALPNProtocols: [protocol], ca, ...own, checkServerIdentity: (_host, { raw }) => ofCluster(raw, name.cluster) },
+    {
+      ALPNProtocols: [JOIN_PROTOCOL],
+      ca: [authority],
+      checkServerIdentity: (_host, { raw }) => ofCluster(raw, cluster),
+    },
     timers,
   );
   const answer = readFrame(socket, timers);
-  socket.write(encodeFrame(KIND.request, encodeRequest({ ...name, request, ...said })));
-  const grant = await readAnswer(answer, said.secret !== null);
+  socket.write(encodeFrame(KIND.request, encodeRequest(wanted)));
+  const grant = await readAnswer(answer);
   socket.destroy();
-  return { ...grant, name, key };
+  return grant;
 }
 
-async function readAnswer(answer: ReturnType<typeof readFrame>, spendsToken: boolean): Promise<Grant> {
+async function readAnswer(answer: ReturnType<typeof readFrame>): Promise<Grant> {
   let refusal: SnapcommitError;
   try {
     const { kind, payload } = await answer;
@@ -138,9 +137,7 @@ async function readAnswer(answer: ReturnType<typeof readFrame>, spendsToken: boo
     refusal = decodeRefusal(payload);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    if (!spendsToken) throw new SnapcommitError('UNAVAILABLE', reason, {}, error);
-    const message = `the answer was lost (${reason}), and the token may be spent; if trying again says so, make a new one`;
-    throw new SnapcommitError('OUTCOME_UNKNOWN', message, {}, error);
+    throw new SnapcommitError('OUTCOME_UNKNOWN', `the answer was lost (${reason})`, {}, error);
   }
   throw refusal;
 }

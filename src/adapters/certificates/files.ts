@@ -1,14 +1,15 @@
 /**
- * Where keys lie: two files of mode 0600 in a directory of mode 0700. A key stands in one file with its certificate, so
+ * Where keys lie: files of mode 0600 in a directory of mode 0700. A key stands in one file with its certificate, so
  * that a crash in a renewal leaves the old pair or the new one.
  */
-import { chmod, mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { SnapcommitError } from '../../errors.js';
-import { readIfPresent, writeDurably } from '../../native/durable-file.js';
-import { syncDirectory } from '../../native/sync.js';
+import { removeDurably, writeDurably } from '../../native/durable-file.js';
+import type { PeerName } from '../../wire/peer-uri.js';
 import { list, literal, object, text, type Check } from '../../wire/shape.js';
 import type { Authority } from './authority.js';
+import { makeKeyAndRequest, type KeyAndRequest } from './keys.js';
+import { makePrivateDirectory, readPrivate } from './private-files.js';
 
 export interface StoredCredentials {
   readonly certificate: string;
@@ -16,6 +17,7 @@ export interface StoredCredentials {
   readonly authorities: readonly string[];
 }
 
+const APPLICATION = 'application.json';
 const credentialsShape = object<StoredCredentials & { format: string }>({
   format: literal('snapcommit-credentials-1'),
   certificate: text,
@@ -26,6 +28,14 @@ const authorityShape = object<Authority & { format: string }>({
   format: literal('snapcommit-authority-1'),
   certificate: text,
   key: text,
+});
+
+const applicationShape = object<PeerName & { format: string; key: string; request: string }>({
+  format: literal('snapcommit-application-1'),
+  cluster: text,
+  node: text,
+  key: text,
+  request: text,
 });
 
 export class CredentialFiles {
@@ -57,9 +67,25 @@ export class CredentialFiles {
     await this.#write('authority.json', { format: 'snapcommit-authority-1', certificate, key });
   }
 
+  /** The key with which this node applies, the same until it has joined. Durable when it resolves. */
+  async applicationKeys({ cluster, node }: PeerName): Promise<KeyAndRequest> {
+    const found = await this.#read(APPLICATION, applicationShape);
+    if (found?.cluster === cluster && found.node === node)
+      return { key: found.key, request: Buffer.from(found.request, 'base64') };
+    const made = await makeKeyAndRequest({ cluster, node });
+    const request = Buffer.from(made.request).toString('base64');
+    await this.#write(APPLICATION, { format: 'snapcommit-application-1', cluster, node, key: made.key, request });
+    return made;
+  }
+
+  /** It has joined. */
+  async endApplication(): Promise<void> {
+    await removeDurably(join(this.#directory, APPLICATION));
+  }
+
   async #read<T>(name: string, shape: Check<T>): Promise<T | null> {
     const path = join(this.#directory, name);
-    const content = await readIfPresent(path);
+    const content = await readPrivate(path);
     if (content === null) return null;
     try {
       return shape(JSON.parse(content), name);
@@ -70,9 +96,7 @@ export class CredentialFiles {
   }
 
   async #write(name: string, content: object): Promise<void> {
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-    await chmod(this.#directory, 0o700);
-    await syncDirectory(dirname(this.#directory));
+    await makePrivateDirectory(this.#directory);
     await writeDurably(join(this.#directory, name), `${JSON.stringify(content)}\n`);
   }
 }

@@ -1,10 +1,9 @@
 /** Certificates: the cluster's authority, join tokens, asking and giving, and the files where keys lie. */
-export { join, renew, type Membership } from './applicant.js';
+export { join, type Applicant, type Membership } from './applicant.js';
 export { issue, makeAuthority, type Authority } from './authority.js';
 export { CredentialFiles, type StoredCredentials } from './files.js';
 export { inspectCertificate, isRenewalDue, type CertificateFacts } from './inspect.js';
-export { joinService, renewService, type IssuerOptions } from './issuer.js';
-export { JOIN_PROTOCOL, RENEW_PROTOCOL, type Member } from './join-protocol.js';
-export { makeKeyAndRequest } from './keys.js';
+export { joinService, type IssuerOptions } from './issuer.js';
+export { JOIN_PROTOCOL, type Member } from './join-protocol.js';
+export { makeKeyAndRequest, type KeyAndRequest } from './keys.js';
 export { makeToken, parseToken, type JoinToken } from './token.js';
-export { openTokenFile } from './token-file.js';

@@ -1,15 +1,16 @@
 /**
- * Gives certificates: to new nodes that show a token, and to members that show a certificate which is still valid. Everything
- * is checked before the token is spent, and the token is spent before anything is signed.
+ * Gives certificates to new nodes that show a token. Everything is checked before the token is spent, and the token is
+ * spent before anything is signed. Members renew theirs by themselves: each has the authority.
  */
 import type { TLSSocket } from 'node:tls';
 import { SnapcommitError } from '../../errors.js';
 import type { Clock } from '../../ports/clock.js';
 import type { Timers } from '../../ports/timers.js';
 import type { TokenLedger } from '../../ports/token-ledger.js';
-import { isPeerName, peerNameIn } from '../../wire/peer-uri.js';
+import { isPeerName } from '../../wire/peer-uri.js';
 import { issue, requestedKey, type Authority } from './authority.js';
 import { endWith, readFrame } from './exchange.js';
+import { keyFingerprint } from './keys.js';
 import {
   decodeRequest,
   encodeGrant,
@@ -39,27 +40,24 @@ export interface IssuerOptions {
 
 /** The handler of JOIN_PROTOCOL. */
 export function joinService(options: IssuerOptions): (socket: TLSSocket) => void {
-  return serve(options, async (request) => {
-    const { hash, members } = await checkToken(options, request);
-    await requestedKey(request.request);
-    const { node, about } = request;
-    if (!(await options.ledger.consume(hash, { node, about }))) throw used();
-    return grant(options, request, members, (await options.welcome?.(node)) ?? NOTHING);
-  });
-}
-
-/** The handler of RENEW_PROTOCOL: the new certificate names whom the shown one names. */
-export function renewService(options: IssuerOptions): (socket: TLSSocket) => void {
-  return serve(options, async (request, socket) => {
-    const name = socket.authorized ? peerNameIn(socket.getPeerX509Certificate()?.subjectAltName) : null;
-    if (name?.cluster !== options.cluster || name.node !== request.node)
-      throw denied(
-        `only a node of cluster ${options.cluster} with a valid certificate can renew it; join with a new token`,
-      );
+  const { ledger } = options;
+  return serve(options, async ({ request, secret, node, about }) => {
+    const key = await keyFingerprint(await requestedKey(request));
+    const joiner = { node, key, about };
+    const hash = hashSecret(secret);
+    await ledger.check(hash, joiner);
     const members = await options.members();
-    if (!members.some(({ node }) => node === name.node))
-      throw denied(`${name.node} is not a member of ${options.cluster}`);
-    return grant(options, request, members, NOTHING);
+    await ledger.consume(hash, joiner);
+    const { cluster, authority, clock, validDays } = options;
+    const wish = { name: { cluster, node }, request, now: clock.now() };
+    const certificate = await issue(authority, validDays === undefined ? wish : { ...wish, validDays });
+    return {
+      certificate,
+      authorities: options.trustedAuthorities(),
+      // One that repeats itself is among them already.
+      members: members.filter((one) => one.node !== node),
+      welcome: (await options.welcome?.(node)) ?? NOTHING,
+    };
   });
 }
 
@@ -67,7 +65,7 @@ const NOTHING = new Uint8Array();
 
 function serve(
   options: IssuerOptions,
-  answer: (request: CertificateRequest, socket: TLSSocket) => Promise<Grant>,
+  answer: (request: CertificateRequest) => Promise<Grant>,
 ): (socket: TLSSocket) => void {
   return (socket) => {
     const address = socket.remoteAddress ?? 'unknown address';
@@ -76,7 +74,7 @@ function serve(
       const frame = await readFrame(socket, options.timers);
       const request = readRequest(options, frame.kind, frame.payload);
       node = request.node;
-      const granted = await answer(request, socket);
+      const granted = await answer(request);
       endWith(socket, options.timers, KIND.granted, encodeGrant(granted));
     };
     work().then(
@@ -104,48 +102,6 @@ function readRequest({ cluster }: IssuerOptions, kind: number, payload: Uint8Arr
     if (!(error instanceof TypeError)) throw error;
     throw denied(`the request cannot be read: ${error.message}`);
   }
-}
-
-async function checkToken(
-  options: IssuerOptions,
-  { secret, node }: CertificateRequest,
-): Promise<{ readonly hash: string; readonly members: readonly Member[] }> {
-  if (secret === null) throw denied('a join token is needed; `snapcommit cluster token` on a member makes one');
-  const hash = hashSecret(secret);
-  const token = await options.ledger.find(hash);
-  if (token === null) throw denied('this token was not issued here; make a new one with `snapcommit cluster token`');
-  if (token.used) throw used();
-  if (options.clock.now() > token.expiresAt)
-    throw new SnapcommitError(
-      'TOKEN_EXPIRED',
-      'the join token has expired; make a new one with `snapcommit cluster token`',
-    );
-  if (token.node !== null && token.node !== node) throw denied(`the token is for node ${token.node}, not for ${node}`);
-  const present = await options.members();
-  // Whoever made the token for this very name has said that this node may have it.
-  if (token.node !== node && present.some((member) => member.node === node))
-    throw new SnapcommitError(
-      'EXISTS',
-      `the cluster has a member called ${node}; choose another name, or remove that one first`,
-    );
-  return { hash, members: present };
-}
-
-async function grant(
-  options: IssuerOptions,
-  { node, request }: CertificateRequest,
-  members: readonly Member[],
-  welcome: Uint8Array,
-): Promise<Grant> {
-  const { cluster, authority, clock, validDays } = options;
-  const wish = { name: { cluster, node }, request, now: clock.now() };
-  const certificate = await issue(authority, validDays === undefined ? wish : { ...wish, validDays });
-  return { certificate, authorities: options.trustedAuthorities(), members, welcome };
-}
-
-function used(): SnapcommitError {
-  const message = 'the join token was used before, and each works once; make a new one with `snapcommit cluster token`';
-  return new SnapcommitError('TOKEN_USED', message);
 }
 
 function denied(message: string): SnapcommitError {

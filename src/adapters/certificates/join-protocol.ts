@@ -1,12 +1,11 @@
-/** What is said when a node asks for a certificate: one request, one answer, over TLS. Joining and renewing alike. */
+/** What is said when a node asks for a certificate: one request, one answer, over TLS. */
 import { ERROR_CODES, SnapcommitError, type ErrorCode } from '../../errors.js';
 import type { PeerAddress } from '../../ports/transport.js';
 import { decodeCbor, encodeCbor } from '../../wire/cbor.js';
-import { bytes, list, natural, nullable, object, oneOf, text } from '../../wire/shape.js';
+import { bytes, list, natural, object, oneOf, text } from '../../wire/shape.js';
 
 /** By TLS's own negotiation (ALPN), on the port of the transport. */
 export const JOIN_PROTOCOL = 'snapcommit-join';
-export const RENEW_PROTOCOL = 'snapcommit-renew';
 
 export const KIND = { request: 1, granted: 2, refused: 3 } as const;
 export const EXCHANGE_BYTES_MAX = 256 << 10;
@@ -19,8 +18,8 @@ export interface CertificateRequest {
   readonly request: Uint8Array;
   /** What a new node says of itself, for whoever lets it in; opaque here. */
   readonly about: Uint8Array;
-  /** The token's secret; null where a certificate that is still valid speaks for the asker. */
-  readonly secret: Uint8Array | null;
+  /** The token's. */
+  readonly secret: Uint8Array;
 }
 
 export interface Member {
@@ -43,7 +42,7 @@ const requestShape = object<CertificateRequest>({
   node: text,
   request: bytes,
   about: bytes,
-  secret: nullable(bytes),
+  secret: bytes,
 });
 const member = object<Member>({ node: text, address: object<PeerAddress>({ host: text, port: natural }) });
 const grantShape = object<Grant>({ certificate: text, authorities: list(text), members: list(member), welcome: bytes });

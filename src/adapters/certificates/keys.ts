@@ -1,5 +1,5 @@
 /** A node's own key, and the request that has it certified. The key is made where it is used and never travels. */
-import { webcrypto } from 'node:crypto';
+import { createHash, webcrypto } from 'node:crypto';
 import type { PeerName } from '../../wire/peer-uri.js';
 import { PemConverter, Pkcs10CertificateRequestGenerator } from './x509.js';
 
@@ -20,6 +20,12 @@ export async function makeKeyAndRequest(name: PeerName): Promise<KeyAndRequest> 
     signingAlgorithm: KEY_ALGORITHM,
   });
   return { key: await exportKey(keys.privateKey), request: new Uint8Array(request.rawData) };
+}
+
+/** SHA-256 (hex) of a public key. */
+export async function keyFingerprint(key: webcrypto.CryptoKey): Promise<string> {
+  const bytes = await webcrypto.subtle.exportKey('spki', key);
+  return createHash('sha256').update(new Uint8Array(bytes)).digest('hex');
 }
 
 export async function exportKey(key: webcrypto.CryptoKey): Promise<string> {

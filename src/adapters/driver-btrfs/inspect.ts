@@ -28,7 +28,8 @@ export async function inspect(
   try {
     return await withDirectory(source, async (fd) => {
       if (!isSubvolume(fd)) throw invalid(name, source, 'is not the root of a btrfs subvolume');
-      if (!mayBeReadOnly && isReadOnly(fd, source)) throw invalid(name, source, 'is a read-only subvolume; give the live, writable one');
+      if (!mayBeReadOnly && isReadOnly(fd, source))
+        throw invalid(name, source, 'is a read-only subvolume; give the live, writable one');
       const place = { name, source, publishDirectory: publishDirectory ?? defaultPlace(name, source, fd, mounts) };
       refuseNested(place, fd);
       const filesystem = filesystemUuid(fd, source);

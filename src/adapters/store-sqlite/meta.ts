@@ -5,14 +5,14 @@ import type { Configuration } from '../../paxos/configuration.js';
 import type { Abstention } from '../../paxos/effects.js';
 import { slot } from '../../paxos/slot.js';
 import type { StoreHead, StoreIdentity } from '../../ports/log-store.js';
-import type { PastStart, StoreLife, StoreSeen } from '../../ports/replica-store.js';
+import type { PastStart, StoreLife, StoreSeen, StoreSighting } from '../../ports/replica-store.js';
 
 export interface Meta {
   readonly identity: StoreIdentity;
   readonly head: StoreHead;
   readonly life: StoreLife;
   /** The furthest seen of other nodes' stores. */
-  readonly remembered: Readonly<Record<string, StoreSeen>>;
+  readonly remembered: Readonly<Record<string, StoreSighting>>;
   /** The chain of slot `head.base`, hex. */
   readonly baseChain: string;
   /** The chain of slot `head.checkpoint`, hex: a damaged checkpoint leaves the rows after it provable. */
@@ -55,7 +55,7 @@ export function decodeMeta(body: string): Meta {
       checkpoint: slot(number(head, 'checkpoint')),
     },
     life: lifeOf(raw['life']),
-    remembered: Object.fromEntries(remembered.map(([node, seen]) => [node, seenOf(seen)])),
+    remembered: Object.fromEntries(remembered.map(([node, seen]) => [node, sightingOf(seen)])),
     baseChain: string(raw, 'baseChain'),
     checkpointChain: string(raw, 'checkpointChain'),
     lastChain: string(raw, 'lastChain'),
@@ -126,6 +126,12 @@ function seenOf(value: unknown): StoreSeen {
     nonce: string(raw, 'nonce'),
     batches: number(raw, 'batches'),
   };
+}
+
+/** Of what was remembered before configurations were, none is known. */
+function sightingOf(value: unknown): StoreSighting {
+  const { configuration = 0, ...seen } = fields(value);
+  return { ...seenOf(seen), configuration: number({ configuration }, 'configuration') };
 }
 
 function pastOf(value: unknown): PastStart {

@@ -12,8 +12,9 @@ export interface TransportLimits {
   readonly unhandledFramesMax: number;
   /** From the call, or the accepted connection, to the exchanged hellos. */
   readonly greetingMs: number;
-  /** Connections that have not introduced themselves; more are closed at once. */
+  /** Connections that have not shown a member's certificate: beyond either bound the oldest is closed for the newest. */
   readonly strangersMax: number;
+  readonly strangersPerAddressMax: number;
   /** Something is sent at least this often. */
   readonly keepaliveMs: number;
   /** A peer that is silent for this many keepalive periods is cut off. */
@@ -35,6 +36,7 @@ export const DEFAULT_LIMITS: TransportLimits = {
   unhandledFramesMax: 4096,
   greetingMs: 5000,
   strangersMax: 64,
+  strangersPerAddressMax: 16,
   keepaliveMs: 1000,
   silentPeriodsMax: 5,
   reconnectMinMs: 50,

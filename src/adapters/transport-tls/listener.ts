@@ -5,13 +5,14 @@ import { SnapcommitError } from '../../errors.js';
 import type { PeerAddress, RefusalReason } from '../../ports/transport.js';
 import type { PreparedCredentials } from './credentials.js';
 import { PEER_PROTOCOL } from './hello.js';
+import { Strangers, type StrangersBounds } from './strangers.js';
 
 /** Another service on the same port, by its ALPN name: it gets each of its connections, and owns them from then on. */
 export type Services = ReadonlyMap<string, (socket: TLSSocket) => void>;
 
 export interface ListenerUser {
   readonly greetingMs: number;
-  readonly strangersMax: number;
+  readonly strangers: StrangersBounds;
   readonly services: Services;
   onSocket(socket: TLSSocket): void;
   onRefused(address: string, reason: RefusalReason, message: string): void;
@@ -20,11 +21,11 @@ export interface ListenerUser {
 export class Listener {
   readonly #server: Server;
   readonly #user: ListenerUser;
-  /** Connections that have not proved to be a member's. */
-  readonly #strangers = new Map<string, Socket>();
+  readonly #strangers: Strangers;
 
   constructor(credentials: PreparedCredentials, user: ListenerUser) {
     this.#user = user;
+    this.#strangers = new Strangers(user.strangers);
     this.#server = createServer({
       cert: credentials.certificate,
       key: credentials.key,
@@ -77,7 +78,7 @@ export class Listener {
 
   /** It is a member's: it no longer counts among the strangers. */
   becomeKnown(socket: Socket): void {
-    this.#strangers.delete(keyOf(socket));
+    this.#strangers.forget(socket);
   }
 
   /** Accepts nothing more and cuts strangers off; resolves when no connection is left. */
@@ -86,20 +87,16 @@ export class Listener {
       this.#server.close(() => {
         resolve();
       });
-      for (const socket of this.#strangers.values()) socket.destroy();
+      this.#strangers.destroyAll();
     });
   }
 
   #admit(socket: Socket): void {
-    if (this.#strangers.size >= this.#user.strangersMax) {
-      const message = `${String(this.#strangers.size)} connections have not introduced themselves yet`;
-      this.#user.onRefused(socket.remoteAddress ?? 'unknown address', 'busy', message);
-      socket.destroy();
-      return;
-    }
-    const key = keyOf(socket);
-    this.#strangers.set(key, socket);
-    socket.once('close', () => this.#strangers.delete(key));
+    const gone = this.#strangers.admit(socket);
+    if (gone === null) return;
+    const message = 'too many connections have not introduced themselves yet, and this one waited longest';
+    this.#user.onRefused(gone.remoteAddress ?? 'unknown address', 'busy', message);
+    gone.destroy();
   }
 
   #onSecure(socket: TLSSocket): void {
@@ -111,9 +108,4 @@ export class Listener {
       socket.destroy();
     }
   }
-}
-
-/** The TLS socket and the TCP socket below it are two objects with the same ends. */
-function keyOf(socket: Socket): string {
-  return `${socket.remoteAddress ?? ''} ${String(socket.remotePort)}`;
 }

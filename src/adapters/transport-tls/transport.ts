@@ -34,7 +34,7 @@ export class TlsTransport implements Transport {
     this.#connectionUser = this.#makeConnectionUser();
     this.#listener = new Listener(this.#credentials, {
       greetingMs: limits.greetingMs,
-      strangersMax: limits.strangersMax,
+      strangers: { max: limits.strangersMax, perAddressMax: limits.strangersPerAddressMax },
       services: options.services ?? new Map(),
       onSocket: (socket) => {
         this.#connect(null, socket);
@@ -140,6 +140,16 @@ export class TlsTransport implements Transport {
     }
     const connection = new Connection(socket, called, this.#connectionUser);
     this.#connections.add(connection);
+    if (called === null && connection.trusted !== null) this.#recognise(connection, connection.trusted.node);
+  }
+
+  /** A member by its certificate is no stranger any more; of those that still introduce themselves it has one. */
+  #recognise(connection: Connection, node: string): void {
+    if (!this.#peers.has(node)) return;
+    this.#listener.becomeKnown(connection.socket);
+    for (const other of this.#connections)
+      if (other !== connection && other.role === 'called' && other.trusted?.node === node && !other.wasReady)
+        other.cut('replaced by a newer connection');
   }
 
   #makeConnectionUser(): ConnectionUser {
@@ -187,7 +197,6 @@ export class TlsTransport implements Transport {
       connection.refuse({ reason: 'unknown-member', message: `${String(node)} is no longer a member` });
       return;
     }
-    this.#listener.becomeKnown(connection.socket);
     peer.connection?.cut('replaced by a newer connection');
     peer.connection = connection;
     peer.counters.connections += 1;

@@ -3,7 +3,8 @@ import type { StatusReport } from '../../index.js';
 import type { CommandModule } from '../command.js';
 import { defineStaleOption, markOf, readStale } from '../stale-option.js';
 import { pairs, table } from '../render/table.js';
-import { printable, shortTime } from '../render/text.js';
+import { duration, printable, shortTime } from '../render/text.js';
+import { openTransactionLine } from '../render/transaction.js';
 
 export const status: CommandModule = {
   define: defineStaleOption,
@@ -15,7 +16,8 @@ export const status: CommandModule = {
   },
 };
 
-function statusText({ node, cluster, engine, log, groups, frozen }: StatusReport): string {
+function statusText(report: StatusReport): string {
+  const { node, cluster, engine, log, groups, frozen } = report;
   const head = pairs([
     ['node', `${node} (cluster ${cluster})`],
     ['log', `${engine}, slot ${String(log.lastSlot)}, checkpoint ${String(log.checkpointSlot)}`],
@@ -31,7 +33,20 @@ function statusText({ node, cluster, engine, log, groups, frozen }: StatusReport
   const hint = groups.some(({ pendingPublish }) => pendingPublish.length > 0)
     ? '`snapcommit recover` finishes what is pending.\n'
     : '';
-  return `${head}\n${body}${frozenLines}${hint}`;
+  return `${head}\n${body}${openLines(report)}${pendingLines(report)}${frozenLines}${hint}`;
+}
+
+function openLines({ transactions }: StatusReport): string {
+  return transactions.map((transaction) => `${openTransactionLine(transaction)}\n`).join('');
+}
+
+function pendingLines({ pendingPublish }: StatusReport): string {
+  return pendingPublish
+    .map(
+      ({ group, generation, nodes, sinceMs }) =>
+        `${group}@${String(generation)}: node ${nodes.join(', ')} has not published it for ${duration(sinceMs)}\n`,
+    )
+    .join('');
 }
 
 function rowOf({

@@ -31,3 +31,11 @@ export function formatDuration(ms: number): string {
   if (ms % 1000 === 0) return `${String(ms / 1000)}s`;
   return `${String(ms)}ms`;
 }
+
+/** How long something has lasted, roughly: `0.4 s`, `12 s`, `3 min`, `5 h`. */
+export function duration(ms: number): string {
+  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 120_000) return `${String(Math.round(ms / 1000))} s`;
+  if (ms < 7_200_000) return `${String(Math.round(ms / 60_000))} min`;
+  return `${String(Math.round(ms / 3_600_000))} h`;
+}

@@ -10,8 +10,6 @@ import {
   JOIN_PROTOCOL,
   makeKeyAndRequest,
   makeToken,
-  renewService,
-  RENEW_PROTOCOL,
   type Authority,
   type CredentialFiles,
   type IssuerOptions,
@@ -43,15 +41,12 @@ export class Certificates {
     this.#credentials = options.credentials;
   }
 
-  /** The services on the transport's port, by their protocol. */
+  /** The service on the transport's port, by its protocol. */
   services(issuer: Omit<IssuerOptions, 'cluster' | 'authority' | 'clock' | 'trustedAuthorities'>) {
     const { identity, authority, clock } = this.#options;
     const trustedAuthorities = (): readonly string[] => this.#credentials.authorities;
     const options = { ...issuer, cluster: identity.cluster, authority, clock, trustedAuthorities };
-    return new Map([
-      [JOIN_PROTOCOL, joinService(options)],
-      [RENEW_PROTOCOL, renewService(options)],
-    ]);
+    return new Map([[JOIN_PROTOCOL, joinService(options)]]);
   }
 
   async issueToken(

@@ -1,7 +1,7 @@
 /**
- * `cluster join`: a certificate for a token, then an empty store that belongs to the cluster and may only learn. The token
- * is spent before anything is made here; a crash after that costs a new token and nothing else, because whatever a
- * repeat finds here was never used.
+ * `cluster join`: a certificate for a token, then an empty store that belongs to the cluster and may only learn. The key
+ * is made and kept before anybody is asked: by it a repeat, after a crash or a lost answer, is known as one, and the same
+ * token lets it in again. Whatever else a repeat finds here was never used.
  */
 import { join as joinPath } from 'node:path';
 import { systemClock } from '../../adapters/clock-system.js';
@@ -10,6 +10,7 @@ import { crashPoint } from '../../crash-points.js';
 import { SnapcommitError } from '../../errors.js';
 import { parseAddress } from '../../machine/address.js';
 import { isName, nameProblem } from '../../machine/names.js';
+import type { PeerName } from '../../wire/peer-uri.js';
 import { withDaemonLock } from '../daemon-lock.js';
 import { LOG_FILE } from '../embedded-log.js';
 import { logDirectory, makeStateDirectory } from '../state-directory.js';
@@ -34,7 +35,7 @@ export interface JoinedReport {
   readonly members: readonly string[];
 }
 
-/** @throws EXISTS when there is a log already; TOKEN_*, CERTIFICATE_INVALID, DENIED; UNAVAILABLE when no member answers. */
+/** @throws EXISTS when there is a log already; TOKEN_*, CERTIFICATE_INVALID, DENIED; UNAVAILABLE when no member answers; OUTCOME_UNKNOWN: join again. */
 export async function joinCluster(options: JoinOptions): Promise<JoinedReport> {
   const { stateDirectory, token, node, address } = options;
   if (!isName(node)) throw new SnapcommitError('NAME_INVALID', nameProblem('node', node), { node });
@@ -44,11 +45,13 @@ export async function joinCluster(options: JoinOptions): Promise<JoinedReport> {
     const file = joinPath(logDirectory(stateDirectory), LOG_FILE);
     await refuseOtherLog(file);
     const { CredentialFiles, join } = await import('../../adapters/certificates/index.js');
-    const granted = await join(token, node, systemClock, systemTimers, encodeAbout({ address }));
+    const files = new CredentialFiles(clusterDirectory(stateDirectory));
+    const about = encodeAbout({ address });
+    const applicant = { node, about, keysOf: (name: PeerName) => files.applicationKeys(name) };
+    const granted = await join(token, applicant, systemClock, systemTimers);
     crashPoint('cluster.after-grant');
     const { cluster } = granted.name;
     const { incarnation, configuration, authority } = decodeWelcome(granted.welcome);
-    const files = new CredentialFiles(clusterDirectory(stateDirectory));
     await files.writeCredentials(granted);
     await files.writeAuthority(authority);
     const members = granted.members.map((one) => ({ node: one.node, address: formatAddress(one.address) }));
@@ -57,6 +60,7 @@ export async function joinCluster(options: JoinOptions): Promise<JoinedReport> {
     const { createStore } = await import('../../adapters/store-sqlite/index.js');
     createStore(file, { cluster, node, incarnation, configuration, mode: 'cluster' });
     crashPoint('cluster.after-store');
+    await files.endApplication();
     return { stateDirectory, cluster, node, address, members: members.map((one) => one.node) };
   });
 }

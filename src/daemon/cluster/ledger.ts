@@ -1,40 +1,45 @@
 /**
  * Join tokens, kept by the log itself: so any member may be asked to let a node in, and a token is used once whoever is
  * asked, because the first use in slot order wins (machine/tokens.ts). Using one makes the node a member; the membership
- * of the log follows it, as a learner.
+ * of the log follows it, as a learner. Where that fails, or the answer is lost, the node asks again and both are done as
+ * far as they are not: a token is never used up without its node coming in.
  */
 import { nodeFiles } from '../../adapters/node-files.js';
 import { SnapcommitError } from '../../errors.js';
-import type { Operation, Outcome } from '../../machine/entry.js';
+import type { Operation, Outcome, UseToken } from '../../machine/entry.js';
 import { ADDRESS_LAW, parseAddress } from '../../machine/address.js';
 import { lookup } from '../../machine/record.js';
+import { useRefusal } from '../../machine/tokens.js';
 import { assertStamps } from '../../participant/stamps.js';
+import type { Clock } from '../../ports/clock.js';
 import type { ClusterLog } from '../../ports/cluster-log.js';
 import type { ReplicatedLog } from '../../ports/log.js';
-import type { TokenLedger } from '../../ports/token-ledger.js';
+import type { Joiner, TokenLedger } from '../../ports/token-ledger.js';
+import { without } from './member-sets.js';
 import { decodeAbout } from './welcome.js';
 
-export function logLedger(log: ReplicatedLog & ClusterLog): TokenLedger {
+export function logLedger(log: ReplicatedLog & ClusterLog, clock: Pick<Clock, 'now'>): TokenLedger {
   return {
     async add({ hash, expiresAt, node }) {
       await assertStamps(nodeFiles, await log.read(), log);
       refuse(await appendKnown(log, { type: 'addToken', hash, expires: expiresAt, node }));
     },
-    async find(hash) {
-      const token = lookup((await log.read()).tokens, hash);
-      if (token === undefined) return null;
-      return { hash, expiresAt: token.expires, node: token.node, used: token.usedBy !== null };
+    async check(hash, joiner) {
+      const problem = useRefusal(await log.read(), useOf(hash, joiner), clock.now());
+      if (problem !== null) throw new SnapcommitError(problem.code, problem.message, problem.details);
     },
-    async consume(hash, { node, about }) {
-      const address = usableAddress(about);
+    async consume(hash, joiner) {
+      const use = useOf(hash, joiner);
       await assertStamps(nodeFiles, await log.read(), log);
-      const outcome = await appendKnown(log, { type: 'useToken', hash, node, address });
-      if (!outcome.ok && outcome.code === 'TOKEN_REFUSED' && outcome.details['reason'] === 'used') return false;
-      refuse(outcome);
-      await addLearner(log, node);
-      return true;
+      refuse(await appendKnown(log, use));
+      await addLearner(log, joiner.node);
+      if (lookup((await log.read()).members, joiner.node) === undefined) throw removedSince(joiner.node);
     },
   };
+}
+
+function useOf(hash: string, { node, key, about }: Joiner): UseToken {
+  return { type: 'useToken', hash, node, key, address: usableAddress(about) };
 }
 
 /** What a stranger says of itself, before anything is done with it. @throws USAGE */
@@ -47,10 +52,18 @@ function usableAddress(about: Uint8Array): string {
 
 /** A voter of that name becomes a learner: whoever joins anew under it has an empty store. */
 async function addLearner(log: ClusterLog, node: string): Promise<void> {
-  const { voters, learners } = log.replicaStatus().configuration;
-  const others = voters.filter((one) => one !== node);
-  if (learners.some((one) => one === node)) return;
-  await log.reconfigure({ voters: others, learners: [...learners, node] });
+  await log.reconfigure((now) => {
+    const { voters, learners } = without(now, node);
+    return { voters, learners: [...learners, node] };
+  });
+}
+
+function removedSince(node: string): SnapcommitError {
+  return new SnapcommitError(
+    'EXPECTATION_FAILED',
+    `${node} was removed from the cluster while it joined; make a new token for it if it shall join all the same`,
+    { node },
+  );
 }
 
 /** @throws UNAVAILABLE, OUTCOME_UNKNOWN */

@@ -6,7 +6,7 @@ import { lookup } from '../../machine/record.js';
 import type { State } from '../../machine/state.js';
 import { assertStamps } from '../../participant/stamps.js';
 import type { Configuration } from '../../paxos/configuration.js';
-import type { ClusterLog, MemberSet } from '../../ports/cluster-log.js';
+import type { ClusterLog, MemberChange } from '../../ports/cluster-log.js';
 import type { ReplicatedLog } from '../../ports/log.js';
 import type { TokenLedger } from '../../ports/token-ledger.js';
 import type {
@@ -19,6 +19,7 @@ import type {
 } from './admin.js';
 import type { Certificates } from './certificates.js';
 import { appendKnown, refuse } from './ledger.js';
+import { isMemberOf, unknownMember, without, withReplacement, withVoter } from './member-sets.js';
 import { addressesIn } from './peers.js';
 
 const PROVEN_WAIT_MS = 30_000;
@@ -64,30 +65,21 @@ export class MemberAdmin implements ClusterAdmin {
 
   async addVoter(node: string): Promise<MembershipChange> {
     await this.#current();
-    const { voters, learners } = this.#configuration();
-    if (voters.some((one) => one === node)) return changeOf(this.#configuration());
-    if (!learners.some((one) => one === node)) throw unknown(node);
-    await this.#untilProven(node);
-    return this.#change({ voters: [...voters, node], learners: learners.filter((one) => one !== node) });
+    const now = this.#configuration();
+    if (!isMemberOf(now, node)) throw unknownMember(node);
+    if (!now.voters.some((one) => one === node)) await this.#untilProven(node);
+    return this.#change((members) => withVoter(members, node));
   }
 
-  /** First the name, which is refused while volumes are there, or goes with them; then the vote. */
   async removeMember(node: string, forfeit: boolean): Promise<MembershipChange> {
-    await this.#forgetName(node, forfeit);
-    return this.#change(without(this.#configuration(), node));
+    return this.#changeWithout(node, forfeit, (members) => without(members, node));
   }
 
   async replaceMember(old: string, next: string): Promise<MembershipChange> {
     await this.#current();
-    const { voters, learners } = this.#configuration();
-    if (![...voters, ...learners].some((one) => one === next)) throw unknown(next);
+    if (!isMemberOf(this.#configuration(), next)) throw unknownMember(next);
     await this.#untilProven(next);
-    await this.#forgetName(old, false);
-    const left = without(this.#configuration(), old);
-    return this.#change({
-      voters: left.voters.includes(next) ? left.voters : [...left.voters, next],
-      learners: left.learners.filter((one) => one !== next),
-    });
+    return this.#changeWithout(old, false, (members) => withReplacement(members, old, next));
   }
 
   async renewCertificate(): Promise<RenewedCertificate> {
@@ -105,18 +97,35 @@ export class MemberAdmin implements ClusterAdmin {
     }
   }
 
-  async #forgetName(node: string, forfeit: boolean): Promise<void> {
-    const { members } = await this.#current();
-    const { voters, learners } = this.#configuration();
-    const isMember = [...voters, ...learners].some((one) => one === node);
-    if (lookup(members, node) === undefined) {
-      // Half removed by a command that was interrupted: the rest is done now.
-      if (isMember) return;
-      throw unknown(node);
+  /**
+   * First the name, which is refused while volumes are there, or goes with them; then the vote. Where the vote stays, so
+   * does the name.
+   */
+  async #changeWithout(node: string, forfeit: boolean, change: MemberChange): Promise<MembershipChange> {
+    const address = await this.#forgetName(node, forfeit);
+    try {
+      return await this.#change(change);
+    } catch (error) {
+      const isRefused =
+        error instanceof SnapcommitError && (error.code === 'IN_USE' || error.code === 'NODE_NOT_FOUND');
+      if (isRefused && address !== null) refuse(await appendKnown(this.#log, { type: 'putMember', node, address }));
+      throw error;
     }
-    if (voters.length === 1 && voters[0] === node)
+  }
+
+  /** Answers where that node was; null: its name was gone already, by a command that was interrupted or not answered. */
+  async #forgetName(node: string, forfeit: boolean): Promise<string | null> {
+    const { members, departed } = await this.#current();
+    const named = lookup(members, node);
+    const now = this.#configuration();
+    if (named === undefined) {
+      if (isMemberOf(now, node) || departed.includes(node)) return null;
+      throw unknownMember(node);
+    }
+    if (now.voters.length === 1 && now.voters[0] === node)
       throw new SnapcommitError('IN_USE', `${node} is the only voter; add another one first.`, { node });
     refuse(await appendKnown(this.#log, { type: 'removeMember', node, forfeit }));
+    return named.address;
   }
 
   /** A rolled-back log changes no membership: in a cluster of one nobody else would notice (D9). */
@@ -126,17 +135,14 @@ export class MemberAdmin implements ClusterAdmin {
     return state;
   }
 
-  async #change(members: MemberSet): Promise<MembershipChange> {
-    return changeOf(await this.#log.reconfigure(members));
+  /** Worked out from what the members are when it comes to it, not from what they were when it was asked for. */
+  async #change(change: MemberChange): Promise<MembershipChange> {
+    return changeOf(await this.#log.reconfigure(change));
   }
 
   #configuration(): Configuration {
     return this.#log.replicaStatus().configuration;
   }
-}
-
-function without({ voters, learners }: Configuration, node: string): MemberSet {
-  return { voters: voters.filter((one) => one !== node), learners: learners.filter((one) => one !== node) };
 }
 
 function changeOf({ id, voters, learners }: Configuration): MembershipChange {
@@ -147,14 +153,6 @@ function notHeardOf(node: string): SnapcommitError {
   return new SnapcommitError(
     'UNAVAILABLE',
     `${node} has not been heard of, so it cannot be let vote; nothing was changed. Start its daemon, and look at its log`,
-    { node },
-  );
-}
-
-function unknown(node: string): SnapcommitError {
-  return new SnapcommitError(
-    'NODE_NOT_FOUND',
-    `there is no member ${node}; \`snapcommit cluster members\` shows them, and \`snapcommit cluster join\` makes one.`,
     { node },
   );
 }

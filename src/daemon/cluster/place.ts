@@ -7,11 +7,11 @@ import { list, literal, object, text } from '../../wire/shape.js';
 /** Mode 0700: the keys lie here. */
 export const clusterDirectory = (stateDirectory: string): string => join(stateDirectory, 'cluster');
 
-/** Of use until the log itself says who the members are and where. */
+/** Of use until the log itself says who the members are and where, and where it cannot be read (contact-book.ts). */
 export interface Contacts {
   /** `HOST:PORT` at which the others reach this node. */
   readonly address: string;
-  /** Those that were members when this node joined. */
+  /** The other members, as the log last had them. */
   readonly members: readonly { readonly node: string; readonly address: string }[];
 }
 

@@ -63,7 +63,9 @@ export async function recoverCluster({
     if (loaded.damaged.length > 0) throw damaged(store.file, loaded.damaged);
     const machine = appliedWhole(loaded, store.file);
     const stamped = await stampedIncarnations(machine.state, loaded.identity);
-    const incarnation = nextIncarnation([loaded.identity.incarnation, ...stamped], systemClock.now());
+    const { identity } = loaded;
+    const seen = [identity.incarnation, machine.state.incarnation, ...stamped];
+    const incarnation = nextIncarnation(seen, systemClock.now(), identity.node);
     const batch = aloneFrom(loaded, machine, incarnation);
     crashPoint('cluster.before-recovery');
     await store.persist(batch);

@@ -11,7 +11,7 @@ export class DaemonClient {
   #connection: DaemonConnection | null = null;
   #connecting: Promise<DaemonConnection> | null = null;
 
-  /** `identity`: as the store says; another log's daemon on this socket is refused. */
+  /** `identity`: as the store says; another log's daemon on this socket is refused, and a later life of this one. */
   constructor(stateDirectory: string, identity: LogIdentity) {
     this.#stateDirectory = stateDirectory;
     this.#identity = identity;
@@ -27,7 +27,7 @@ export class DaemonClient {
 
   async #connect(deadline: Deadline): Promise<DaemonConnection> {
     const connection = await connectTo(this.#stateDirectory, Math.max(1, deadline.leftMs()));
-    const { cluster, node } = connection.welcome.identity;
+    const { cluster, node, incarnation } = connection.welcome.identity;
     if (cluster !== this.#identity.cluster || node !== this.#identity.node) {
       connection.close();
       throw new SnapcommitError(
@@ -36,8 +36,22 @@ export class DaemonClient {
         { stateDirectory: this.#stateDirectory, cluster, node },
       );
     }
+    if (incarnation !== this.#identity.incarnation) {
+      connection.close();
+      throw this.#otherLife(incarnation);
+    }
     this.#connection = connection;
     return connection;
+  }
+
+  /** What this command read and fenced with belongs to a log that was given up (T17). */
+  #otherLife(incarnation: number): SnapcommitError {
+    const own = this.#identity.incarnation;
+    return new SnapcommitError(
+      'LOG_FOREIGN',
+      `the log in ${this.#stateDirectory} was recovered while this command ran: it is in incarnation ${String(incarnation)} now, and was in ${String(own)}. Look at what is there (snapcommit status), and run the command again`,
+      { stateDirectory: this.#stateDirectory, incarnation, before: own },
+    );
   }
 
   /** One request that may be asked any number of times: until it is answered, or time is up (UNAVAILABLE). */

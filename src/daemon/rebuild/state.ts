@@ -37,6 +37,7 @@ export function rebuildState(
       ...generations.map(({ epoch }) => epoch.incarnation),
     ],
     nowMs,
+    node,
   );
   const slots = [before.applied, ...stamps.map(({ slot }) => slot), ...generations.map(({ slot }) => slot)];
   const applied = (1 + Math.max(...slots)) as Slot;

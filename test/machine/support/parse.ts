@@ -10,7 +10,7 @@
  *   commit TX [volumes=V,V] [epoch=SLOT] [incarnation=N] [staged=SUFFIX] | abort TX [epoch=SLOT] [code=C] [reason=R]
  *   published GROUP@N NODE [volumes=V,V] | retire GROUP N,N
  *   addHold GROUP@N TAG | releaseHold GROUP@N TAG | addPin PIN GROUP@N [node=a] | releasePin PIN
- *   addToken HASH expires=MS [for=NODE] | useToken HASH NODE [address=HOST:PORT]
+ *   addToken HASH expires=MS [for=NODE] | useToken HASH NODE [key=KEY] [address=HOST:PORT]
  *   putMember NODE [address=HOST:PORT] | removeMember NODE [forfeit=yes] | drainNode NODE | undrainNode NODE
  *
  * A token's HASH is written short, `a1` for `a1a1…`. Every line takes at=MS, request=ID:DIGEST and
@@ -131,7 +131,13 @@ function parseOperation(line: Line, context: ScriptContext): Operation {
       return { type: verb, hash: tokenHash(first), expires, node: line.options.get('for') ?? null };
     }
     case 'useToken':
-      return { type: verb, hash: tokenHash(first), node: second, address: addressOf(line, second) };
+      return {
+        type: verb,
+        hash: tokenHash(first),
+        node: second,
+        key: line.options.get('key') ?? null,
+        address: addressOf(line, second),
+      };
     case 'putMember':
       return { type: verb, node: first, address: addressOf(line, first) };
     case 'removeMember':

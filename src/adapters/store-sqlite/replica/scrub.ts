@@ -45,6 +45,7 @@ export function scrubSlice(view: ReplicaView, cursor: ScrubCursor): ScrubSlice {
 export async function scrubAll(
   slice: (cursor: ScrubCursor) => Promise<ScrubSlice>,
   damagedRows: () => Promise<readonly Slot[]>,
+  rest: (() => Promise<void>) | undefined,
 ): Promise<ScrubReport> {
   let cursor: ScrubCursor | null = { part: 'rows', after: 0 };
   let [rows, whole, checkpointDamaged] = [0, true, false];
@@ -56,6 +57,7 @@ export async function scrubAll(
     checkpointDamaged ||= found.checkpointDamaged;
     archive.push(...found.archive);
     cursor = found.next;
+    if (cursor !== null) await rest?.();
   }
   return { rows, damaged: whole ? [] : await damagedRows(), checkpointDamaged, archive };
 }

@@ -84,10 +84,11 @@ class WorkerReplicaStore implements ReplicaStore {
     return this.#ask('archivedOf', group);
   }
 
-  scrub(): Promise<ScrubReport> {
+  scrub(rest?: () => Promise<void>): Promise<ScrubReport> {
     return scrubAll(
       (cursor) => this.#ask('scrubSlice', cursor),
       () => this.#ask('damagedRows'),
+      rest,
     );
   }
 

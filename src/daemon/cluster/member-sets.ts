@@ -1,0 +1,41 @@
+/** Sets of members, as changes of the membership make them (ports/cluster-log.ts). PURE. */
+import { SnapcommitError } from '../../errors.js';
+import type { Configuration } from '../../paxos/configuration.js';
+import type { MemberSet } from '../../ports/cluster-log.js';
+
+export function isMemberOf({ voters, learners }: Configuration, node: string): boolean {
+  return [...voters, ...learners].some((one) => one === node);
+}
+
+/** @throws IN_USE when nobody would be left to vote. */
+export function without({ voters, learners }: Configuration, node: string): MemberSet {
+  const left = voters.filter((one) => one !== node);
+  if (left.length === 0) throw onlyVoter(node);
+  return { voters: left, learners: learners.filter((one) => one !== node) };
+}
+
+/** @throws NODE_NOT_FOUND when it is no member (any more). */
+export function withVoter(now: Configuration, node: string): MemberSet {
+  if (!isMemberOf(now, node)) throw unknownMember(node);
+  const { voters, learners } = now;
+  if (voters.some((one) => one === node)) return now;
+  return { voters: [...voters, node], learners: learners.filter((one) => one !== node) };
+}
+
+/** `next` votes, and `old` is gone: as one change, so that there is never one voter more or less. */
+export function withReplacement(now: Configuration, old: string, next: string): MemberSet {
+  const { voters, learners } = withVoter(now, next);
+  return { voters: voters.filter((one) => one !== old), learners: learners.filter((one) => one !== old) };
+}
+
+function onlyVoter(node: string): SnapcommitError {
+  return new SnapcommitError('IN_USE', `${node} is the only voter; add another one first.`, { node });
+}
+
+export function unknownMember(node: string): SnapcommitError {
+  return new SnapcommitError(
+    'NODE_NOT_FOUND',
+    `there is no member ${node}; \`snapcommit cluster members\` shows them, and \`snapcommit cluster join\` makes one.`,
+    { node },
+  );
+}

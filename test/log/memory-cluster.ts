@@ -1,0 +1,82 @@
+/** Three hosts over disks in memory, joined by queues, whose disks can be made to hang. */
+import type { Test } from 'tap';
+import { systemTimers } from '#src/adapters/timers-system.js';
+import type { HostSettings } from '#src/log/host-settings.js';
+import { openReplica, type ReplicaHost } from '#src/log/replica-host.js';
+import { nodeId } from '#src/paxos/ballot.js';
+import { slot } from '#src/paxos/contiguous-log.js';
+import type { ReplicaEvent } from '#src/ports/cluster-log.js';
+import type { ReplicaStore, StoreBatch, StoreLife } from '#src/ports/replica-store.js';
+import { MemoryDisk } from '../support/memory-replica-store.js';
+
+const NAMES = ['a', 'b', 'c'];
+
+/** A store whose batches are held back while `hangs` is set. */
+export class HangingStore {
+  hangs = false;
+  readonly #held: (() => void)[] = [];
+  readonly store: ReplicaStore;
+
+  constructor(inner: ReplicaStore) {
+    const persist = async (batch: StoreBatch): Promise<StoreLife> => {
+      if (this.hangs) await new Promise<void>((resolve) => this.#held.push(resolve));
+      return inner.persist(batch);
+    };
+    this.store = new Proxy(inner, {
+      get: (target, name) => {
+        if (name === 'persist') return persist;
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      },
+    });
+  }
+
+  release(): void {
+    this.hangs = false;
+    for (const resume of this.#held.splice(0)) resume();
+  }
+}
+
+export interface MemoryNode {
+  readonly host: ReplicaHost;
+  readonly store: HangingStore;
+  readonly disk: MemoryDisk;
+  readonly events: ReplicaEvent[];
+}
+
+export async function memoryCluster(
+  t: Test,
+  settings: Partial<HostSettings> = {},
+): Promise<ReadonlyMap<string, MemoryNode>> {
+  const configuration = { id: 1, voters: NAMES.map(nodeId), learners: [], after: slot(0) };
+  const nodes = new Map<string, MemoryNode>();
+  for (const node of NAMES) {
+    const identity = { cluster: 'test', node, incarnation: 1, configuration, mode: 'cluster' as const };
+    const disk = new MemoryDisk(identity, node);
+    const store = new HangingStore(await disk.open(`${node}1`));
+    const events: ReplicaEvent[] = [];
+    const host = await openReplica(
+      {
+        store: store.store,
+        send: (to, message) => {
+          setImmediate(() => nodes.get(to)?.host.receive(node, message));
+        },
+        timers: systemTimers,
+        clock: { now: () => Date.now(), monotonic: () => performance.now() },
+        onEvent: (event) => events.push(event),
+      },
+      { tickMs: 10, appendTimeoutMs: 60_000, endTimeoutMs: 50, ...settings },
+    );
+    nodes.set(node, { host, store, disk, events });
+  }
+  // A host's timers keep no process alive, and here is no store's thread that does.
+  const alive = setInterval(() => undefined, 1000);
+  t.teardown(async () => {
+    clearInterval(alive);
+    for (const { host, store } of nodes.values()) {
+      store.release();
+      await host.end();
+    }
+  });
+  return nodes;
+}
