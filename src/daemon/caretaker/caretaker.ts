@@ -229,11 +229,16 @@ class Sweep {
     const now = context.clock.monotonic();
     if (!this.isDue || now < this.#nextMs) return;
     this.#nextMs = now + SWEEP_MS;
-    const steps = await planHousekeeping(context);
+    // What ends while we look is due again.
+    this.isDue = false;
+    const steps = await planHousekeeping(context).catch((error: unknown) => {
+      this.isDue = true;
+      throw error;
+    });
     for (const step of steps.filter(({ action }) => action.action === 'reopen' || this.#seen.has(nameOf(action))))
       await this.#take(step);
     const left = steps.filter(({ action }) => action.action !== 'report').map(({ action }) => nameOf(action));
-    this.isDue = left.length > 0;
+    if (left.length > 0) this.isDue = true;
     this.#seen = new Set(left);
   }
 
