@@ -197,8 +197,9 @@ export class Caretaker {
     const failed = this.#tryAgain.get(key);
     if (failed !== undefined && failed.atMs > now) return;
     try {
-      // Whoever committed it may be stopped, and hold what a second try needs.
-      await (failed === undefined ? participant.publishRecord(record) : publishForAnother(context, record));
+      // Whoever committed it may be stopped, and hold what a second try needs; we may hold it ourselves.
+      const isOurs = failed === undefined || participant.holdsSwapOf(record.transaction);
+      await (isOurs ? participant.publishRecord(record) : publishForAnother(context, record));
       this.#tryAgain.delete(key);
       this.#sweep.isDue = true;
     } catch (error) {
