@@ -109,6 +109,25 @@ t.test('T1 what misses a swap enters no later generation', async (t) => {
   await story.finish(t);
 });
 
+t.test(
+  'G8 a swap that failed once is finished by the host that holds its locks, also without a coordinator',
+  async (t) => {
+    const story = await Story.begin({ writes: false });
+    const { world } = story;
+    const broken = new SnapcommitError('VOLUME_UNAVAILABLE', 'volume wal: input/output error', { volume: 'wal' });
+    world.machine('b').driver.failNext('exchange', broken);
+    story.run('c', 'restore', restoreWork('restore', 1));
+    story.when(/^before driver\.exchange of b daemon/, () => {
+      world.losePower(world.machine('c'), 15_000);
+    });
+    await world.until(() => world.judge.newest('app') === 2, 5000, 'commit');
+    await world.pass(10_000);
+    t.notOk(isPendingOn(world, 'b'), 'b has swapped');
+    await world.pass(10_000);
+    await story.finish(t);
+  },
+);
+
 t.test('T4 a publisher that sleeps between its check and the turn of the view turns nothing back', async (t) => {
   const story = await Story.begin();
   const { world } = story;
