@@ -5,6 +5,9 @@
 //   npm run sim -- --seeds 1000000       as many
 //   npm run sim -- --start 42 --jobs 1   from this seed on, in so many processes
 //   npm run sim -- --seed 42             one seed again: twice, and if it fails, shrunk to a short story
+//   npm run sim -- --system …            the same of the whole system: coordinators, participants, daemons, volumes
+//   npm run sim -- --system --cases      there: every fault at every effect of every phase of small groups
+//   npm run sim -- --system --case JSON  there: one of those again
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -22,6 +25,9 @@ const { values } = parseArgs({
     start: { type: 'string' },
     seed: { type: 'string' },
     jobs: { type: 'string', default: String(availableParallelism()) },
+    system: { type: 'boolean', default: false },
+    cases: { type: 'boolean', default: false },
+    case: { type: 'string' },
   },
 });
 const number = (name, text, min) => {
@@ -35,7 +41,14 @@ const seeds = number('seeds', values.seeds, 1);
 const jobs = number('jobs', values.jobs, 1);
 const say = (...lines) => process.stdout.write(`${lines.join('\n')}\n`);
 bootstrapOrExit({ packages: 'wanted', tests: true });
-const built = (name) => import(pathToFileURL(join(root, 'build', 'test', 'simulation', `${name}.js`)).href);
+const builtIn = (folder) => (name) => import(pathToFileURL(join(root, 'build', 'test', folder, `${name}.js`)).href);
+if (values.system) {
+  const { simulateSystem } = await import('./lib/system-sim.mjs');
+  const seed = values.seed === undefined ? null : number('seed', values.seed, 0);
+  const start = values.start === undefined ? Date.now() % SEED_LIMIT : number('start', values.start, 0);
+  process.exit(await simulateSystem(builtIn('system'), say, { ...values, seed, start, seeds, jobs }));
+}
+const built = builtIn('simulation');
 const { planFor } = await built('plan');
 const { runWorld } = await built('world');
 const { describeFailure, shrink } = await built('shrink');

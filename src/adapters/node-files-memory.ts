@@ -1,6 +1,6 @@
 /**
  * A node's small files in memory, for simulation and tests. The end of a process loses nothing; a loss of power loses every
- * name that was not synced since it was made, renamed or removed, unless it happened to reach the disk.
+ * name that was not synced since it was made, renamed or removed, but for some that happened to reach the disk.
  */
 import { basename, dirname, join } from 'node:path';
 import type { NodeFiles } from '../ports/node-files.js';
@@ -14,8 +14,10 @@ interface Directory {
   readonly kind: 'directory';
   /** As programs see it. */
   names: Map<string, Leaf | Directory>;
-  /** What a loss of power leaves. */
+  /** What a loss of power leaves at least. */
   durable: Map<string, Leaf | Directory>;
+  /** Names that are not durable as they are, with the number of their last change. */
+  changed: Map<string, number>;
 }
 
 export interface MemoryNodeFiles extends NodeFiles {
@@ -23,16 +25,22 @@ export interface MemoryNodeFiles extends NodeFiles {
   addDirectory(path: string): void;
   /** Makes everything below the directory durable, as a sync of its filesystem does. */
   syncTree(path: string): void;
+  /** What stands there now: the text of a file or a link, the names in a directory, or null. */
+  peek(path: string): string | readonly string[] | null;
   /** Every change below the directory fails with this errno, such as ENOSPC or EROFS, until it is null. */
   refuseChanges(directory: string, errno: string | null): void;
-  /** Power loss. `reached`: whether this change, which was not synced, reached the disk all the same; by default none did. */
-  crash(reached?: (path: string) => boolean): void;
+  /**
+   * Power loss. Of the changes that are not durable, in order, the first `kept` reached the disk all the same, as a journal
+   * would have it; by default none did.
+   */
+  crash(kept?: (pending: number) => number): void;
 }
 
 /** The directories of one machine. Its calls act at once, and throw what the system would answer. */
 class Tree {
   readonly #root = newDirectory();
   readonly #refused = new Map<string, string>();
+  #changes = 0;
 
   find(path: string): Leaf | Directory | null {
     let found: Leaf | Directory | undefined = this.#root;
@@ -52,16 +60,20 @@ class Tree {
   }
 
   put(path: string, entry: Leaf | Directory): void {
-    this.#changing(path).set(basename(path), entry);
+    const { names, changed } = this.#changing(path);
+    names.set(basename(path), entry);
+    changed.set(basename(path), (this.#changes += 1));
   }
 
   remove(path: string): void {
-    if (this.find(path) !== null) this.#changing(path).delete(basename(path));
+    if (this.find(path) === null) return;
+    const { names, changed } = this.#changing(path);
+    names.delete(basename(path));
+    changed.set(basename(path), (this.#changes += 1));
   }
 
   sync(path: string): void {
-    const directory = this.directory(path);
-    directory.durable = new Map(directory.names);
+    syncNames(this.directory(path));
   }
 
   refuseChanges(directory: string, errno: string | null): void {
@@ -69,9 +81,9 @@ class Tree {
     else this.#refused.set(directory, errno);
   }
 
-  #changing(path: string): Map<string, Leaf | Directory> {
+  #changing(path: string): Directory {
     for (const [directory, errno] of this.#refused) if (path.startsWith(`${directory}/`)) throw failure(errno, path);
-    return this.directory(dirname(path)).names;
+    return this.directory(dirname(path));
   }
 }
 
@@ -130,17 +142,24 @@ export function createMemoryNodeFiles(): MemoryNodeFiles {
     syncTree: (path) => {
       syncBelow(tree.directory(path));
     },
+    peek: (path) => {
+      const found = tree.find(path);
+      return found?.kind === 'directory' ? [...found.names.keys()].sort() : (found?.text ?? null);
+    },
     refuseChanges: (directory, errno) => {
       tree.refuseChanges(directory, errno);
     },
-    crash: (reached = () => false) => {
-      lose(tree.directory('/'), '/', reached);
+    crash: (kept = () => 0) => {
+      const root = tree.directory('/');
+      const pending = pendingBelow(root).toSorted((a, b) => a.number - b.number);
+      for (const { directory, name } of pending.slice(0, kept(pending.length))) reach(directory, name);
+      lose(root);
     },
   };
 }
 
 function newDirectory(): Directory {
-  return { kind: 'directory', names: new Map(), durable: new Map() };
+  return { kind: 'directory', names: new Map(), durable: new Map(), changed: new Map() };
 }
 
 /** `/a/b` gives `/a` and `/a/b`. */
@@ -152,20 +171,40 @@ function partsOf(path: string): readonly string[] {
   return path.split('/').filter((part) => part !== '');
 }
 
-function syncBelow(directory: Directory): void {
+function syncNames(directory: Directory): void {
   directory.durable = new Map(directory.names);
+  directory.changed.clear();
+}
+
+function syncBelow(directory: Directory): void {
+  syncNames(directory);
   for (const entry of directory.names.values()) if (entry.kind === 'directory') syncBelow(entry);
 }
 
-function lose(directory: Directory, path: string, reached: (path: string) => boolean): void {
-  for (const name of new Set([...directory.names.keys(), ...directory.durable.keys()])) {
-    const [seen, durable] = [directory.names.get(name), directory.durable.get(name)];
-    if (seen === durable || !reached(join(path, name))) continue;
-    if (seen === undefined) directory.durable.delete(name);
-    else directory.durable.set(name, seen);
-  }
+interface PendingName {
+  readonly directory: Directory;
+  readonly name: string;
+  readonly number: number;
+}
+
+function pendingBelow(directory: Directory): readonly PendingName[] {
+  const own = [...directory.changed].map(([name, number]): PendingName => ({ directory, name, number }));
+  const below = [...directory.names.values()].flatMap((entry) =>
+    entry.kind === 'directory' ? pendingBelow(entry) : [],
+  );
+  return [...own, ...below];
+}
+
+function reach({ names, durable }: Directory, name: string): void {
+  const seen = names.get(name);
+  if (seen === undefined) durable.delete(name);
+  else durable.set(name, seen);
+}
+
+function lose(directory: Directory): void {
   directory.names = new Map(directory.durable);
-  for (const [name, entry] of directory.names) if (entry.kind === 'directory') lose(entry, join(path, name), reached);
+  directory.changed.clear();
+  for (const entry of directory.names.values()) if (entry.kind === 'directory') lose(entry);
 }
 
 function failure(errno: string, path: string): Error {

@@ -293,14 +293,8 @@ export class EmbeddedNode implements SnapcommitNode {
   }
 
   async exportLog(): Promise<unknown> {
-    const state = await this.#context.log.read();
-    const generations = await Promise.all(
-      Object.keys(state.groups)
-        .sort()
-        .map(async (group) => this.#context.log.generations(group)),
-    );
-    const { exportDocument } = await import('./rebuild/export.js');
-    return exportDocument({ identity: this.#context.log.identity, state, generations: generations.flat() });
+    const { exportLog } = await import('./rebuild/export.js');
+    return exportLog(this.#context.log);
   }
 
   close(): void {

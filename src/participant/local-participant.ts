@@ -180,8 +180,12 @@ export class LocalParticipant implements Participant {
   }
 
   async #publish(record: GenerationRecord): Promise<void> {
-    const swap = this.#swaps.get(record.transaction);
-    await publish(this.#context, record, swap !== undefined && swap.held.length > 0);
+    await publish(this.#context, record, this.holdsSwapOf(record.transaction));
+  }
+
+  /** Whether this process holds the swap locks of that transaction: nobody else can publish it then. */
+  holdsSwapOf(transaction: string): boolean {
+    return (this.#swaps.get(transaction)?.held.length ?? 0) > 0;
   }
 
   /**

@@ -138,7 +138,7 @@ export async function closeLiveTrees(context: Context, work: Work, held: HeldLoc
 
 /** Undoes closeLiveTrees while the transaction is open and `work` speaks for it, so that nobody else's closing is undone. */
 export async function reopenLiveTrees(context: Context, work: Work): Promise<boolean> {
-  let reopened = true;
+  const closed: string[] = [];
   const { members } = await readPart(context, work);
   for (const { place, base } of members) {
     await withFence(context, volumeLock(place.name), async () => {
@@ -147,15 +147,16 @@ export async function reopenLiveTrees(context: Context, work: Work): Promise<boo
       const live = await driver.live(place);
       if (live.id === base && live.readOnly) await driver.setLiveReadOnly(place, false);
     }).catch((error: unknown) => {
-      reopened = false;
+      closed.push(place.name);
       context.report({
         kind: 'warning',
         message: `live tree ${place.source} may still be read-only (${messageOf(error)}); run \`snapcommit recover\``,
       });
     });
   }
-  if (reopened) await forgetClosed(context, work.transaction);
-  return reopened;
+  if (closed.length > 0) return false;
+  await forgetClosed(context, work.transaction);
+  return true;
 }
 
 async function assertUnused(context: Context, members: readonly PartMember[]): Promise<void> {

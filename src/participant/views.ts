@@ -35,7 +35,9 @@ export async function prepareView(
   const directory = viewDirectory(stateDirectory, group);
   const name = publishedName(group, generation);
   crashPoint('view.before');
-  await makeDurableDirectory(files, stateDirectory, ['views', group]);
+  // Nobody has turned this view yet: whoever made its directory may have died before it was durable.
+  const isFirst = (await files.readLink(join(directory, 'current'))) === null;
+  await makeDurableDirectory(files, stateDirectory, ['views', group], isFirst);
   // Its name stands in the same directory as `current`, and becomes durable with the flip.
   if (!(await files.makeDirectory(join(directory, name)))) await dropOtherLinks(files, join(directory, name), links);
   await allDone(links.map(async (link) => replaceLink(files, join(directory, name), link.volume, link.target)));
@@ -106,11 +108,16 @@ async function dropOtherLinks(files: NodeFiles, directory: string, links: readon
   await allDone(others.map(async (name) => files.removeFile(join(directory, name))));
 }
 
-async function makeDurableDirectory(files: NodeFiles, root: string, components: readonly string[]): Promise<void> {
+async function makeDurableDirectory(
+  files: NodeFiles,
+  root: string,
+  components: readonly string[],
+  isDoubtful: boolean,
+): Promise<void> {
   let parent = root;
   for (const component of components) {
     const made = await files.makeDirectory(join(parent, component));
-    if (made) await files.syncDirectory(parent);
+    if (made || isDoubtful) await files.syncDirectory(parent);
     parent = join(parent, component);
   }
 }

@@ -15,12 +15,28 @@ interface Event {
 /** Awaited for one turn of the microtasks. */
 const TURN = Promise.resolve();
 
+/** Lets the promises of an event settle before the next one. */
+export type Settle = () => Promise<void>;
+
+/** So many turns: enough for a replica's chains, and cheap. */
+const settleInTurns: Settle = async () => {
+  for (let turn = 0; turn < SETTLE_TURNS; turn += 1) await TURN;
+};
+
+/** Whole chains, however long: for code in which an event's work goes through many functions. */
+export const settleWholly: Settle = () => new Promise((resolve) => setImmediate(resolve));
+
 export class Scheduler {
   /** Simulated ms since the world began. */
   now = 0;
   events = 0;
   readonly #heap: Event[] = [];
   #order = 0;
+  readonly #settle: Settle;
+
+  constructor(settle: Settle = settleInTurns) {
+    this.#settle = settle;
+  }
 
   /** Runs `work` after `delay` ms; the answer takes it back. */
   after(delay: number, work: () => void): () => void {
@@ -39,7 +55,7 @@ export class Scheduler {
       this.now = first.at;
       this.events += 1;
       first.run();
-      for (let turn = 0; turn < SETTLE_TURNS; turn += 1) await TURN;
+      await this.#settle();
       if (stop()) return;
     }
     this.now = until;

@@ -2,7 +2,7 @@
 import { mix } from './random.js';
 
 /** A traced run keeps its newest lines only. */
-const KEPT_LINES = 4000;
+const KEPT_LINES = 20_000;
 
 export class Trace {
   #hash = 0x811c9dc5;

@@ -31,8 +31,8 @@ export function fakeParticipant(node: string): FakeParticipant {
   const heard: (readonly [Method, ...unknown[]])[] = [];
   const next = new Map<Method, Promise<void>>();
   const answering =
-    <A extends readonly unknown[], T>(method: Method, answer: T) =>
-    async (...given: A): Promise<T> => {
+    <T>(method: Method, answer: T) =>
+    async (...given: readonly unknown[]): Promise<T> => {
       heard.push([method, ...given]);
       const before = next.get(method);
       next.delete(method);

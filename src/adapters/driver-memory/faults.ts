@@ -12,6 +12,8 @@ export type FaultEffect = 'none' | 'done' | 'late';
 export interface Faults {
   /** The next call of `method` that has no fault yet rejects with `error`. */
   failNext(method: DriverMethod, error: Error, effect?: FaultEffect): void;
+  /** No call fails any more of those that wait for it. */
+  forgetFaults(): void;
   /** Lets every late call take effect, in order; what they answer is lost. */
   arriveLate(): Promise<void>;
   /** Runs a call under the faults that wait for it. */
@@ -24,6 +26,9 @@ export function createFaults(): Faults {
   return {
     failNext: (method, error, effect = 'none') => {
       waiting.push({ method, error, effect });
+    },
+    forgetFaults: () => {
+      waiting.length = 0;
     },
     arriveLate: async () => {
       for (const act of late.splice(0)) await act().catch(() => undefined);

@@ -25,7 +25,7 @@ import {
 import { createMemoryWorld, type MemoryWorld } from './world.js';
 
 export type MemoryDriver = VolumeDriver &
-  Pick<Faults, 'failNext' | 'arriveLate'> & {
+  Pick<Faults, 'failNext' | 'forgetFaults' | 'arriveLate'> & {
     readonly world: MemoryWorld;
     onBoundary: Boundary;
   };
@@ -41,6 +41,9 @@ export function createMemoryDriver(world: MemoryWorld = createMemoryWorld()): Me
     world,
     failNext: (method, error, effect) => {
       faults.failNext(method, error, effect);
+    },
+    forgetFaults: () => {
+      faults.forgetFaults();
     },
     arriveLate: () => faults.arriveLate(),
     onBoundary: () => undefined,

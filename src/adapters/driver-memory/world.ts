@@ -32,6 +32,8 @@ export interface MemoryWorld {
   setFreeBytes(source: string, bytes: number): void;
   /** The image as programs see it; throws VOLUME_UNAVAILABLE where there is none, naming `volume` where it is given. */
   image(source: string, volume?: string): MemoryImage;
+  /** What a power loss now would leave at least. */
+  durableImage(source: string): MemoryImage;
   freeBytes(source: string): number;
   /** Goes on to `image`; `durable`: it and everything before it survive a crash from now on. */
   advance(source: string, image: MemoryImage, durable: boolean): void;
@@ -92,6 +94,7 @@ export function createMemoryWorld(): MemoryWorld {
     },
     freeBytes: (source) => find(source).freeBytes,
     image,
+    durableImage: (source) => find(source).durable,
     advance,
     newId,
     write: (source, name, path, content) => {

@@ -197,8 +197,9 @@ export class Caretaker {
     const failed = this.#tryAgain.get(key);
     if (failed !== undefined && failed.atMs > now) return;
     try {
-      // Whoever committed it may be stopped, and hold what a second try needs.
-      await (failed === undefined ? participant.publishRecord(record) : publishForAnother(context, record));
+      // Whoever committed it may be stopped, and hold what a second try needs; we may hold it ourselves.
+      const isOurs = failed === undefined || participant.holdsSwapOf(record.transaction);
+      await (isOurs ? participant.publishRecord(record) : publishForAnother(context, record));
       this.#tryAgain.delete(key);
       this.#sweep.isDue = true;
     } catch (error) {
@@ -229,11 +230,16 @@ class Sweep {
     const now = context.clock.monotonic();
     if (!this.isDue || now < this.#nextMs) return;
     this.#nextMs = now + SWEEP_MS;
-    const steps = await planHousekeeping(context);
+    // What ends while we look is due again.
+    this.isDue = false;
+    const steps = await planHousekeeping(context).catch((error: unknown) => {
+      this.isDue = true;
+      throw error;
+    });
     for (const step of steps.filter(({ action }) => action.action === 'reopen' || this.#seen.has(nameOf(action))))
       await this.#take(step);
     const left = steps.filter(({ action }) => action.action !== 'report').map(({ action }) => nameOf(action));
-    this.isDue = left.length > 0;
+    if (left.length > 0) this.isDue = true;
     this.#seen = new Set(left);
   }
 

@@ -10,6 +10,7 @@ import { digestOf } from '../../machine/digest.js';
 import { lookup } from '../../machine/record.js';
 import { countRuns } from '../../machine/runs.js';
 import { emptyState, type State } from '../../machine/state.js';
+import type { ReplicatedLog } from '../../ports/log.js';
 import type { LogExport } from './found.js';
 
 const FORMAT = 'snapcommit-log-export-1';
@@ -17,6 +18,14 @@ const FORMAT = 'snapcommit-log-export-1';
 export interface ExportDocument extends LogExport {
   readonly format: typeof FORMAT;
   readonly digest: string;
+}
+
+/** Everything that the log holds, to be kept elsewhere. */
+export async function exportLog(log: ReplicatedLog): Promise<ExportDocument> {
+  const state = await log.read();
+  const groups = Object.keys(state.groups).sort();
+  const generations = await Promise.all(groups.map(async (group) => log.generations(group)));
+  return exportDocument({ identity: log.identity, state, generations: generations.flat() });
 }
 
 export function exportDocument({ identity, state, generations }: LogExport): ExportDocument {

@@ -1,0 +1,119 @@
+/** Who decides, and what a coordinator can still do that was given up for dead. */
+import t from 'tap';
+import { SnapcommitError } from '#src/errors.js';
+import { commitWork, pruneWork, recoverWork, restoreWork } from './commands.js';
+import { Story } from './story.js';
+
+t.test(
+  'L2 T6 a coordinator that sleeps before its commit and is taken over commits nothing when it wakes',
+  async (t) => {
+    const story = await Story.begin();
+    const { world } = story;
+    const command = story.run('a', 'commit', commitWork('commit'));
+    // The append that follows the cut is the commit.
+    story.when(/^after b\.resume of a commit/, (process) => {
+      process.running.paused = true;
+    });
+    await world.until(() => command.process.running.paused, 5000, 'cut');
+    // Its own daemon would end it: here only the machine's network is gone, and the others decide.
+    for (const other of ['b', 'c']) {
+      world.network.cut('a', other);
+      world.network.cut(other, 'a');
+    }
+    await world.until(() => world.judge.transactionOf('commit')?.decision === 'aborted', 10_000, 'take-over');
+    world.network.mendAll();
+    command.process.running.resume();
+    const said = await story.endOf(command);
+    t.match(said, /^(was killed|ended with 5)$/);
+    t.equal(world.judge.newest('app'), 1, 'nothing was committed');
+    await story.finish(t);
+  },
+);
+
+t.test('L4 recoverers on every host and a coordinator that wakes decide once', async (t) => {
+  const story = await Story.begin();
+  const { world } = story;
+  const command = story.run('a', 'commit', commitWork('commit'));
+  story.when(/^before log\.append of a commit/, () => undefined);
+  story.when(/^after b\.stage of a commit/, (process) => {
+    world.kill(world.machine('a'), process);
+  });
+  await world.until(() => command.ending() !== null, 5000, 'death');
+  const recoveries = ['a', 'b', 'c', 'a'].map((node, index) =>
+    story.run(node, `recover-${String(index)}`, recoverWork()),
+  );
+  for (const recovery of recoveries) t.equal(await story.endOf(recovery), 'ended with 0');
+  await world.until(() => world.judge.transactionOf('commit')?.decision === 'aborted', 5000, 'decision');
+  await story.finish(t);
+});
+
+t.test(
+  'an undecided transaction of a dead coordinator is decided within 3 s, and within 5 s when the leader died with it',
+  async (t) => {
+    for (const withLeader of [false, true]) {
+      const story = await Story.begin();
+      const { world } = story;
+      const leader = world.leader()?.name ?? 'a';
+      const on = withLeader ? leader : (['a', 'b', 'c'].find((node) => node !== leader) ?? 'a');
+      const command = story.run(on, 'commit', commitWork('commit'));
+      let diedAt = 0;
+      story.when(/^after freezer\.request/, () => {
+        diedAt = world.scheduler.now;
+        world.losePower(world.machine(on), 30_000);
+      });
+      await world.until(() => command.ending() !== null, 5000, 'death');
+      await world.until(() => world.judge.transactionOf('commit')?.decision === 'aborted', 20_000, 'decision');
+      const tookMs = world.scheduler.now - diedAt;
+      t.comment(`decided after ${tookMs.toFixed(0)} simulated ms`);
+      t.ok(tookMs < (withLeader ? 5000 : 3000), withLeader ? 'the leader died with it' : 'the leader lives');
+      await world.pass(30_000);
+      await story.finish(t);
+    }
+  },
+);
+
+t.test('G11 T3 a snapshot call that failed and lands later is nobody’s, and goes away', async (t) => {
+  const story = await Story.begin();
+  const { world } = story;
+  const late = Object.assign(new Error('the call was interrupted'), { code: 'EINTR' });
+  world.machine('b').driver.failNext('stage', late, 'late');
+  const command = story.run('a', 'commit', commitWork('commit'));
+  t.equal(await story.endOf(command), 'ended with 5');
+  await world.machine('b').driver.arriveLate();
+  await story.finish(t);
+});
+
+t.test('T3 a snapshot of a void round that lands in the next round is not taken for that round’s', async (t) => {
+  const story = await Story.begin();
+  const { world } = story;
+  const { driver } = world.machine('b');
+  // The first round lapses; its call comes through when the second one is about to make its own.
+  driver.failNext('stage', new SnapcommitError('FREEZE_LAPSED', 'the writers did not stand still'), 'late');
+  const command = story.run('a', 'commit', commitWork('commit'));
+  story.when(/^after freezer\.request of b daemon/, () => {
+    story.when(/^after freezer\.request of b daemon/, () => {
+      world.do(() => driver.arriveLate());
+    });
+  });
+  t.equal(await story.endOf(command), 'ended with 0');
+  await story.finish(t);
+});
+
+t.test('T13 a prune elsewhere leaves the source of a restore alone', async (t) => {
+  const story = await Story.begin();
+  const { world } = story;
+  const second = story.run('b', 'second', commitWork('second'));
+  t.equal(await story.endOf(second), 'ended with 0');
+  const command = story.run('a', 'restore', restoreWork('restore', 1));
+  let isPaused = false;
+  story.when(/^after driver\.clone of b daemon/, () => {
+    command.process.running.paused = true;
+    isPaused = true;
+  });
+  await world.until(() => isPaused, 5000, 'clone');
+  const prune = story.run('c', 'prune', pruneWork(1));
+  t.equal(await story.endOf(prune), 'ended with 0');
+  command.process.running.resume();
+  t.equal(await story.endOf(command), 'ended with 0');
+  await story.finish(t);
+});
