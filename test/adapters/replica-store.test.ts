@@ -18,7 +18,7 @@ import t, { type Test } from 'tap';
 import { createStore, openStore } from '#src/adapters/store-sqlite/index.js';
 import { openReplicaStore } from '#src/adapters/store-sqlite/replica/index.js';
 import { openLogOn } from '#src/log/embedded.js';
-import { slot } from '#src/paxos/contiguous-log.js';
+import { slot, type LogEntry } from '#src/paxos/contiguous-log.js';
 import type { ReplicaStore } from '#src/ports/replica-store.js';
 import { entry, texts } from '../contract/log-store.js';
 import { write } from '../contract/replica-store.js';
@@ -77,6 +77,24 @@ t.test('D10 rows on a page that cannot be read are damaged rows', async (t) => {
   t.ok(pages.length > 4 && damaged.length > 0, `${String(damaged.length)} rows`);
   t.same([entries.length + 1, head.last], [damaged[0], 40]);
   t.same((await store.scrub()).damaged, damaged);
+});
+
+t.test('D10 rows without bytes are whole, alone in their batch or among others', async (t) => {
+  const file = freshStore(t);
+  const { configuration } = replicaIdentity;
+  const stop = (at: number): LogEntry => ({
+    ...entry(''),
+    next: { ...configuration, id: configuration.id + 1, after: slot(at) },
+  });
+  const first = await openReplicaStore(file, { ballastBytes: 0 });
+  await first.persist({ writes: [write(1, 0, stop(1))] });
+  await first.persist({ writes: [write(2, 0, entry('before'), stop(3), entry('after'))] });
+  await first.persist({ writes: [write(5, 0, entry('before'), stop(6))] });
+  await first.close();
+  const store = await opened(t, file);
+  const { damaged, entries } = await store.load();
+  t.same([entries.length, damaged], [6, []]);
+  t.same((await store.scrub()).damaged, []);
 });
 
 t.test('T2 the embedded form refuses a store that belongs to a cluster, whatever its members are', async (t) => {

@@ -70,7 +70,7 @@ export class SqliteView implements StoreView {
     if (row.slot !== at) throw this.#corruptAt(at, `its row is missing; the next one is of slot ${String(row.slot)}`);
     if (at > this.meta.head.last)
       throw this.#corruptAt(at, `there is a row, though the last slot is ${String(this.meta.head.last)}`);
-    if (format.rowCrc(row) !== row.crc) throw this.#corruptAt(at, 'its row fails its checksum');
+    if (!format.isChecked(row)) throw this.#corruptAt(at, 'its row fails its checksum');
     if (!format.follows(previous, row)) throw this.#corruptAt(at, 'its row does not follow from the one before it');
     return row.chain;
   }
