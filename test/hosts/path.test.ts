@@ -1,8 +1,10 @@
 // test-timeout-seconds: 240
 /** The whole path over three nodes on real btrfs: commit anywhere, open everywhere, prune, restore, recover. */
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { at } from '../support/answers.js';
+import { isStopped } from '../support/power-loss.js';
 import { requireBtrfs, requireCgroups, requireCommand } from '../support/requirements.js';
 import { until } from '../support/until.js';
 import { readMarker } from '../support/world.js';
@@ -14,7 +16,8 @@ requireBtrfs(t);
 requireCgroups(t);
 requireCommand(t, 'nft');
 
-const fleet = await makeFleet(t);
+// Nobody is given up who only sleeps.
+const fleet = await makeFleet(t, { stallLimit: '20s', settings: { unreachableMs: 60_000, takeOverAfterMs: 60_000 } });
 const relay = await startRelay(t, fleet.hosts);
 const [first] = fleet.hosts;
 if (first === undefined) throw new Error('there are hosts');
@@ -33,6 +36,28 @@ for (const host of fleet.hosts) {
     );
   });
 }
+
+await t.test('T15 every host holds its freeze until all have staged', async (t) => {
+  const [north, east, south] = [first, fleet.host(1), fleet.host(2)];
+  await south.kill();
+  await south.restart({ SNAPCOMMIT_STOP_AT: 'stage.before' });
+  await fleet.together();
+  const running = north.start(['commit', 'app', '--require', 'barrier']);
+  const hasStaged = ({ volumes }: typeof first): boolean =>
+    volumes.every(({ publish }) => readdirSync(publish).some((name) => name.startsWith('.staged~')));
+  await until('the third host sleeps before it stages', () => isStopped(south.member.pid));
+  await until('the others have staged', () => [north, east].every(hasStaged));
+  // Whoever let go of them by now would have had the time.
+  await north.ask('status');
+  for (const host of [north, east]) t.ok(host.cgroup.frozen(), `${host.node} still stands`);
+  south.member.resume();
+  const { status, json, stderr } = await running.done;
+  t.equal(status, 0, stderr);
+  t.strictSame(relayViolations(treesOf(fleet, Number(at(json, 'generation')))), []);
+  await south.kill();
+  await south.restart();
+  await fleet.together();
+});
 
 await t.test('every host opens the same generation, with its own paths and the others named', async (t) => {
   for (const host of fleet.hosts) {
@@ -62,7 +87,7 @@ await t.test('a prune on one host takes whole generations from all of them', asy
   await fleet.host(1).ask('prune', 'app', '--keep-last', '2');
   // Each takes its own, soon after it has heard that they are retired.
   await until('all hosts have done so', () =>
-    fleet.hosts.every(({ volumes }) => volumes.every(({ publish }) => publishedOn(publish).join() === '2,3')),
+    fleet.hosts.every(({ volumes }) => volumes.every(({ publish }) => publishedOn(publish).join() === '3,4')),
   );
   t.pass();
 });
