@@ -11,7 +11,7 @@ import { messageOf } from '../participant/publish.js';
 import type { CutOutcome, RoundName, RoundReport } from '../ports/participant.js';
 import { isAtLeast, type Plan, type PlannedNode } from './begin.js';
 import type { Begun } from './decide.js';
-import { hurryOnNodes, onNodes, workOf } from './nodes.js';
+import { atTheEnd, hurryOnNodes, onNodes, workOf } from './nodes.js';
 
 export interface Cut {
   readonly consistency: Consistency;
@@ -22,7 +22,7 @@ export interface Cut {
 export async function cut(context: Context, plan: Plan, begun: Begun, signal: AbortSignal): Promise<Cut> {
   let staged: Cut;
   try {
-    await onNodes(context, plan, 'pre-hooks', async ({ participant }) => participant.quiesce(workOf(begun)));
+    await onNodes(context, plan, 'pre-hooks', signal, async ({ participant }) => participant.quiesce(workOf(begun)));
     staged = await runRounds(context, plan, begun, signal);
   } catch (error) {
     await resume(context, plan, begun, 'failed');
@@ -44,7 +44,7 @@ function weaken(grade: Grade): Grade {
 export async function resume(context: Context, plan: Plan, begun: Begun, outcome: CutOutcome): Promise<boolean> {
   const resumed = await Promise.all(
     plan.nodes.map(async ({ participant }) =>
-      participant.resume(workOf(begun), outcome).catch((error: unknown) => {
+      atTheEnd(context, participant, participant.resume(workOf(begun), outcome)).catch((error: unknown) => {
         context.report({ kind: 'warning', message: `the post-hooks may not have run: ${messageOf(error)}` });
         return plan.group.record.postHooks.length + plan.group.record.preHooks.length === 0;
       }),
@@ -118,7 +118,7 @@ function cutOf(plan: Plan, hosts: readonly HostReport[], skewMs: number): Cut {
 
 /** A host that cannot be asked thaws by its own guard, and ends its round when it hears of the decision. */
 async function endRound(context: Context, { participant }: PlannedNode, name: RoundName): Promise<void> {
-  await participant.endRound(name).catch((error: unknown) => {
+  await atTheEnd(context, participant, participant.endRound(name)).catch((error: unknown) => {
     context.report({
       kind: 'warning',
       message: `node ${participant.node} could not be told to let its writers go (${messageOf(error)}); its own guard does`,
@@ -128,7 +128,7 @@ async function endRound(context: Context, { participant }: PlannedNode, name: Ro
 
 /** A void round's snapshots are dead although the transaction is open; a late one is swept by recovery (G11, T3). */
 async function discardVoid(context: Context, { participant }: PlannedNode, begun: Begun, round: number): Promise<void> {
-  await participant.discard(workOf(begun), round).catch((error: unknown) => {
+  await atTheEnd(context, participant, participant.discard(workOf(begun), round)).catch((error: unknown) => {
     context.report({
       kind: 'warning',
       message: `a void round’s snapshot could not be deleted yet: ${messageOf(error)}`,

@@ -1,9 +1,10 @@
 /** Asking every node of a transaction for its next step, side by side: time grows with the slowest one, not with their number. */
 import { allDone } from '../participant/all-done.js';
 import type { Context } from '../participant/context.js';
-import type { Work } from '../ports/participant.js';
+import type { Participant, Work } from '../ports/participant.js';
 import type { Plan, PlannedNode } from './begin.js';
 import type { Begun } from './decide.js';
+import { within } from './within.js';
 
 export function workOf({ begin, epoch }: Begun): Work {
   return { transaction: begin.transaction, epoch };
@@ -11,9 +12,29 @@ export function workOf({ begin, epoch }: Begun): Work {
 
 type StepOf<T> = (node: PlannedNode) => Promise<T>;
 
-/** Rejects with the first failure once all have come back: nobody is left at a step that others have given up. */
-export async function onNodes<T>(context: Context, plan: Plan, phase: string, step: StepOf<T>): Promise<readonly T[]> {
-  return allDone(plan.nodes.map(reporting(context, plan, phase, step)));
+/**
+ * Rejects with the first failure once all have come back: nobody is left at a step that others have given up. Where more than
+ * one takes part, also with `signal`.
+ */
+export async function onNodes<T>(
+  context: Context,
+  plan: Plan,
+  phase: string,
+  signal: AbortSignal,
+  step: StepOf<T>,
+): Promise<readonly T[]> {
+  const asked = allDone(plan.nodes.map(reporting(context, plan, phase, step)));
+  return plan.nodes.length === 1 ? asked : unlessAborted(asked, signal);
+}
+
+/**
+ * What is asked of a node when a transaction is over or given up. Another node may be stuck for ever at an earlier step, and
+ * the others' writers and hooks must not wait for it: after some time this rejects, and that node's own caretaker goes on.
+ */
+export async function atTheEnd<T>(context: Context, { node }: Participant, asked: Promise<T>): Promise<T> {
+  if (node === context.self.node) return asked;
+  const { publishWaitMs } = context.settings;
+  return within(context.timers, asked, publishWaitMs, `node ${node} did not answer within ${String(publishWaitMs)} ms`);
 }
 
 /**

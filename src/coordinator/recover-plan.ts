@@ -8,16 +8,15 @@ import type { Context } from '../participant/context.js';
 import type { KernelLocks } from '../ports/locks.js';
 import type { Listed } from '../ports/volume-driver.js';
 import { discardNames } from '../participant/discard.js';
-import { areHoldersStopped, pinLock, transactionLock, volumeLock, withFence } from '../participant/fence.js';
+import { areHoldersStopped, debtLock, pinLock, transactionLock, volumeLock, withFence } from '../participant/fence.js';
 import { parseCgroupName } from '../participant/command-cgroup.js';
 import { isOverHere, readClosed, reopenClosed } from '../participant/closed-trees.js';
 import { judgeName } from '../participant/leftovers.js';
-import { payDebt, type Debt } from '../participant/owed.js';
+import { isPayable, payDebt, readDebt, type Debt } from '../participant/owed.js';
 import { messageOf } from '../participant/publish.js';
 import { readStamp } from '../participant/stamps.js';
 import { removeViewGenerations, viewGenerations } from '../participant/views.js';
 import { append } from '../participant/append.js';
-import { pendingHere } from '../participant/publishing.js';
 import type { Step } from './recovery.js';
 
 const nothing = async (): Promise<void> => Promise.resolve();
@@ -56,8 +55,7 @@ export async function planOwed(
 ): Promise<readonly Step[]> {
   const state = await context.log.read();
   return debts
-    .filter((debt) => lookup(state.open, debt.transaction) === undefined || aborting.has(debt.transaction))
-    .filter((debt) => !pendingHere(context, state).some(({ transaction }) => transaction === debt.transaction))
+    .filter((debt) => isPayable(context, state, debt, aborting))
     .map((debt) => ({
       action: {
         action: 'pay',
@@ -65,9 +63,14 @@ export async function planOwed(
         reason: `owed since transaction ${debt.transaction} of ${debt.group} was interrupted`,
       },
       act: async () => {
-        crashPoint('recover.before-owed');
-        await payDebt(context, debt, 'recovered', true);
-        crashPoint('recover.after-owed');
+        await withFence(context, debtLock(debt.group), async () => {
+          // The next transaction of the group may have begun, and have paid it.
+          if (!isPayable(context, await context.log.read(), debt)) return;
+          if ((await readDebt(context, debt.transaction)) === null) return;
+          crashPoint('recover.before-owed');
+          await payDebt(context, debt, 'recovered', true);
+          crashPoint('recover.after-owed');
+        });
       },
     }));
 }

@@ -5,6 +5,7 @@ import { generationKey } from '../machine/keys.js';
 import type { Member } from '../machine/entry.js';
 import { lookup } from '../machine/record.js';
 import type { GenerationRecord, OpenTransaction } from '../machine/state.js';
+import { forgetClosed } from '../participant/closed-trees.js';
 import type { Context } from '../participant/context.js';
 import { commandLock, transactionLock, volumeLock, withFence } from '../participant/fence.js';
 import { messageOf, placeOf } from '../participant/publish.js';
@@ -130,9 +131,12 @@ async function reopenLiveTrees(context: Context, begun: Begun, withoutLost: bool
     if (member.node !== context.self.node) continue;
     await reopenLiveTree(context, begun, member).catch((error: unknown) => failures.push(error));
   }
+  if (failures.length === 0) return forgetClosed(context, begin.transaction);
   for (const error of failures) if (error instanceof SnapcommitError && error.code === 'STALE_EPOCH') throw error;
+  // In a cluster what was closed is on disk, so that nobody has to wait for it: it is opened when that can be done.
+  const isRemembered = Object.keys((await context.log.read()).members).length > 0;
   const isLost = (error: unknown): boolean => error instanceof SnapcommitError && error.code === 'VOLUME_UNAVAILABLE';
-  const serious = failures.find((error) => !(withoutLost && isLost(error)));
+  const serious = isRemembered ? undefined : failures.find((error) => !(withoutLost && isLost(error)));
   if (serious === undefined) {
     for (const error of failures)
       context.report({ kind: 'warning', message: `${messageOf(error)}; it may be read-only` });

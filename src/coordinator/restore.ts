@@ -49,7 +49,7 @@ export async function restore(context: Context, request: RestoreRequest): Promis
 async function cloneSource(context: Context, plan: Plan, begun: Begun, signal: AbortSignal): Promise<void> {
   try {
     signal.throwIfAborted();
-    await cloneAll(context, plan, begun);
+    await cloneAll(context, plan, begun, signal);
   } catch (error) {
     throw await giveUp(context, plan, begun, error);
   }

@@ -15,13 +15,20 @@ import type { Plan } from './begin.js';
 import { committedRecord, isUnknown } from './commit.js';
 import { resume } from './cut.js';
 import { commit, type Begun } from './decide.js';
-import { onNodes, workOf } from './nodes.js';
+import { atTheEnd, onNodes, workOf } from './nodes.js';
 import { publishEverywhere } from './publish.js';
 import { asAborted, giveUp } from './undo.js';
 
 /** A writable clone of every member: of its live tree, or of the generation that is restored. */
-export async function cloneAll(context: Context, plan: Plan, begun: Begun): Promise<readonly ClonedVolume[]> {
-  const cloned = await onNodes(context, plan, 'clone', async ({ participant }) => participant.clone(workOf(begun)));
+export async function cloneAll(
+  context: Context,
+  plan: Plan,
+  begun: Begun,
+  signal: AbortSignal,
+): Promise<readonly ClonedVolume[]> {
+  const cloned = await onNodes(context, plan, 'clone', signal, async ({ participant }) =>
+    participant.clone(workOf(begun)),
+  );
   return cloned.flat();
 }
 
@@ -69,7 +76,7 @@ function reportStopped(context: Context, plan: Plan): void {
 async function leaveAll(context: Context, plan: Plan, begun: Begun): Promise<void> {
   await Promise.all(
     plan.nodes.map(async ({ participant }) =>
-      participant.leave(workOf(begun)).catch((error: unknown) => {
+      atTheEnd(context, participant, participant.leave(workOf(begun))).catch((error: unknown) => {
         context.report({ kind: 'warning', message: `${messageOf(error)}; it lets go when it hears of the decision` });
       }),
     ),
@@ -85,8 +92,10 @@ async function sealAndCommit(
   const { transaction } = begun.begin;
   const work = workOf(begun);
   try {
-    const sealed = await onNodes(context, plan, 'seal', async ({ participant }) => participant.seal(work));
-    await onNodes(context, plan, 'close', async ({ participant }) => participant.close(work));
+    const sealed = await onNodes(context, plan, 'seal', options.signal, async ({ participant }) =>
+      participant.seal(work),
+    );
+    await onNodes(context, plan, 'close', options.signal, async ({ participant }) => participant.close(work));
     crashPoint('swap.checked');
     options.signal.throwIfAborted();
     const volumes: readonly ManifestVolume[] = sealed.flat().toSorted((a, b) => compareText(a.volume, b.volume));
@@ -104,7 +113,7 @@ async function sealAndCommit(
 async function reopenAll(context: Context, plan: Plan, begun: Begun): Promise<boolean> {
   const reopened = await Promise.all(
     plan.nodes.map(async ({ participant }) =>
-      participant.reopen(workOf(begun)).catch((error: unknown) => {
+      atTheEnd(context, participant, participant.reopen(workOf(begun))).catch((error: unknown) => {
         context.report({
           kind: 'warning',
           message: `live trees on node ${participant.node} may still be read-only (${messageOf(error)})`,

@@ -67,7 +67,7 @@ async function assertMountable(context: Context, request: TransactRequest): Prom
 
 async function runOnClones(context: Context, plan: Plan, begun: Begun, request: TransactRequest): Promise<Consistency> {
   try {
-    const clones = await cloneAll(context, plan, begun);
+    const clones = await cloneAll(context, plan, begun, request.signal);
     request.signal.throwIfAborted();
     crashPoint('command.before');
     const result = await runCommand(context, plan, begun, clones, request);

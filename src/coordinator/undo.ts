@@ -4,7 +4,7 @@ import type { Context } from '../participant/context.js';
 import { messageOf } from '../participant/publish.js';
 import type { Plan } from './begin.js';
 import { abort, type Begun } from './decide.js';
-import { workOf } from './nodes.js';
+import { atTheEnd, workOf } from './nodes.js';
 
 /**
  * Aborts, and takes away what this transaction left. Never rejects: what it cannot do now recovery does, and the
@@ -20,7 +20,7 @@ export async function giveUp(context: Context, plan: Plan, begun: Begun, cause: 
   }
   await Promise.all(
     plan.nodes.map(async ({ participant }) =>
-      participant.discard(workOf(begun), null).catch((error: unknown) => {
+      atTheEnd(context, participant, participant.discard(workOf(begun), null)).catch((error: unknown) => {
         reportLeft(context, error);
       }),
     ),

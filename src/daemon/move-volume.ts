@@ -3,6 +3,7 @@
  * where the disk is now. First everything that shows that it is this volume's disk, whole; then the entry; then what this
  * node keeps beside it. Doing it again finishes what was interrupted.
  */
+import { pendingOf } from '../machine/queries.js';
 import { join, relative, resolve } from 'node:path';
 import { SnapcommitError } from '../errors.js';
 import { filesystemProblem } from '../machine/moving.js';
@@ -34,12 +35,27 @@ export async function moveVolume(context: Context, request: MoveVolumeRequest): 
     const { name: volume, node, source, publishDirectory, filesystem } = place;
     await append(context, { type: 'moveVolume', volume, node, source, publishDirectory, filesystem });
     const { cluster, incarnation } = context.log.identity;
-    const { applied } = await context.log.read();
+    const state = await context.log.read();
+    const { applied } = state;
+    await reopenLeftClosed(driver, place, state);
     await replaceLink(context.files, publishDirectory, SOURCE_NAME, source);
     await raiseStamp(context.files, publishDirectory, { cluster, incarnation, slot: applied });
   });
   await adoptGenerations(context, place);
   await driver.sync(place);
+}
+
+/**
+ * A swap that was aborted while its node was down has left the live tree read-only, and the note of it is on that node. One
+ * that was committed stays so until it is published here.
+ */
+async function reopenLeftClosed(driver: VolumeDriver, place: VolumeRecord, state: State): Promise<void> {
+  const isPending = pendingOf(state, place.name).some(({ record }) =>
+    record.manifest.volumes.some(({ volume, swap }) => volume === place.name && swap !== null),
+  );
+  if (isPending) return;
+  const { readOnly } = await driver.live(place);
+  if (readOnly) await driver.setLiveReadOnly(place, false);
 }
 
 function recordOf({ volumes }: State, name: string): VolumeRecord {

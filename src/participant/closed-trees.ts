@@ -5,6 +5,7 @@
  */
 import { join } from 'node:path';
 import { crashPoint } from '../crash-points.js';
+import { pendingOf } from '../machine/queries.js';
 import { lookup } from '../machine/record.js';
 import type { State } from '../machine/state.js';
 import type { Context } from './context.js';
@@ -58,7 +59,7 @@ export function isOverHere(context: Context, state: State, transaction: string):
 
 /**
  * Makes the trees of a swap that is over writable again, as far as they are still the ones that it closed, and forgets them.
- * Nobody else can have closed them since: what begins refuses trees that are read-only.
+ * One that a later swap has closed is that one's: it began when the tree was writable again, so nothing is left to do for us.
  */
 export async function reopenClosed(context: Context, closed: ClosedTrees): Promise<void> {
   for (const { volume, base } of closed.trees) {
@@ -66,7 +67,7 @@ export async function reopenClosed(context: Context, closed: ClosedTrees): Promi
       const state = await context.log.read();
       const found = lookup(state.volumes, volume);
       if (found === undefined || found.forfeited || found.record.node !== context.self.node) return;
-      if (!isOverHere(context, state, closed.transaction)) return;
+      if (!isOverHere(context, state, closed.transaction) || isClosedAnew(state, volume)) return;
       const driver = await context.driver(found.record.driver);
       const live = await driver.live(found.record);
       if (live.id !== base || !live.readOnly) return;
@@ -76,6 +77,17 @@ export async function reopenClosed(context: Context, closed: ClosedTrees): Promi
     });
   }
   await forgetClosed(context, closed.transaction);
+}
+
+/** Whether another swap, undecided or still to be published, relies on this live tree being read-only (T7). */
+function isClosedAnew(state: State, volume: string): boolean {
+  const isOpen = Object.values(state.open).some(
+    ({ begin }) => begin.mode !== 'capture' && begin.members.some((member) => member.volume === volume),
+  );
+  const isPending = pendingOf(state, volume).some(({ record }) =>
+    record.manifest.volumes.some((member) => member.volume === volume && member.swap !== null),
+  );
+  return isOpen || isPending;
 }
 
 export async function forgetClosed(context: Context, transaction: string): Promise<void> {

@@ -9,6 +9,8 @@ import type { Context } from './context.js';
 export const volumeLock = (volume: string): string => `volume-${volume}`;
 /** Held shared by `exec`, exclusively by whoever exchanges the live tree (T9). */
 export const swapLock = (volume: string): string => `swap-${volume}`;
+/** Held while hooks or units that an earlier transaction of the group owes are run: the next one waits for it. */
+export const debtLock = (group: string): string => `debt-${group}`;
 export const viewLock = (group: string): string => `view-${group}`;
 /** Held for the moment in which the courtesy lock of a group is looked at and taken. */
 export const courtesyLock = (group: string): string => `courtesy-${group}`;

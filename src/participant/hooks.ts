@@ -2,7 +2,7 @@
 import { crashPoint } from '../crash-points.js';
 import type { CutOutcome } from '../ports/participant.js';
 import type { Context } from './context.js';
-import { payDebt, recordDebt, type Debt } from './owed.js';
+import { payDebt, payEarlier, recordDebt, type Debt } from './owed.js';
 import type { Part } from './part.js';
 import { messageOf } from './publish.js';
 
@@ -10,6 +10,7 @@ import { messageOf } from './publish.js';
 export async function runPreHooks(context: Context, { begin, group, members }: Part): Promise<Debt | null> {
   const { preHooks, postHooks } = group;
   if (preHooks.length + postHooks.length === 0) return null;
+  await payEarlier(context, begin.group, begin.transaction);
   const hooks = await context.hooks();
   for (const file of [...preHooks, ...postHooks]) await hooks.check(file);
   const { transaction } = begin;

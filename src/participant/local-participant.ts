@@ -5,6 +5,7 @@
 import { SnapcommitError } from '../errors.js';
 import { generationKey } from '../machine/keys.js';
 import type { GenerationRecord, State } from '../machine/state.js';
+import { finishedTransaction } from '../machine/queries.js';
 import { lookup } from '../machine/record.js';
 import type { ManifestVolume } from '../machine/entry.js';
 import type { HeldLock } from '../ports/locks.js';
@@ -54,7 +55,7 @@ export class LocalParticipant implements Participant {
   readonly #debts = new Map<string, Promise<Debt | null>>();
 
   /** By generation. */
-  readonly #publishing = new Map<string, Promise<void>>();
+  readonly #publishing = new Map<string, { readonly transaction: string; readonly done: Promise<void> }>();
   readonly #ready: () => Promise<void>;
 
   /** `ready`: what is waited for before anything is begun here; a daemon first finishes what was decided while it was down. */
@@ -107,7 +108,7 @@ export class LocalParticipant implements Participant {
   /** What an earlier round still holds is let go of first: its coordinator has given it up, or been taken over (G6). */
   async #prepareAfter(earlier: Session | undefined, name: RoundName): Promise<Round> {
     if (earlier !== undefined) await end(earlier);
-    return prepareRound(this.#context, name);
+    return prepareRound(this.#context, name, this.#debts.has(name.transaction));
   }
 
   async freeze(name: RoundName): Promise<void> {
@@ -127,12 +128,16 @@ export class LocalParticipant implements Participant {
     if (known !== undefined && isSameRound(known.name, name)) await end(known);
   }
 
-  async resume({ transaction }: Work, outcome: CutOutcome): Promise<boolean> {
+  async resume(work: Work, outcome: CutOutcome): Promise<boolean> {
+    const { transaction } = work;
     const here = this.#debts.get(transaction);
     // Another process may have quiesced: what it owes is on disk.
     const debt = here === undefined ? await readDebt(this.#context, transaction) : await here.catch(() => null);
+    if (debt === null) return true;
+    // One that was taken over speaks for nobody any more: what it owes is paid by whoever finds it.
+    if (!speaksFor(await this.#context.log.read(), work)) return false;
     this.#debts.set(transaction, Promise.resolve(null));
-    return debt === null || runPostHooks(this.#context, debt, outcome);
+    return runPostHooks(this.#context, debt, outcome);
   }
 
   async clone(work: Work): Promise<readonly ClonedVolume[]> {
@@ -154,7 +159,12 @@ export class LocalParticipant implements Participant {
     return reopenLiveTrees(this.#context, work);
   }
 
-  async leave({ transaction }: Work): Promise<void> {
+  async leave({ transaction, epoch }: Work): Promise<void> {
+    const works = [this.#rounds.get(transaction)?.name, this.#swaps.get(transaction)?.work];
+    if (works.some((work) => work !== undefined && !isSameEpoch(work.epoch, epoch))) return;
+    // An exchange that is under way relies on the locks.
+    const exchanges = [...this.#publishing.values()].filter((one) => one.transaction === transaction);
+    await Promise.allSettled(exchanges.map(async ({ done }) => done));
     await this.#forget(transaction);
   }
 
@@ -174,9 +184,11 @@ export class LocalParticipant implements Participant {
 
   async publishRecord(record: GenerationRecord): Promise<void> {
     const key = generationKey(record.group, record.generation);
-    const underWay = this.#publishing.get(key) ?? this.#publish(record).finally(() => this.#publishing.delete(key));
-    this.#publishing.set(key, underWay);
-    await underWay;
+    const known = this.#publishing.get(key)?.done;
+    if (known !== undefined) return known;
+    const done = this.#publish(record).finally(() => this.#publishing.delete(key));
+    this.#publishing.set(key, { transaction: record.transaction, done });
+    return done;
   }
 
   async #publish(record: GenerationRecord): Promise<void> {
@@ -260,6 +272,12 @@ function staleSwap({ transaction }: Work): SnapcommitError {
   return new SnapcommitError('STALE_EPOCH', `transaction ${transaction} is worked on here for another coordinator`, {
     transaction,
   });
+}
+
+/** Whether whoever asks is its coordinator: of the open transaction, or of the one that was decided under its epoch. */
+function speaksFor(state: State, { transaction, epoch }: Work): boolean {
+  const known = lookup(state.open, transaction) ?? finishedTransaction(state, transaction);
+  return known === undefined || isSameEpoch(known.epoch, epoch);
 }
 
 function volumesHere(context: Context, state: State) {

@@ -4,7 +4,10 @@
  */
 import { join } from 'node:path';
 import { SnapcommitError } from '../errors.js';
+import { lookup } from '../machine/record.js';
+import type { State } from '../machine/state.js';
 import type { Context } from './context.js';
+import { debtLock, withFence } from './fence.js';
 
 export interface Debt {
   readonly transaction: string;
@@ -14,6 +17,7 @@ export interface Debt {
   readonly volumes: readonly { readonly name: string; readonly source: string }[];
 }
 
+const NONE: ReadonlySet<string> = new Set();
 const SYSTEMCTL = '/usr/bin/systemctl';
 
 export function debtDirectory(stateDirectory: string): string {
@@ -44,6 +48,40 @@ export async function readDebts(context: Context): Promise<readonly Debt[]> {
 /** What this transaction owes here, or null. */
 export async function readDebt(context: Context, transaction: string): Promise<Debt | null> {
   return (await readDebts(context)).find((debt) => debt.transaction === transaction) ?? null;
+}
+
+/** Whether this debt may be paid now: its transaction is over here, and no other one of its group has begun. */
+export function isPayable(context: Context, state: State, debt: Debt, aborting: ReadonlySet<string> = NONE): boolean {
+  const isOver = lookup(state.open, debt.transaction) === undefined || aborting.has(debt.transaction);
+  const isGroupBusy = Object.values(state.open).some(
+    ({ begin }) =>
+      begin.group === debt.group && !aborting.has(begin.transaction) && begin.transaction !== debt.transaction,
+  );
+  // Until its swap is published here the live trees may be a mix, and units would be started on it.
+  const isHalfSwapped = Object.values(state.pending).some(
+    ({ record, nodes }) => record.transaction === debt.transaction && nodes.includes(context.self.node),
+  );
+  return isOver && !isGroupBusy && !isHalfSwapped;
+}
+
+/**
+ * Pays what earlier transactions of the group owe, before a new one quiesces it: paid later, an old post-hook would wake the
+ * application in the middle of the new cut. What cannot be paid now is paid when no transaction of the group is open.
+ */
+export async function payEarlier(context: Context, group: string, transaction: string): Promise<void> {
+  const earlier = (await readDebts(context)).filter((debt) => debt.group === group && debt.transaction !== transaction);
+  if (earlier.length === 0) return;
+  await withFence(context, debtLock(group), async () => {
+    const state = await context.log.read();
+    for (const debt of await readDebts(context)) {
+      if (debt.group !== group || lookup(state.open, debt.transaction) !== undefined) continue;
+      if (debt.transaction === transaction) continue;
+      await payDebt(context, debt, 'recovered', true).catch((error: unknown) => {
+        const why = error instanceof Error ? error.message : String(error);
+        context.report({ kind: 'warning', message: `transaction ${debt.transaction} still owes its hooks: ${why}` });
+      });
+    }
+  });
 }
 
 /** @throws TypeError when it is no debt: we wrote it, but somebody may have edited it. */

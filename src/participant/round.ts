@@ -15,9 +15,10 @@ import { hiddenName, partOf, type Part } from './part.js';
 import { prepareVolume } from './prepare-volume.js';
 import { closeStages, openStages, stagedVolume, type OpenStage } from './stages.js';
 
-/** Everything that can be done while writers run. Leaves nothing behind when it rejects. */
-export async function prepareRound(context: Context, name: RoundName): Promise<Round> {
+/** Everything that can be done while writers run. Leaves nothing behind when it rejects. `isQuiesced`: by this very process. */
+export async function prepareRound(context: Context, name: RoundName, isQuiesced: boolean): Promise<Round> {
   const part = partOf(context, await context.log.read(), name);
+  if (!isQuiesced && part.group.preHooks.length > 0) throw awake(context);
   const arming = arm(context, part);
   // Arming may fail while we wait for something else: the failure is met at `await arming` below.
   arming.catch(() => undefined);
@@ -140,6 +141,15 @@ export class Round {
   #assertGoingOn(): void {
     if (this.#ending !== null) throw lapsed('the round has ended');
   }
+}
+
+/** The application may run again: a cut now would claim a grade that it has not. */
+function awake({ self }: Context): SnapcommitError {
+  return new SnapcommitError(
+    'HOOK_FAILED',
+    `node ${self.node} was restarted after its pre-hooks had run, so the application may be running there`,
+    { node: self.node },
+  );
 }
 
 export function lapsed(reason: string): SnapcommitError {

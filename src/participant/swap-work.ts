@@ -13,7 +13,7 @@ import type { Context } from './context.js';
 import { assertEpoch } from './epoch.js';
 import { swapLock, volumeLock, withFence } from './fence.js';
 import { publishedName } from './names.js';
-import { controlUnit, recordDebt, runningUnits, type Debt } from './owed.js';
+import { controlUnit, payEarlier, recordDebt, runningUnits, type Debt } from './owed.js';
 import { hiddenName, partOf, type Part, type PartMember } from './part.js';
 import { prepareVolume } from './prepare-volume.js';
 import { messageOf } from './publish.js';
@@ -81,6 +81,7 @@ async function assertSourceIntact(context: Context, { begin }: Part): Promise<vo
 /** The units that were running are stopped; the debt says which, and is recorded first. Null: none. */
 export async function stopUnits(context: Context, work: Work): Promise<Debt | null> {
   const { begin, group } = await readPart(context, work);
+  if (group.stopUnits.length > 0) await payEarlier(context, begin.group, begin.transaction);
   const startUnits = group.stopUnits.length === 0 ? [] : await runningUnits(context, group.stopUnits);
   if (startUnits.length === 0) return null;
   const debt: Debt = { transaction: begin.transaction, group: begin.group, postHooks: [], startUnits, volumes: [] };

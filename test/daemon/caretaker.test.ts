@@ -110,7 +110,7 @@ t.test('L2 a coordinator that sleeps is left some time, counted from when it was
 });
 
 t.test(
-  'another node’s transaction is taken over when that node has been away, by the leader first; its command never',
+  'another node’s transaction is taken over by the leader when that node has been away; its command never',
   async (t) => {
     let away: number | null = null;
     let leads = true;
@@ -130,9 +130,9 @@ t.test(
     away = 500;
     t.equal(await find('capture'), 1);
     leads = false;
-    t.equal(await find('capture'), 0, 'the leader goes first');
-    away = 1500;
-    t.equal(await find('capture'), 1, 'whoever leads may be away, too');
+    away = 1e9;
+    t.equal(await find('capture'), 0, 'a bystander who does not reach it does not judge');
+    leads = true;
     t.equal(await find('transact'), 0);
   },
 );

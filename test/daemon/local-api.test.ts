@@ -157,7 +157,9 @@ t.test('of requests that come in one piece no more are begun than may be open, a
   socket.on('data', (chunk: Buffer) => {
     for (const frame of answers.push(chunk)) answered += Number(frame.payload.length > 0);
   });
-  const requests = Array.from({ length: 5 * OPEN_REQUESTS_MAX }, (_, id) => framed(encodeCbor({ id, request: { type: 'status' } })));
+  const requests = Array.from({ length: 5 * OPEN_REQUESTS_MAX }, (_, id) =>
+    framed(encodeCbor({ id, request: { type: 'status' } })),
+  );
   socket.write(Buffer.concat(requests));
   await until('as many as may be are open', () => open >= OPEN_REQUESTS_MAX);
   for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));

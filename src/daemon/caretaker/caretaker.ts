@@ -4,13 +4,11 @@
  * it sweeps. Everything here may also be done by somebody else at the same time: kernel locks and epochs see to that.
  */
 import type { Logger } from 'pino';
-import { planHousekeeping } from '../../coordinator/housekeeping.js';
 import { abandonTransaction } from '../../coordinator/recover-steps.js';
 import { recover } from '../../coordinator/recover.js';
-import type { Step } from '../../coordinator/recovery.js';
 import { SnapcommitError } from '../../errors.js';
 import { generationKey } from '../../machine/keys.js';
-import type { GenerationRecord, State } from '../../machine/state.js';
+import type { GenerationRecord, OpenTransaction, State } from '../../machine/state.js';
 import type { Context } from '../../participant/context.js';
 import type { LocalParticipant } from '../../participant/local-participant.js';
 import { isLostLog, messageOf } from './failures.js';
@@ -18,6 +16,9 @@ import { areHoldersStopped, transactionLock } from '../../participant/fence.js';
 import { pendingHere, publishForAnother } from '../../participant/publishing.js';
 import type { KernelLocks } from '../../ports/locks.js';
 import { Orphans, type OrphanSettings, type Surroundings } from './orphans.js';
+import { Retries } from './retries.js';
+import { Sweep } from './sweep.js';
+import { Works } from './works.js';
 
 export interface CaretakerOptions {
   readonly context: Context;
@@ -31,38 +32,64 @@ export interface CaretakerOptions {
 const LOOK_MS = 250;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
-/** Between two sweeps; what the first one finds the second one takes, unless whoever left it was still at it. */
-const SWEEP_MS = 5_000;
-const IDLE_SWEEP_MS = 300_000;
+/** How long a request waits for us to catch up before it is told what keeps us, ms. */
+const READY_WAIT_MS = 5_000;
+/** How long what is under way may take when the daemon ends, ms. */
+const LAST_WORK_MS = 5_000;
 
 export class Caretaker {
   readonly #options: CaretakerOptions;
   readonly #orphans: Orphans;
-  readonly #ready: Promise<void>;
-  #setReady: () => void = () => undefined;
+  readonly #works = new Works();
+  readonly #retries: Retries;
+  readonly #sweep: Sweep;
+  readonly #waiting = new Set<() => void>();
   #isReady = false;
+  /** Why we have not caught up yet. */
+  #obstacle: unknown = null;
   #ended = false;
   #cancel: (() => void) | null = null;
-  #looking: Promise<void> | null = null;
+  #isLooking = false;
   #wanted = false;
   #pauseMs = FIRST_PAUSE_MS;
-  /** Generations whose publish failed: when to try again, by the monotonic clock. */
-  readonly #tryAgain = new Map<string, { readonly atMs: number; readonly pauseMs: number }>();
-  readonly #abandoning = new Set<string>();
-  readonly #sweep: Sweep;
 
   constructor(options: CaretakerOptions) {
+    const { context, settings, surroundings, logger } = options;
     this.#options = options;
-    this.#orphans = new Orphans(options.context, options.settings, options.surroundings);
-    this.#ready = new Promise((resolve) => {
-      this.#setReady = resolve;
-    });
-    this.#sweep = new Sweep(options);
+    this.#orphans = new Orphans(context, settings, surroundings);
+    this.#retries = new Retries(context.clock);
+    this.#sweep = new Sweep(context, logger);
   }
 
-  /** Resolves once everything is finished that was decided while this node was down. */
+  /**
+   * Resolves once everything is finished that was decided while this node was down. Rejects with what is in its way: at once
+   * where it cannot be finished by waiting, and otherwise after some seconds.
+   */
   async ready(): Promise<void> {
-    return this.#ready;
+    if (!this.#isReady && !this.#ended) await this.#readyOrLate();
+    if (this.#isReady) return;
+    const obstacle = this.#obstacle;
+    if (this.#ended && obstacle instanceof SnapcommitError) throw obstacle;
+    const why = obstacle === null ? '' : `: ${messageOf(obstacle)}`;
+    const { node } = this.#options.context.self;
+    throw new SnapcommitError(
+      'UNAVAILABLE',
+      `node ${node} is still finishing what was decided while it was down${why}`,
+      { node },
+      obstacle,
+    );
+  }
+
+  async #readyOrLate(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const over = (): void => {
+        this.#waiting.delete(over);
+        cancel();
+        resolve();
+      };
+      const cancel = this.#options.context.timers.after(READY_WAIT_MS, over);
+      this.#waiting.add(over);
+    });
   }
 
   start(): void {
@@ -72,36 +99,42 @@ export class Caretaker {
   /** The log went on; `decided`: something ended with it. */
   applied(state: State, decided: boolean): void {
     if (decided) {
-      this.#sweep.isDue = true;
-      void this.#options.participant.endStale(state);
+      this.#sweep.due();
+      this.#endStale(state);
     }
     if (this.#isReady && (decided || Object.keys(state.open).length > 0)) this.#want();
   }
 
-  /** Resolves when nothing is under way; nothing is begun any more. */
+  /** Begins nothing more; resolves when what is under way has ended, or does not end. */
   async end(): Promise<void> {
     this.#ended = true;
     this.#cancel?.();
-    await this.#looking;
-  }
-
-  #want(): void {
-    if (this.#ended) return;
-    this.#wanted = true;
-    if (this.#looking !== null) return;
-    this.#cancel?.();
-    this.#cancel = null;
-    this.#looking = this.#lookWhileWanted().finally(() => {
-      this.#looking = null;
+    for (const over of [...this.#waiting]) over();
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.context.timers.after(LAST_WORK_MS, resolve);
+      void this.#works.ended().then(() => {
+        cancel();
+        resolve();
+      });
     });
   }
 
+  #want(): void {
+    this.#wanted = true;
+    if (this.#ended || this.#isLooking) return;
+    this.#cancel?.();
+    this.#cancel = null;
+    this.#isLooking = true;
+    void this.#lookWhileWanted();
+  }
+
   async #lookWhileWanted(): Promise<void> {
-    let nextMs = IDLE_SWEEP_MS;
+    let nextMs = 0;
     while (this.#wanted && !this.#ended) {
       this.#wanted = false;
       nextMs = await this.#lookSafely();
     }
+    this.#isLooking = false;
     if (this.#ended) return;
     this.#cancel = this.#options.context.timers.after(nextMs, () => {
       this.#want();
@@ -118,11 +151,17 @@ export class Caretaker {
       const { logger } = this.#options;
       const isUnavailable = error instanceof SnapcommitError && error.code === 'UNAVAILABLE';
       logger[isUnavailable ? 'info' : 'error']({ reason: messageOf(error) }, 'not caught up yet');
+      this.#obstacle = error;
       // Whoever mends the log starts the daemon anew.
-      if (isLostLog(error)) this.#ended = true;
+      if (isLostLog(error)) this.#giveUp();
       this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
       return this.#pauseMs;
     }
+  }
+
+  #giveUp(): void {
+    this.#ended = true;
+    for (const over of [...this.#waiting]) over();
   }
 
   async #catchUp(): Promise<number> {
@@ -132,27 +171,42 @@ export class Caretaker {
     for (const { action, reason } of failures)
       logger.error({ action: action.action, target: action.target, reason }, 'not recovered yet');
     this.#isReady = true;
-    this.#setReady();
+    for (const over of [...this.#waiting]) over();
     return this.#look();
   }
 
+  /** Begins what there is to do, and waits for none of it: a volume that hangs holds up nobody else's. */
   async #look(): Promise<number> {
-    const { context, participant } = this.#options;
+    const { context } = this.#options;
     const state = await context.log.read();
-    await participant.endStale(state);
-    const orphans = await this.#orphans.find(state);
-    await Promise.all([...orphans.map(async (orphan) => this.#abandon(orphan)), this.#publishPending(state)]);
-    await this.#sweep.look();
+    this.#endStale(state);
+    const pending = await this.#pendingByGroup(state);
+    const waiting = [...pending.values()].flat().map(keyOf);
+    this.#retries.keep(new Set([...waiting, ...Object.keys(state.open)]));
+    for (const [group, records] of pending)
+      this.#works.begin(`publish ${group}`, async () => this.#publishAll(records));
+    for (const orphan of await this.#orphans.find(state)) {
+      const { transaction } = orphan.begin;
+      if (this.#retries.isDue(transaction)) this.#works.begin(transaction, async () => this.#abandon(orphan));
+    }
+    if (this.#sweep.dueInMs() === 0) this.#works.begin('sweep', async () => this.#sweepOnce());
     const isBusy = Object.keys(state.open).length > 0 || pendingHere(context, state).length > 0;
-    if (isBusy) return LOOK_MS;
-    return this.#sweep.isDue ? SWEEP_MS : IDLE_SWEEP_MS;
+    return isBusy ? LOOK_MS : Math.max(LOOK_MS, this.#sweep.dueInMs());
   }
 
-  async #abandon(orphan: Parameters<typeof abandonTransaction>[1]): Promise<void> {
+  /** When the next one is due is known only now. */
+  async #sweepOnce(): Promise<void> {
+    await this.#sweep.run();
+    this.#want();
+  }
+
+  #endStale(state: State): void {
+    void this.#options.participant.endStale(state);
+  }
+
+  async #abandon(orphan: OpenTransaction): Promise<void> {
     const { context, logger } = this.#options;
     const { transaction } = orphan.begin;
-    if (this.#abandoning.has(transaction)) return;
-    this.#abandoning.add(transaction);
     // One that has woken up since is left alone, and so is a recovery of another transaction's owner here.
     const mayEnd = (locks: KernelLocks): boolean =>
       orphan.coordinator.node === context.self.node && areHoldersStopped(locks, transactionLock(transaction));
@@ -160,51 +214,42 @@ export class Caretaker {
     try {
       await act();
       logger.warn({ transaction, reason: action.reason }, 'aborted a transaction that nobody drove any more');
-      this.#wanted = true;
+      this.#want();
     } catch (error) {
+      this.#retries.failed(transaction);
       logger.error({ transaction, reason: messageOf(error) }, 'a transaction that nobody drives was not aborted yet');
-    } finally {
-      this.#abandoning.delete(transaction);
     }
   }
 
-  /** Groups side by side; within one in their order. */
-  async #publishPending(state: State): Promise<void> {
+  /** In the order in which they were committed. */
+  async #pendingByGroup(state: State): Promise<ReadonlyMap<string, readonly GenerationRecord[]>> {
     const { context } = this.#options;
     const locks = await context.locks();
-    // Whoever committed it from this machine publishes it, as long as it runs.
-    const isDriven = ({ transaction }: GenerationRecord): boolean => {
-      const name = transactionLock(transaction);
-      return locks.holders(name).length > 0 && !areHoldersStopped(locks, name);
-    };
-    const pending = pendingHere(context, state).filter((record) => !isDriven(record));
-    const waiting = new Set(pending.map(keyOf));
-    for (const key of this.#tryAgain.keys()) if (!waiting.has(key)) this.#tryAgain.delete(key);
     const groups = new Map<string, GenerationRecord[]>();
-    for (const record of pending) groups.set(record.group, [...(groups.get(record.group) ?? []), record]);
-    await Promise.all(
-      [...groups.values()].map(async (records) => {
-        for (const record of records) await this.#publish(record);
-      }),
-    );
+    for (const record of pendingHere(context, state)) {
+      const name = transactionLock(record.transaction);
+      // Whoever committed it from this machine publishes it, as long as it runs.
+      if (locks.holders(name).length > 0 && !areHoldersStopped(locks, name)) continue;
+      groups.set(record.group, [...(groups.get(record.group) ?? []), record]);
+    }
+    return groups;
   }
 
-  /** A failure is tried again, with longer and longer pauses: a volume may be mended at any time. */
+  async #publishAll(records: readonly GenerationRecord[]): Promise<void> {
+    for (const record of records) if (this.#retries.isDue(keyOf(record))) await this.#publish(record);
+  }
+
   async #publish(record: GenerationRecord): Promise<void> {
     const { context, participant, logger } = this.#options;
-    const now = context.clock.monotonic();
     const key = keyOf(record);
-    const failed = this.#tryAgain.get(key);
-    if (failed !== undefined && failed.atMs > now) return;
     try {
       // Whoever committed it may be stopped, and hold what a second try needs; we may hold it ourselves.
-      const isOurs = failed === undefined || participant.holdsSwapOf(record.transaction);
+      const isOurs = !this.#retries.hasFailed(key) || participant.holdsSwapOf(record.transaction);
       await (isOurs ? participant.publishRecord(record) : publishForAnother(context, record));
-      this.#tryAgain.delete(key);
-      this.#sweep.isDue = true;
+      this.#retries.succeeded(key);
+      this.#sweep.due();
     } catch (error) {
-      const pauseMs = Math.min(2 * (failed?.pauseMs ?? FIRST_PAUSE_MS / 2), LONGEST_PAUSE_MS);
-      this.#tryAgain.set(key, { atMs: now + pauseMs, pauseMs });
+      this.#retries.failed(key);
       logger.error({ generation: key, reason: messageOf(error) }, 'not published here yet');
     }
   }
@@ -212,49 +257,4 @@ export class Caretaker {
 
 function keyOf({ group, generation }: GenerationRecord): string {
   return generationKey(group, generation);
-}
-
-/** Takes what it has found twice, some seconds apart: who left it has had the time to take it away. */
-class Sweep {
-  isDue = true;
-  readonly #options: CaretakerOptions;
-  #seen = new Set<string>();
-  #nextMs = 0;
-
-  constructor(options: CaretakerOptions) {
-    this.#options = options;
-  }
-
-  async look(): Promise<void> {
-    const { context } = this.#options;
-    const now = context.clock.monotonic();
-    if (!this.isDue || now < this.#nextMs) return;
-    this.#nextMs = now + SWEEP_MS;
-    // What ends while we look is due again.
-    this.isDue = false;
-    const steps = await planHousekeeping(context).catch((error: unknown) => {
-      this.isDue = true;
-      throw error;
-    });
-    for (const step of steps.filter(({ action }) => action.action === 'reopen' || this.#seen.has(nameOf(action))))
-      await this.#take(step);
-    const left = steps.filter(({ action }) => action.action !== 'report').map(({ action }) => nameOf(action));
-    if (left.length > 0) this.isDue = true;
-    this.#seen = new Set(left);
-  }
-
-  async #take({ action, act }: Step): Promise<void> {
-    const { logger } = this.#options;
-    const { target, reason } = action;
-    if (action.action === 'report') return;
-    await act().then(
-      () => logger.info({ action: action.action, target, reason }, 'recovered'),
-      (error: unknown) =>
-        logger.error({ action: action.action, target, reason: messageOf(error) }, 'not recovered yet'),
-    );
-  }
-}
-
-function nameOf({ action, target }: Step['action']): string {
-  return `${action} ${target}`;
 }

@@ -68,8 +68,8 @@ export function careFor({ member, stateDirectory, settings, logger }: CareOption
       care.start();
     },
     async end() {
-      await care.end();
-      await own.endAll();
+      // The writers first: what the caretaker is at may take its time.
+      await Promise.all([own.endAll(), care.end()]);
     },
   };
 }

@@ -18,12 +18,13 @@ export interface OrphanSettings {
 export interface Surroundings {
   /** For how long that node cannot be reached, ms; null: it can be. */
   unreachableForMs(node: string): number | null;
-  /** The log's leader goes first, so that the others need not. */
+  /**
+   * Only the log's leader judges that another node is gone: nothing is decided without one, and a coordinator whose node
+   * reaches it is not to be aborted because some bystander does not reach that node. When the leader is gone, too, the next
+   * one follows within an election.
+   */
   isLeader(): boolean;
 }
-
-/** How long the others let the leader go first, ms. */
-const LEADER_FIRST_MS = 1000;
 
 export class Orphans {
   readonly #context: Context;
@@ -56,9 +57,9 @@ export class Orphans {
   /** A command may run for hours, on its own node's volumes only: from elsewhere a person ends it (`transaction abort`). */
   #isCutOff({ begin, coordinator }: OpenTransaction): boolean {
     if (begin.mode === 'transact') return false;
+    if (!this.#surroundings.isLeader()) return false;
     const forMs = this.#surroundings.unreachableForMs(coordinator.node);
-    if (forMs === null) return false;
-    return forMs >= this.#settings.takeOverAfterMs + (this.#surroundings.isLeader() ? 0 : LEADER_FIRST_MS);
+    return forMs !== null && forMs >= this.#settings.takeOverAfterMs;
   }
 
   #isStoppedTooLong({ begin }: OpenTransaction, isStopped: boolean): boolean {
