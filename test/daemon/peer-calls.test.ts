@@ -249,6 +249,7 @@ t.test('what a node refuses comes back with its code, and names the node', async
   const failures: readonly [Error, object][] = [
     [new SnapcommitError('NO_SPACE', 'v is full', { volume: 'v' }), { code: 'NO_SPACE', message: 'node b: v is full' }],
     [new TypeError('a bug'), { message: 'node b: the daemon failed: a bug' }],
+    [new Error('the daemon failed: a bug'), { message: 'node b: the daemon failed: a bug' }],
   ];
   for (const [failure, wanted] of failures) {
     world.node('b').answer = async () => Promise.reject(failure);
