@@ -74,7 +74,7 @@ await t.test('G3 a cgroup on another host never stands still', async (t) => {
 
 await t.test('a state directory’s disk is full on another host', async (t) => {
   ill.member.disk.fill();
-  await assertRefused(t, /./, /n1/);
+  await assertRefused(t, /STORE_FULL/, /node n1/, /the disk of .* is full/);
   ill.member.disk.relieve();
   if (ill.member.isRunning) await ill.kill();
   await ill.restart();
