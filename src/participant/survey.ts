@@ -26,7 +26,7 @@ export async function survey(context: Context, request: SurveyRequest): Promise<
           places.map(({ source }) => source),
         )
       : null;
-  return { volumes, cgroups: targets.map(({ cgroup }) => cgroup), exported };
+  return { volumes, cgroups: targets.map(({ cgroup }) => cgroup), exported, now: context.clock.now() };
 }
 
 /** The state, after checking the volumes' stamps and finishing publishes that wait for this node. */
