@@ -33,7 +33,8 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
 /** Between two sweeps; what the first one finds the second one takes, unless whoever left it was still at it. */
 const SWEEP_MS = 5_000;
-const IDLE_SWEEP_MS = 300_000;
+/** What a hung call leaves when it comes back late is due to nobody's decision (G11). */
+const IDLE_SWEEP_MS = 60_000;
 
 export class Caretaker {
   readonly #options: CaretakerOptions;
@@ -220,6 +221,7 @@ class Sweep {
   readonly #options: CaretakerOptions;
   #seen = new Set<string>();
   #nextMs = 0;
+  #idleMs = 0;
 
   constructor(options: CaretakerOptions) {
     this.#options = options;
@@ -228,8 +230,9 @@ class Sweep {
   async look(): Promise<void> {
     const { context } = this.#options;
     const now = context.clock.monotonic();
-    if (!this.isDue || now < this.#nextMs) return;
+    if (now < (this.isDue ? this.#nextMs : this.#idleMs)) return;
     this.#nextMs = now + SWEEP_MS;
+    this.#idleMs = now + IDLE_SWEEP_MS;
     // What ends while we look is due again.
     this.isDue = false;
     const steps = await planHousekeeping(context).catch((error: unknown) => {
