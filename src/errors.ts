@@ -59,6 +59,7 @@ export const ERROR_CODES = [
   'STORE_FULL',
   'DEPENDENCY_MISSING',
   'VOLUME_UNAVAILABLE',
+  'CLOCK_SKEW',
   // outcome unknown (7)
   'OUTCOME_UNKNOWN',
   'APPEND_EXPIRED',

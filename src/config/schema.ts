@@ -28,6 +28,7 @@ export interface FileSettings {
   readonly keepSlots?: number;
   readonly takeOverAfterMs?: number;
   readonly publishWaitMs?: number;
+  readonly clockSkewMaxMs?: number;
   readonly unreachableMs?: number;
   readonly scrubEveryMs?: number;
   /** `HOST:PORT` each. */
@@ -74,6 +75,7 @@ const SETTINGS = z.strictObject({
   keepSlots: quantity('a whole number up to 1000000', parseCount, 0, 1_000_000).optional(),
   takeOverAfterMs: quantity('a time from 100ms to 1h', parseDuration, 100, 3_600_000).optional(),
   publishWaitMs: ms.optional(),
+  clockSkewMaxMs: ms.optional(),
   unreachableMs: ms.optional(),
   scrubEveryMs: quantity('a time from 1m to 480h', parseDuration, 60_000, 480 * 3_600_000).optional(),
   listen: address.optional(),

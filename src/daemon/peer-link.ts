@@ -155,6 +155,9 @@ export class PeerLink implements TransportUser {
       case 'refused': {
         const { by, peer, address, reason, message, repeated } = event;
         metrics.refused(reason);
+        // Of a peer that shows nothing to be known by it is not known whom it concerns.
+        if (peer !== null)
+          this.calls.refused(peer, by === 'us' ? `refused here: ${message}` : `it refused: ${message}`);
         logger.warn({ by, peer, address, reason, repeated }, message);
         return;
       }

@@ -18,5 +18,13 @@ export function wireErrorOf(error: unknown): WireError {
 }
 
 export function errorOf({ code, message, details: about }: WireError): Error {
-  return code === null ? new Error(`the daemon failed: ${message}`) : new SnapcommitError(code, message, about);
+  return code === null ? unexpected(message) : new SnapcommitError(code, message, about);
+}
+
+const DAEMON_FAILED = 'the daemon failed: ';
+
+/** What nobody expected, of this daemon or of `node`'s; what passed through two daemons has failed in one. */
+export function unexpected(message: string, node: string | null = null): Error {
+  const where = node === null ? '' : `node ${node}: `;
+  return new Error(message.includes(DAEMON_FAILED) ? `${where}${message}` : `${where}${DAEMON_FAILED}${message}`);
 }

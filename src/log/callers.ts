@@ -16,7 +16,7 @@ import { ClientAppends, type AskedAppend } from './client-appends.js';
 import type { CoreLives } from './core-lives.js';
 import type { OuterEffect, Refusals } from './core-loop.js';
 import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
-import { LinearReads } from './linear-reads.js';
+import { LinearReads, type ReadsUser } from './linear-reads.js';
 import { Members, type Proposal } from './members.js';
 import { startOf } from './numbering.js';
 import { ReadIndex } from './read-index.js';
@@ -36,6 +36,8 @@ export interface ReplicaAccess {
   configuration(): Configuration;
   /** Why no append can be taken here now; null: they can. */
   full(): string | null;
+  /** What of its disk keeps this node from following the log, for who has waited that long in vain; null: nothing. */
+  diskTrouble(waitedMs: number): SnapcommitError | null;
   isSyncing(): boolean;
   send(to: string, message: WireMessage): void;
   input(input: Input): void;
@@ -47,7 +49,7 @@ export interface ReplicaAccess {
 /** The core's side of what the callers need, over all of its lives. */
 export function accessTo(
   core: CoreLives,
-  own: Pick<ReplicaAccess, 'node' | 'nonce' | 'firstNumber' | 'send' | 'full' | 'soon'>,
+  own: Pick<ReplicaAccess, 'node' | 'nonce' | 'firstNumber' | 'send' | 'full' | 'diskTrouble' | 'soon'>,
 ): ReplicaAccess {
   return {
     ...own,
@@ -96,7 +98,12 @@ export class Callers {
       timers,
     );
     this.#routing = new AppendRouting(replica, this.#appends, firstNumber);
-    this.#reads = new LinearReads({ ask: (id) => this.#readIndex.ask(id), applied: () => replica.applied() }, timers, {
+    const user: ReadsUser = {
+      ask: (id) => this.#readIndex.ask(id),
+      applied: () => replica.applied(),
+      trouble: (waitedMs) => replica.diskTrouble(waitedMs),
+    };
+    this.#reads = new LinearReads(user, timers, {
       timeoutMs: settings.readTimeoutMs,
       pendingMax: settings.pendingReadsMax,
       firstId: firstNumber,

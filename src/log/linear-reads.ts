@@ -23,6 +23,8 @@ export interface ReadsUser {
   /** Asks whoever leads; false: nobody does, as far as we know. */
   ask(id: number): boolean;
   applied(): Slot;
+  /** Why this node cannot follow the log, for a read that has waited that long; null: nothing of its own. */
+  trouble(waitedMs: number): SnapcommitError | null;
 }
 
 export interface ReadLimits {
@@ -59,7 +61,7 @@ export class LinearReads {
     return this.#open;
   }
 
-  /** Resolves when the state holds everything that was chosen before this call. @throws UNAVAILABLE, BUSY */
+  /** Resolves when the state holds everything that was chosen before this call. @throws UNAVAILABLE, STORE_FULL, BUSY */
   barrier(): Promise<void> {
     if (this.#open >= this.#pendingMax) return Promise.reject(tooMany(this.#open));
     return new Promise((resolve, reject) => {
@@ -76,7 +78,7 @@ export class LinearReads {
         },
         stopWaiting: this.#timers.after(this.#timeoutMs, () => {
           this.#forget(read);
-          read.reject(unavailable(this.#timeoutMs));
+          read.reject(this.#user.trouble(this.#timeoutMs) ?? unavailable(this.#timeoutMs));
         }),
       };
       this.#open += 1;

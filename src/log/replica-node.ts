@@ -56,7 +56,7 @@ export class ReplicaNode {
     this.self = nodeId(loaded.identity.node);
     this.#ports = ports;
     this.#settings = settings;
-    this.#full = new FullDisk(Math.ceil(settings.fullRetryMs / settings.tickMs));
+    this.#full = new FullDisk(ports.store.file, Math.ceil(settings.fullRetryMs / settings.tickMs));
     this.#decides = new HeldDecides(ports.timers, ({ to, configuration, message }) => {
       this.#send(to, { type: 'core', configuration, message, word: wordFor(message, this.core.life) });
     });
@@ -70,7 +70,8 @@ export class ReplicaNode {
         nonce: loaded.life.nonce,
         firstNumber: numbers,
         send: this.#send,
-        full: () => (this.isFull ? `the disk of ${ports.store.file} is full; make room on it` : null),
+        full: () => this.#full.refusal,
+        diskTrouble: (waitedMs) => this.#full.trouble(core.hasLoop && core.loop.diskStalls, waitedMs),
         soon: this.#pumpSoon,
       }),
       ports,
@@ -237,6 +238,7 @@ export class ReplicaNode {
       alongside: () => this.#alongside(),
       durable: (_, { writes = [] }) => {
         const entries = writes.reduce((sum, write) => sum + write.entries.length, 0);
+        this.#full.took(entries);
         metrics?.batch(entries, this.#ports.clock.monotonic() - this.#syncBegan);
         this.#pumpSoon();
       },

@@ -22,8 +22,10 @@ export async function recordClosed(context: Context, { begin, members }: Part): 
   const { transaction } = begin;
   const trees = members.map(({ place, base }) => ({ volume: place.name, base: base ?? '' }));
   const closed: ClosedTrees = { transaction, trees };
-  if (await context.files.makeDirectory(directoryOf(context)))
-    await context.files.syncDirectory(context.stateDirectory);
+  const made = await context.files.makeDirectory(directoryOf(context));
+  // Whoever made an empty one may have died before it was durable.
+  const isDoubtful = made || (await context.files.listNames(directoryOf(context))).length === 0;
+  if (isDoubtful) await context.files.syncDirectory(context.stateDirectory);
   await context.files.writeDurably(fileOf(context, transaction), JSON.stringify(closed));
 }
 

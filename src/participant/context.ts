@@ -27,6 +27,8 @@ export interface Settings {
   readonly roundsMax: number;
   /** How long a commit waits for other nodes to publish what is committed, ms. */
   readonly publishWaitMs: number;
+  /** How far another node's clock may differ from this one's for a transaction to begin. */
+  readonly clockSkewMaxMs: number;
 }
 
 export type Progress =

@@ -3,6 +3,7 @@ import { crashPoint } from '../crash-points.js';
 import { SnapcommitError } from '../errors.js';
 import type { Epoch, VolumeRecord } from '../machine/entry.js';
 import type { VolumeDriver } from '../ports/volume-driver.js';
+import { atVolume } from './at-volume.js';
 import type { Context } from './context.js';
 import { raiseStamp, readStamp } from './stamps.js';
 
@@ -16,6 +17,10 @@ export async function prepareVolume(
   place: VolumeRecord,
   epoch: Epoch,
 ): Promise<void> {
+  await atVolume(place, async () => prepare(context, driver, place, epoch));
+}
+
+async function prepare(context: Context, driver: VolumeDriver, place: VolumeRecord, epoch: Epoch): Promise<void> {
   const free = await driver.freeSpace(place);
   const floor = context.settings.freeFloorBytes;
   if (Math.min(free.dataBytes, free.metadataBytes) < floor) {

@@ -8,6 +8,7 @@ import type { HeldLock } from '../ports/locks.js';
 import type { RoundName, RoundReport } from '../ports/participant.js';
 import type { ArmedFreeze, Freeze } from '../ports/writers.js';
 import { allDone } from './all-done.js';
+import { atVolume } from './at-volume.js';
 import type { Context } from './context.js';
 import { assertEpoch } from './epoch.js';
 import { acquireFence, volumeLock } from './fence.js';
@@ -34,7 +35,9 @@ export async function prepareRound(context: Context, name: RoundName, isQuiesced
     stages = await openStages(context, places, hiddenName(context, part, 'staged', name));
     const armed = await arming;
     context.report({ kind: 'phase', phase: 'flush', subject: part.begin.group });
-    await allDone(places.map(async (place) => (await context.driver(place.driver)).flush(place)));
+    await allDone(
+      places.map(async (place) => atVolume(place, async () => (await context.driver(place.driver)).flush(place))),
+    );
     return new Round(context, armed, stages, held);
   } catch (error) {
     // Also what was still being armed when something else failed: neither a guard nor an intent stays behind.
@@ -93,8 +96,8 @@ export class Round {
     const { clock } = this.#context;
     const started = clock.monotonic();
     const taken = await Promise.allSettled(
-      this.#stages.map(async ({ call }) => {
-        await call.take();
+      this.#stages.map(async ({ place, call }) => {
+        await atVolume(place, async () => call.take());
         crashPoint('stage.after-first');
       }),
     );

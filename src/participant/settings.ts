@@ -8,4 +8,5 @@ export const DEFAULT_SETTINGS: Settings = {
   takeOverGraceMs: 5_000,
   roundsMax: 3,
   publishWaitMs: 10_000,
+  clockSkewMaxMs: 60_000,
 };

@@ -1,6 +1,7 @@
 /** Stage calls of one round. What can be done before the freeze is done by `openStages`, what can wait by `closeStages`. */
 import type { ManifestVolume, VolumeRecord } from '../machine/entry.js';
 import type { StageCall } from '../ports/volume-driver.js';
+import { atVolume } from './at-volume.js';
 import type { Context } from './context.js';
 
 export interface OpenStage {
@@ -15,7 +16,9 @@ export async function openStages(
   places: readonly VolumeRecord[],
   staged: string,
 ): Promise<readonly OpenStage[]> {
-  const opening = await Promise.allSettled(places.map(async (place) => openStage(context, place, staged)));
+  const opening = await Promise.allSettled(
+    places.map(async (place) => atVolume(place, async () => openStage(context, place, staged))),
+  );
   const opened = opening.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const failed = opening.find((result) => result.status === 'rejected');
   if (failed === undefined) return opened;
@@ -38,5 +41,6 @@ async function openStage(context: Context, place: VolumeRecord, staged: string):
 }
 
 export async function stagedVolume({ place, staged, call }: OpenStage): Promise<ManifestVolume> {
-  return { volume: place.name, node: place.node, driver: place.driver, staged, id: await call.identity(), swap: null };
+  const id = await atVolume(place, async () => call.identity());
+  return { volume: place.name, node: place.node, driver: place.driver, staged, id, swap: null };
 }

@@ -4,6 +4,7 @@ import type { TransactionMode, VolumeRecord } from '../machine/entry.js';
 import { lookup } from '../machine/record.js';
 import type { State } from '../machine/state.js';
 import type { Survey, SurveyedVolume, SurveyRequest } from '../ports/participant.js';
+import { atVolume } from './at-volume.js';
 import type { Context } from './context.js';
 import { findExported } from './exports.js';
 import { finishPublishes } from './publishing.js';
@@ -13,7 +14,9 @@ export async function survey(context: Context, request: SurveyRequest): Promise<
   const { mode, cgroups, units } = request;
   const state = await readyState(context);
   const places = request.volumes.map((volume) => placeHere(context, state, volume));
-  const volumes = await Promise.all(places.map(async (place) => surveyVolume(context, place, mode)));
+  const volumes = await Promise.all(
+    places.map(async (place) => atVolume(place, async () => surveyVolume(context, place, mode))),
+  );
   const freezes = mode === 'capture' && cgroups.length + units.length > 0;
   const targets = freezes ? await (await context.writers()).resolve(cgroups, units) : [];
   const exported =
@@ -23,7 +26,7 @@ export async function survey(context: Context, request: SurveyRequest): Promise<
           places.map(({ source }) => source),
         )
       : null;
-  return { volumes, cgroups: targets.map(({ cgroup }) => cgroup), exported };
+  return { volumes, cgroups: targets.map(({ cgroup }) => cgroup), exported, now: context.clock.now() };
 }
 
 /** The state, after checking the volumes' stamps and finishing publishes that wait for this node. */

@@ -8,6 +8,7 @@ import type { ManifestVolume } from '../machine/entry.js';
 import { generationKey } from '../machine/keys.js';
 import type { HeldLock } from '../ports/locks.js';
 import type { ClonedVolume, Work } from '../ports/participant.js';
+import { atVolume } from './at-volume.js';
 import { forgetClosed, recordClosed } from './closed-trees.js';
 import type { Context } from './context.js';
 import { assertEpoch } from './epoch.js';
@@ -44,7 +45,7 @@ export async function cloneVolumes(context: Context, work: Work): Promise<readon
       return withFence(context, volumeLock(place.name), async () => {
         await assertEpoch(context, work);
         await prepareVolume(context, driver, place, work.epoch);
-        await driver.clone(place, name, from);
+        await atVolume(place, async () => driver.clone(place, name, from));
         crashPoint('clone.after-first');
         return { volume: place.name, path: driver.path(place, name) };
       });
@@ -100,9 +101,9 @@ export async function sealClones(context: Context, work: Work): Promise<readonly
       const driver = await context.driver(place.driver);
       return withFence(context, volumeLock(place.name), async () => {
         await assertEpoch(context, work);
-        const clone = (await driver.lookup(place, name))?.id ?? null;
+        const clone = (await atVolume(place, async () => driver.lookup(place, name)))?.id ?? null;
         if (clone === null) throw goneClone(place.name, driver.path(place, name));
-        const { id } = await driver.seal(place, name, staged);
+        const { id } = await atVolume(place, async () => driver.seal(place, name, staged));
         crashPoint('seal.after-first');
         const swap = { base: base ?? '', clone, cloneName: name };
         return { volume: place.name, node: place.node, driver: place.driver, staged, id, swap };
@@ -126,9 +127,11 @@ export async function closeLiveTrees(context: Context, work: Work, held: HeldLoc
     const driver = await context.driver(place.driver);
     await withFence(context, volumeLock(place.name), async () => {
       await assertEpoch(context, work);
-      const live = await driver.live(place);
-      if (base !== null && live.id !== base) throw replacedMeanwhile(place.name, place.source);
-      await driver.setLiveReadOnly(place, true);
+      await atVolume(place, async () => {
+        const live = await driver.live(place);
+        if (base !== null && live.id !== base) throw replacedMeanwhile(place.name, place.source);
+        await driver.setLiveReadOnly(place, true);
+      });
     });
     crashPoint('read-only.after-first');
   }
@@ -179,7 +182,7 @@ async function assertUnused(context: Context, members: readonly PartMember[]): P
 async function assertUnchanged(context: Context, members: readonly PartMember[], clone: string): Promise<void> {
   for (const { place } of members) {
     const driver = await context.driver(place.driver);
-    const changed = await driver.changedSince(place, clone, CHANGES_SHOWN);
+    const changed = await atVolume(place, async () => driver.changedSince(place, clone, CHANGES_SHOWN));
     if (changed.length === 0) continue;
     throw new SnapcommitError(
       'CONFLICT',

@@ -47,6 +47,8 @@ export interface Survey {
   readonly cgroups: readonly string[];
   /** A source that the kernel's NFS server exports, whose writers no freezer reaches; null: none. */
   readonly exported: string | null;
+  /** This node's clock when it answered, ms since the epoch. */
+  readonly now: number;
 }
 
 /** How a round went on one node. */

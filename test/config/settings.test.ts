@@ -24,6 +24,7 @@ t.test('numbers and texts with units', async (t) => {
     lockWaitMs: '500ms',
     takeOverGraceMs: 1,
     roundsMax: 3,
+    clockSkewMaxMs: '2m',
   };
   t.same(await loadSettings(directoryWith(t, JSON.stringify(settings))), {
     freeFloorBytes: 67_108_864,
@@ -31,6 +32,7 @@ t.test('numbers and texts with units', async (t) => {
     lockWaitMs: 500,
     takeOverGraceMs: 1,
     roundsMax: 3,
+    clockSkewMaxMs: 120_000,
   });
   t.same(await loadSettings(directoryWith(t, '{"freeFloorBytes":0}')), { freeFloorBytes: 0 });
 });

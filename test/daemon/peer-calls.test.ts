@@ -249,6 +249,7 @@ t.test('what a node refuses comes back with its code, and names the node', async
   const failures: readonly [Error, object][] = [
     [new SnapcommitError('NO_SPACE', 'v is full', { volume: 'v' }), { code: 'NO_SPACE', message: 'node b: v is full' }],
     [new TypeError('a bug'), { message: 'node b: the daemon failed: a bug' }],
+    [new Error('the daemon failed: a bug'), { message: 'node b: the daemon failed: a bug' }],
   ];
   for (const [failure, wanted] of failures) {
     world.node('b').answer = async () => Promise.reject(failure);
@@ -360,4 +361,22 @@ t.test('a command’s call to its own node is begun once, too', async (t) => {
   t.same(begun, ['publish of a']);
   world.node('a').answer = async () => Promise.reject(new SnapcommitError('BUSY', 'x'));
   await t.rejects(callerOf(world, 'a', 'a', 'other').ask(publishOf(1)), { code: 'BUSY', message: 'x' });
+});
+
+t.test('what cannot be reached because it was refused says why, until it is connected again', async (t) => {
+  const world = new CallWorld(['a', 'b'], { unreachableMs: 1_000 });
+  const caller = callerOf(world, 'a', 'b');
+  const { calls } = world.node('a');
+  world.disconnect('a', 'b');
+  calls.refused('b', 'it refused: its certificate is not valid yet');
+  await world.time.pass(2_000);
+  const refused = watch(caller.ask(publishOf(1)));
+  await world.time.pass(5);
+  t.match(refused.came(), { code: 'UNAVAILABLE', message: /b cannot be reached since .* \(it refused: its certif/ });
+  world.connect('a', 'b');
+  world.disconnect('a', 'b');
+  await world.time.pass(2_000);
+  const away = watch(caller.ask(publishOf(2)));
+  await world.time.pass(5);
+  t.match(away.came(), { code: 'UNAVAILABLE', message: /b cannot be reached since [^ ]*;/ });
 });

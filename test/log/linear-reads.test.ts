@@ -16,6 +16,7 @@ void t.test('P8 a leader that cannot confirm reads is asked once a tick, and goe
         return true;
       },
       applied: () => slot(0),
+      trouble: () => null,
     },
     never,
     { timeoutMs: 1_000, pendingMax: 10, firstId: 1 },

@@ -43,3 +43,28 @@ t.test('a node whose disk hangs can be ended', async (t) => {
   await t.resolves(one.host.end());
   t.not((await waiting).status, 'notDone', 'what was tried may be chosen, and is where the others have it');
 });
+
+t.test('a node that cannot follow the log says that its disk is full, or hangs', async (t) => {
+  const nodes = await memoryCluster(t, { readTimeoutMs: 400, fullRetryMs: 50 });
+  const [one] = nodes.values();
+  if (one === undefined) throw new Error('there are three nodes');
+  t.equal((await one.host.append(volumeNamed('first'))).status, 'chosen');
+  const followed = (): string | null => one.host.replicaStatus().leader;
+  await until('it knows who leads', () => followed() !== null);
+  const ill = [...nodes.values()].find(({ host }) => host.replicaStatus().role === 'follower') ?? one;
+  const well = [...nodes.values()].find((node) => node !== ill) ?? one;
+  ill.disk.isFull = true;
+  t.equal((await well.host.append(volumeNamed('second'))).status, 'chosen');
+  await t.rejects(ill.host.read(), { code: 'STORE_FULL', message: /the disk of .* is full; make room on it/ });
+  ill.disk.isFull = false;
+  const applied = (): number => Object.keys(ill.host.stateIfAny?.volumes ?? {}).length;
+  await until('it follows again', () => applied() === 2);
+  ill.store.hangs = true;
+  t.equal((await well.host.append(volumeNamed('third'))).status, 'chosen');
+  await until('it has noticed', () => ill.host.replicaStatus().diskStalls);
+  t.equal((await well.host.append(volumeNamed('fourth'))).status, 'chosen');
+  await t.rejects(ill.host.read(), { code: 'UNAVAILABLE', message: /the disk of .* hangs/ });
+  ill.store.release();
+  await until('it follows again', () => applied() === 4);
+  t.equal(Object.keys((await ill.host.read()).volumes).length, 4);
+});

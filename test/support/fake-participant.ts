@@ -5,6 +5,7 @@ export const SURVEY: Survey = {
   volumes: [{ volume: 'v', driver: 'directory', base: 'base of v', pointInTime: false }],
   cgroups: ['/w'],
   exported: null,
+  now: 1_700_000_000_000,
 };
 
 export const REPORT: RoundReport = {

@@ -213,6 +213,8 @@ class Run {
     this.#healed = true;
     world.note('*', 'everything works again');
     world.network.mendAll();
+    // No transaction begins while a clock is far off.
+    for (const { sim } of world.machines.values()) sim.clockMs = 0;
     world.network.weather = FAIR;
     for (const machine of world.machines.values()) {
       machine.freezer.setStuck(CGROUP, false);

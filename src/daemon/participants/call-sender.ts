@@ -45,7 +45,9 @@ interface Reach {
   connected: boolean;
   /** Since when it is not: by the monotonic clock, and as people tell the time. */
   awaySinceMs: number;
-  awaySince: number;
+  since: number;
+  /** Why the last connection was refused since then; null: none was. */
+  refusal: string | null;
 }
 
 interface Waiting {
@@ -79,7 +81,7 @@ export class CallSender {
   /** Whom it may call: all other members. */
   keep(members: readonly string[]): void {
     for (const node of this.#reach.keys()) if (!members.includes(node)) this.#forget(node);
-    for (const node of members) if (!this.#reach.has(node)) this.#reach.set(node, { connected: false, ...this.#now() });
+    for (const node of members) if (!this.#reach.has(node)) this.#reach.set(node, this.#away());
   }
 
   connected(node: string): void {
@@ -94,7 +96,13 @@ export class CallSender {
 
   disconnected(node: string): void {
     const reach = this.#reach.get(node);
-    if (reach?.connected === true) Object.assign(reach, { connected: false, ...this.#now() });
+    if (reach?.connected === true) Object.assign(reach, this.#away());
+  }
+
+  /** A connection did not come about because one of the two did not want it. */
+  refused(node: string, refusal: string): void {
+    const reach = this.#reach.get(node);
+    if (reach !== undefined) reach.refusal = refusal;
   }
 
   /**
@@ -114,7 +122,7 @@ export class CallSender {
     const reach = this.#reach.get(node);
     if (reach === undefined) throw isStrange(node);
     if (this.#openTo(node).length >= limits.openMax) throw isTooMany(node, limits.openMax);
-    if (isAway(reach, clock.monotonic(), limits.unreachableMs)) throw unreachable(node, reach.awaySince, false);
+    if (isAway(reach, clock.monotonic(), limits.unreachableMs)) throw unreachable(node, reach, false);
     const message = encodeCall(name, call);
     if (message.length > CALL_BYTES_MAX) throw isTooLarge(node, message.length, CALL_BYTES_MAX);
     const key = keyOf(node, name);
@@ -162,7 +170,7 @@ export class CallSender {
     if (reach === undefined) return;
     const now = clock.monotonic();
     if (isAway(reach, now, limits.unreachableMs))
-      return this.#fail(open, unreachable(open.node, reach.awaySince, open.sentAtMs !== null));
+      return this.#fail(open, unreachable(open.node, reach, open.sentAtMs !== null));
     if (!reach.connected) return;
     open.silentLooks += 1;
     if (open.silentLooks * limits.resendMs > limits.silentMs) this.#fail(open, saysNothing(open.node, limits.silentMs));
@@ -190,9 +198,9 @@ export class CallSender {
     return [...this.#open.values()].filter((open) => open.node === node);
   }
 
-  #now(): Pick<Reach, 'awaySinceMs' | 'awaySince'> {
+  #away(): Reach {
     const { clock } = this.#options;
-    return { awaySinceMs: clock.monotonic(), awaySince: clock.now() };
+    return { connected: false, awaySinceMs: clock.monotonic(), since: clock.now(), refusal: null };
   }
 }
 

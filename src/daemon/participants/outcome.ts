@@ -2,7 +2,7 @@
 import { SnapcommitError, type ErrorCode } from '../../errors.js';
 import { encodeCbor } from '../../wire/cbor.js';
 import { plain, type Check } from '../../wire/shape.js';
-import { errorOf, wireErrorOf, wireErrorShape, type WireError } from '../wire-error.js';
+import { errorOf, unexpected, wireErrorOf, wireErrorShape, type WireError } from '../wire-error.js';
 import { ANSWER_BYTES_MAX } from './protocol.js';
 
 export type Outcome =
@@ -39,6 +39,6 @@ export function valueOf(outcome: Outcome, node: string | null): unknown {
   if (outcome.ok) return outcome.value;
   const { code, message, details } = outcome.error;
   if (node === null) throw errorOf(outcome.error);
-  if (code === null) throw new Error(`node ${node}: the daemon failed: ${message}`);
+  if (code === null) throw unexpected(message, node);
   throw new SnapcommitError(code, `node ${node}: ${message}`, { ...details, node });
 }

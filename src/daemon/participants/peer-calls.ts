@@ -59,6 +59,10 @@ export class PeerCalls implements Asker {
     this.#sender.disconnected(peer);
   }
 
+  refused(peer: string, refusal: string): void {
+    this.#sender.refused(peer, refusal);
+  }
+
   /** @throws TypeError when it is neither a call nor a reply. */
   take(from: string, { topic, content }: Aside): void {
     if (topic === 'call') this.#receiver.take(from, content);

@@ -147,6 +147,7 @@ export const answerShapes: { readonly [K in keyof Answers]: Check<Answers[K]> } 
     volumes: list(object<SurveyedVolume>({ volume: text, driver: driverShape, base: text, pointInTime: yesNo })),
     cgroups: texts,
     exported: nullable(text),
+    now: natural,
   }),
   quiesce: nothing,
   clone: list(object<ClonedVolume>({ volume: text, path: text })),

@@ -3,15 +3,20 @@ import { SnapcommitError } from '../../errors.js';
 
 const WHO_IS_MISSING = '`snapcommit cluster status` shows who is missing';
 
-/** `since`: ms since the epoch. */
-export function unreachable(node: string, since: number, mayHaveBegun: boolean): SnapcommitError {
+/** `since`: ms since the epoch. `refusal`: why the last connection was refused, where one was. */
+export function unreachable(
+  node: string,
+  { since, refusal }: { readonly since: number; readonly refusal: string | null },
+  mayHaveBegun: boolean,
+): SnapcommitError {
   const when = new Date(since).toISOString();
   const doubt = mayHaveBegun ? '; whether it has done what it was asked for is not known' : '';
-  return new SnapcommitError('UNAVAILABLE', `node ${node} cannot be reached since ${when}${doubt}; ${WHO_IS_MISSING}`, {
-    node,
-    since: when,
-    mayHaveBegun,
-  });
+  const why = refusal === null ? '' : ` (${refusal})`;
+  return new SnapcommitError(
+    'UNAVAILABLE',
+    `node ${node} cannot be reached since ${when}${why}${doubt}; ${WHO_IS_MISSING}`,
+    { node, since: when, refusal, mayHaveBegun },
+  );
 }
 
 export function saysNothing(node: string, silentMs: number): SnapcommitError {
