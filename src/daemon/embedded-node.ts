@@ -37,7 +37,7 @@ import { moveVolume } from './move-volume.js';
 import type { AddVolumeRequest, GenerationName, MoveVolumeRequest, SnapcommitNode } from './node.js';
 import { openTransactionReports, type OtherNodes } from './open-transactions.js';
 import type { RecoverableNodes } from './recover-cluster.js';
-import { assertOwn, removeVolume } from './remove-volume.js';
+import { assertOwn, removeVolume, requireVolume } from './remove-volume.js';
 import type * as reports from './reports.js';
 import { statusReport } from './status.js';
 import { verifyGenerations } from './verify.js';
@@ -87,13 +87,7 @@ export class EmbeddedNode implements SnapcommitNode {
 
   async volume(name: string): Promise<reports.VolumeReport> {
     const state = await this.#read();
-    const found = lookup(state.volumes, name);
-    if (found !== undefined) return volumeReport(state, found);
-    throw new SnapcommitError(
-      'VOLUME_NOT_FOUND',
-      `there is no volume ${name}; \`snapcommit volume list\` shows them.`,
-      { volume: name },
-    );
+    return volumeReport(state, requireVolume(state, name));
   }
 
   async removeVolume(name: string): Promise<void> {

@@ -1,7 +1,7 @@
 /** A volume leaves the log, and with it our mark on its publish directory, so that another log may manage it. */
 import { lookup } from '../machine/record.js';
 import { SnapcommitError } from '../errors.js';
-import type { State } from '../machine/state.js';
+import type { State, VolumeState } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { volumeLock, withFence } from '../participant/fence.js';
 import { messageOf } from '../participant/publish.js';
@@ -36,4 +36,13 @@ export function assertOwn({ volumes }: State, name: string, self: string): void 
       `there. If it is lost for good, run \`snapcommit volume forfeit ${name}\`.`,
     { volume: name, node },
   );
+}
+
+/** @throws VOLUME_NOT_FOUND */
+export function requireVolume(state: State, name: string): VolumeState {
+  const found = lookup(state.volumes, name);
+  if (found !== undefined) return found;
+  throw new SnapcommitError('VOLUME_NOT_FOUND', `there is no volume ${name}; \`snapcommit volume list\` shows them.`, {
+    volume: name,
+  });
 }

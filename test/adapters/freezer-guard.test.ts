@@ -1,5 +1,5 @@
 /** Nothing stays frozen: whoever is stopped or killed, and whenever. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { createCommandRunner } from '#src/adapters/command-runner/index.js';
@@ -231,4 +231,39 @@ void t.test('G4 when both are killed, thawAll thaws from the intent alone', asyn
   t.notOk(cgroup.requested());
   t.same(await writersOver(state).thawAll(false), [], 'doing it twice is doing it once');
   t.same(intentFiles(state), []);
+});
+
+void t.test('L2 a machine that slept through the limit thaws when it wakes, and the freeze is void', async (t) => {
+  const state = temporaryDirectory(t);
+  const uptimeFile = join(state, 'uptime');
+  const sleepFor = (seconds: number): void => {
+    const [uptime = ''] = readFileSync('/proc/uptime', 'utf8').split(' ');
+    writeFileSync(uptimeFile, `${String(Number(uptime) + seconds)} 0.00\n`);
+  };
+  sleepFor(0);
+  const writers = createCgroupWriters({ stateDirectory: state, runner: createCommandRunner(), uptimeFile });
+  const cgroup = await makeWriter(t);
+  const targets = await writers.resolve([cgroup.cgroup], []);
+  const limitMs = 10_000;
+  await t.test('the guard sees it', async (t) => {
+    const freeze = await (await writers.arm('guard', targets, limitMs)).freeze();
+    sleepFor(3_600);
+    await until('the guard thaws', () => !cgroup.requested());
+    t.match(await freeze.release(), { unbroken: false, reason: /slept for 3[56]\d{5} ms, and the limit of 10000 ms/ });
+  });
+  sleepFor(0);
+  await t.test('its owner sees it first', async (t) => {
+    const freeze = await (await writers.arm('owner', targets, limitMs)).freeze();
+    sleepFor(3_600);
+    const released = await freeze.release();
+    t.match(released, { unbroken: false, reason: /the machine slept/ });
+    t.ok(released.stallMs >= 3_500_000, 'the writers stood still as long as the machine');
+    t.notOk(cgroup.requested());
+  });
+  sleepFor(0);
+  await t.test('a short sleep voids nothing', async (t) => {
+    const freeze = await (await writers.arm('short', targets, limitMs)).freeze();
+    sleepFor(1);
+    t.match(await freeze.release(), { unbroken: true, reason: null });
+  });
 });

@@ -4,6 +4,7 @@ import { thaw, type CgroupTarget } from './cgroup-files.js';
 import type { Guard, GuardAnswer } from './guard-client.js';
 import type { Haste } from './haste.js';
 import type { OpenFreezers } from './open-freezers.js';
+import type { SleepMeter } from './sleep-meter.js';
 
 export const GUARD_ANSWER_MS = 2_000;
 /** How long after the limit we act in the guard's place. */
@@ -16,6 +17,7 @@ export interface Armed {
   readonly guard: Guard;
   readonly freezers: OpenFreezers;
   readonly haste: Haste;
+  readonly sleep: SleepMeter;
 }
 
 export async function disarm({ guard, freezers, intentFile: file }: Armed): Promise<void> {

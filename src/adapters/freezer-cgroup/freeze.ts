@@ -21,6 +21,7 @@ import { hold } from './hold.js';
 import { intentFile, newIntent, writeIntent } from './intent.js';
 import { cgroupDirectory, findCgroupMount } from './mount.js';
 import { OpenFreezers } from './open-freezers.js';
+import { SleepMeter } from './sleep-meter.js';
 
 const GUARD_START_MS = 20_000;
 const REHEARSALS = 3;
@@ -36,18 +37,20 @@ export async function armFreeze(
   transaction: string,
   declared: readonly FreezeTarget[],
   limitMs: number,
+  uptimeFile: string,
 ): Promise<ArmedFreeze> {
   const targets = identify(declared);
   const freezers = openFreezers(targets);
   const id = `${transaction}-${randomBytes(4).toString('hex')}`;
   const file = intentFile(stateDirectory, id);
-  const guard = guardOver(freezers, () => startGuard(targets, limitMs, file));
+  const guard = guardOver(freezers, () => startGuard(targets, limitMs, file, uptimeFile));
   const persist = async (): Promise<void> => {
     crashPoint('freeze.before-intent');
     await writeIntent(stateDirectory, newIntent(id, transaction, limitMs, targets));
     crashPoint('freeze.after-intent');
   };
-  const armed: Armed = { targets, limitMs, intentFile: file, guard, freezers, haste: new Haste() };
+  const sleep = new SleepMeter(uptimeFile);
+  const armed: Armed = { targets, limitMs, intentFile: file, guard, freezers, haste: new Haste(), sleep };
   const [persisted, answer] = await Promise.allSettled([persist(), start(guard)]);
   if (persisted.status === 'fulfilled' && answer.status === 'fulfilled' && answer.value.kind === 'armed') {
     return { freeze: () => freeze(armed), disarm: () => disarm(armed) };
@@ -124,6 +127,7 @@ async function freeze(armed: Armed): Promise<Freeze> {
     const reason = 'reason' in lost ? lost.reason : lost.kind;
     throw new SnapcommitError('FREEZE_FAILED', `nothing was frozen: ${reason}`, { reason });
   }
+  armed.sleep.begin();
   const startedAt = performance.now();
   armed.guard.tell('freezing');
   crashPoint('freeze.before-first-cgroup');

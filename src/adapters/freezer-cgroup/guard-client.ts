@@ -34,9 +34,14 @@ const MAIN = programFile('adapters/freezer-cgroup/guard-main.js');
 const NODE_OPTIONS = ['--max-old-space-size=16', '--max-semi-space-size=1'];
 
 /** Starts a guard in a session of its own, which holds nothing of ours but two pipes. */
-export function startGuard(targets: readonly CgroupTarget[], limitMs: number, intentFile: string): Guard {
+export function startGuard(
+  targets: readonly CgroupTarget[],
+  limitMs: number,
+  intentFile: string,
+  uptimeFile: string,
+): Guard {
   const args = targets.flatMap((target) => [target.inode, target.cgroup, target.directory]);
-  const child = spawn(process.execPath, [...NODE_OPTIONS, MAIN, String(limitMs), intentFile, ...args], {
+  const child = spawn(process.execPath, [...NODE_OPTIONS, MAIN, String(limitMs), intentFile, uptimeFile, ...args], {
     cwd: '/',
     detached: true,
     env: {},

@@ -1,9 +1,10 @@
 /**
  * The guard: a process of its own that lets writers go when the process that froze them cannot. It never ends without
- * having thawed: its owner's death (end of stdin), the limit, and every signal that can be caught lead to a thaw.
+ * having thawed: its owner's death (end of stdin), the limit (also one that passed while the
+ * machine slept), and every signal that can be caught lead to a thaw.
  * Imports node:fs only, so that it starts quickly and stays small.
  *
- *   guard-main.js LIMIT_MS INTENT_FILE {INODE CGROUP DIRECTORY}...
+ *   guard-main.js LIMIT_MS INTENT_FILE UPTIME_FILE {INODE CGROUP DIRECTORY}...
  *
  * One word a line comes in, in this order, and is answered by a line on stdout:
  *   rehearse     -> armed       nothing is frozen yet; as often as wanted
@@ -17,11 +18,13 @@
  */
 import { closeSync, fsyncSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { thaw, whyNotHeld, type CgroupTarget } from './cgroup-files.js';
+import { SleepMeter, UPTIME_FILE } from './sleep-meter.js';
 
 const RETRY_MS = 100;
 const RETRIES = 100;
+const LEAST_LOOK_MS = 50;
 
-const [limitText = '0', intentFile = '', ...rest] = process.argv.slice(2);
+const [limitText = '0', intentFile = '', uptimeFile = UPTIME_FILE, ...rest] = process.argv.slice(2);
 const limitMs = Number(limitText);
 const targets: CgroupTarget[] = [];
 for (let at = 0; at + 2 < rest.length; at += 3) {
@@ -35,6 +38,9 @@ let lapse: string | null = null;
 /** Before our last thaw of everything began. */
 let lapsedAt = 0n;
 let timer: NodeJS.Timeout | undefined;
+let looking: NodeJS.Timeout | undefined;
+let startedAt = 0;
+const sleep = new SleepMeter(uptimeFile);
 let stuck = false;
 let ownerGone = false;
 /** Until then what we thawed may be frozen after all: an owner that slept writes when it wakes. */
@@ -76,14 +82,31 @@ function rehearse(): void {
   obey('freezing');
   obey('written 0');
   clearTimeout(timer);
+  clearInterval(looking);
   phase = 'armed';
   written = false;
+  // From before anything is frozen: a sleep in between voids a round in vain, one that nobody saw would leave it frozen.
+  sleep.begin();
+  sleep.sleptMs();
   say('armed');
 }
 
 function startTiming(): void {
   phase = 'timing';
   timer = setTimeout(onLimit, limitMs);
+  startedAt = performance.now();
+  looking = setInterval(onLook, Math.max(LEAST_LOOK_MS, limitMs / 10));
+}
+
+/** The timer has stood still while the machine slept. */
+function onLook(): void {
+  const sleptMs = sleep.sleptMs();
+  if (phase !== 'timing') clearInterval(looking);
+  else if (sleptMs > 0 && performance.now() - startedAt + sleptMs >= limitMs) lapseNow(sleptThrough(sleptMs));
+}
+
+function sleptThrough(sleptMs: number): string {
+  return `the machine slept for ${String(Math.round(sleptMs))} ms, and the limit of ${limitText} ms passed`;
 }
 
 function onLimit(): void {

@@ -56,16 +56,20 @@ async function release(
 ): Promise<Release> {
   const broken = overdue() ?? armed.freezers.whyBroken() ?? tryLetGo(armed.freezers);
   const thawedAt = performance.now();
+  const sleptMs = armed.sleep.sleptMs();
+  // Everything runs again: who thawed once more could undo somebody else's freeze (T10).
+  const slept = sleptMs > 0 && thawedAt - startedAt + sleptMs >= armed.limitMs;
   armed.guard.confirmWritten(writtenAt);
   const answer = await armed.guard.ask(broken === null ? 'thawed' : `void ${broken}`, GUARD_ANSWER_MS);
-  const unbroken = broken === null && answer.kind === 'unbroken';
+  const unbroken = broken === null && answer.kind === 'unbroken' && !slept;
   let reason = overdue() ?? ('reason' in answer ? answer.reason : broken);
+  if (slept) reason ??= `the machine slept for ${String(Math.round(sleptMs))} ms, and the limit passed`;
   let stillFrozen: string | null = null;
   if (broken !== null && answer.kind !== 'lapsed' && overdue() === null) {
     stillFrozen = thawInGuardsPlace(armed, answer);
     if (stillFrozen !== null) reason = `${reason ?? ''}; thawing failed, run snapcommit thaw --all: ${stillFrozen}`;
   }
-  const stallMs = Math.ceil((broken === null ? thawedAt : performance.now()) - startedAt);
+  const stallMs = Math.ceil((broken === null ? thawedAt : performance.now()) - startedAt + sleptMs);
   crashPoint('thaw.thawed');
   if (stillFrozen === null) forgetIntent(armed.intentFile);
   crashPoint('thaw.after-intent-removal');

@@ -4,6 +4,7 @@ import type { Writers } from '../../ports/writers.js';
 import { armFreeze } from './freeze.js';
 import { readIntents } from './intent.js';
 import { resolveTargets } from './resolve.js';
+import { UPTIME_FILE } from './sleep-meter.js';
 import { thawIntents } from './thaw-all.js';
 
 export interface CgroupWritersOptions {
@@ -11,12 +12,18 @@ export interface CgroupWritersOptions {
   readonly stateDirectory: string;
   /** Asks systemd for the cgroups of units. */
   readonly runner: CommandRunner;
+  /** Where the kernel tells how long the machine has been up, sleep included: another file in tests only. */
+  readonly uptimeFile?: string;
 }
 
-export function createCgroupWriters({ stateDirectory, runner }: CgroupWritersOptions): Writers {
+export function createCgroupWriters({
+  stateDirectory,
+  runner,
+  uptimeFile = UPTIME_FILE,
+}: CgroupWritersOptions): Writers {
   return {
     resolve: (cgroups, units) => resolveTargets(runner, cgroups, units),
-    arm: (transaction, targets, limitMs) => armFreeze(stateDirectory, transaction, targets, limitMs),
+    arm: (transaction, targets, limitMs) => armFreeze(stateDirectory, transaction, targets, limitMs, uptimeFile),
     intents: async () => {
       const stored = await readIntents(stateDirectory);
       return stored.flatMap(({ intent }) => {
