@@ -25,6 +25,7 @@ import type {
   DryRunReport,
   GenerationReport,
   GroupReport,
+  HoldReport,
   OpenTransactionReport,
   RecoverReport,
   TransactionReport,
@@ -121,6 +122,17 @@ export function groupReport(state: State, group: GroupState): GroupReport {
     group.record;
   const record = { name, volumes, freezeCgroups, freezeUnits, stopUnits, require, stallLimitMs, preHooks, postHooks };
   return { ...record, generation: group.newest, open };
+}
+
+/** The group's holds, oldest generation first. */
+export function holdReports(state: State, { record }: GroupState): readonly HoldReport[] {
+  const prefix = `${record.name}@`;
+  return Object.entries(state.holds)
+    .filter(([key]) => key.startsWith(prefix))
+    .flatMap(([key, tags]) =>
+      tags.map((tag) => ({ group: record.name, generation: Number(key.slice(prefix.length)), tag })),
+    )
+    .sort((a, b) => a.generation - b.generation);
 }
 
 /** Of a whole cluster: each step with its node. */

@@ -27,6 +27,7 @@ import {
   finishedReport,
   generationReport,
   groupReport,
+  holdReports,
   openReport,
   recoverReport,
   volumeReport,
@@ -246,15 +247,9 @@ export class EmbeddedNode implements SnapcommitNode {
     await this.#change({ type: 'releaseHold', group, generation, tag });
   }
 
-  async holds(
-    group: string,
-  ): Promise<readonly { readonly group: string; readonly generation: number; readonly tag: string }[]> {
+  async holds(group: string): Promise<readonly reports.HoldReport[]> {
     const state = await this.#read();
-    const prefix = `${requireGroup(state, group).record.name}@`;
-    return Object.entries(state.holds)
-      .filter(([key]) => key.startsWith(prefix))
-      .flatMap(([key, tags]) => tags.map((tag) => ({ group, generation: Number(key.slice(prefix.length)), tag })))
-      .sort((a, b) => a.generation - b.generation);
+    return holdReports(state, requireGroup(state, group));
   }
 
   async prune(request: PruneRequest): Promise<Pruned> {

@@ -14,6 +14,7 @@ import type {
   Freshness,
   GenerationReport,
   GroupReport,
+  HoldReport,
   OpenReport,
   RecoverReport,
   StatusReport,
@@ -85,9 +86,7 @@ export interface SnapcommitNode {
 
   addHold(name: GenerationName, tag: string): Promise<void>;
   releaseHold(name: GenerationName, tag: string): Promise<void>;
-  holds(
-    group: string,
-  ): Promise<readonly { readonly group: string; readonly generation: number; readonly tag: string }[]>;
+  holds(group: string): Promise<readonly HoldReport[]>;
   prune(request: PruneRequest): Promise<Pruned>;
 
   /** Its volumes and writers begin no transactions any more, so that it can be removed. Of a cluster. */

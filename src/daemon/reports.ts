@@ -223,3 +223,9 @@ export interface RecoverReport {
   /** Steps that failed, with the reason. */
   readonly failures: readonly { readonly action: RecoveryStepReport; readonly reason: string }[];
 }
+
+export interface HoldReport {
+  readonly group: string;
+  readonly generation: number;
+  readonly tag: string;
+}
