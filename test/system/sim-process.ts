@@ -66,7 +66,7 @@ export class SimProcess {
               (error: unknown) => {
                 answer(() => {
                   // What a port rejects with is its own affair.
-                  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+                  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- it is handed on as it came
                   reject(error);
                 });
               },

@@ -47,7 +47,10 @@ t.test('a host whose clock is an hour off', async (t) => {
     const command = story.run('a', 'commit', commitWork('commit'));
     t.equal(await story.endOf(command), 'ended with 6', `${String(byMs)} ms`);
     const way = byMs > 0 ? 'ahead of' : 'behind';
-    t.match(story.messageOf(command), new RegExp(`clock of node b \\(volumes blobs, wal\\) is 3600 s ${way} that of a`));
+    t.match(
+      story.messageOf(command),
+      new RegExp(`clock of node b \\(volumes blobs, wal\\) is 3600 s ${way} that of a`),
+    );
     story.world.machine('b').sim.clockMs = 0;
     await story.finish(t);
   }
