@@ -126,8 +126,12 @@ function answerAccepted(turn: Turn, to: NodeId, { ballot, after, entries, decide
 
 export function onDecide(turn: Turn, from: NodeId, message: Decide): void {
   if (refuseOther(turn, from, message.ballot)) return;
-  if (sameBallot(message.ballot, turn.state.accepted)) decideThrough(turn, message.decided);
-  else sendPromise(turn, from, message.ballot, lastSlot(turn.state.log));
+  const { accepted, abstains, log } = turn.state;
+  const last = lastSlot(log);
+  // Of rows that we accepted and lost, the leader believes that we have them: nothing else would bring them again (D10).
+  const lostSome = abstains?.kind === 'damaged' && last < message.decided;
+  if (lostSome || !sameBallot(message.ballot, accepted)) sendPromise(turn, from, message.ballot, last);
+  else decideThrough(turn, message.decided);
 }
 
 /** Whoever forgot what it promised cannot say that it promised nothing since. */

@@ -51,6 +51,19 @@ export function replicaStoreDamageContract(t: Test, make: MakeDisk): void {
     }
   });
 
+  t.test('D10 an entry without bytes is whole, alone in its batch or among others', async (t) => {
+    const disk = await make(t, replicaIdentity);
+    const store = await disk.open();
+    await store.persist({ writes: [write(1, 3, entry('1'), entry(''), entry('3'))] });
+    await store.persist({ writes: [write(4, 4, entry(''))] });
+    const again = await disk.open();
+    const { damaged, entries } = await again.load();
+    t.same([damaged, texts(entries)], [[], ['1', '', '3', '']]);
+    t.same((await again.scrub()).damaged, []);
+    disk.damage(2, 'missing');
+    t.equal(await again.repair(slot(2), [entry('')]), 'repaired', 'and healed from a peer all the same');
+  });
+
   t.test('D10 scrub also reads the rows that a start does not', async (t) => {
     const disk = await make(t, replicaIdentity);
     const store = await tenRows(disk);

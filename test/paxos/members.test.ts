@@ -148,6 +148,15 @@ t.test('D10 a damaged minority heals while the others go on', async (t) => {
   t.same(told(cluster, 'healed'), ['c healed']);
 });
 
+t.test('D10 a damaged minority heals where nobody appends anything', async (t) => {
+  const cluster = led('abc', 'abc').propose('a', 'x', 'y', 'z').ticks(2);
+  const leader = cluster.replica('a').promised;
+  cluster.restart('c', (durable) => withDamage(durable, slot(2))).ticks(4);
+  t.same(cluster.replica('a').promised, leader, 'under a leader that saw it accept all');
+  t.same(cluster.texts('c'), ['x', 'y', 'z']);
+  t.same([told(cluster, 'healed'), cluster.replica('c').decided], [['c healed'], 3]);
+});
+
 /** `leader`, after a nack of `voter` has made it ask for a new promise, and `voter` says first that it holds all. */
 function unheard(leader: Replica, voter: string): Replica {
   const { promised: ballot, log } = leader;

@@ -86,10 +86,16 @@ export function chainAfter(previous: Buffer, at: number, header: string, bytes: 
   return hash('sha256', Buffer.concat([previous, integer(at), headerText(header), bytes]), 'buffer');
 }
 
-/** A stop-sign has no bytes. zlib begins anew, at 0, where it is shown no memory, which is what some empty arrays are. */
+/**
+ * The CRC of what has CRC `before`, and of `bytes` behind it. Of no bytes zlib.crc32 says 0 or `before`, as they happen to
+ * have an address or none: an entry that carries none (a stop-sign) would be whole or damaged by how it came.
+ */
+function crcAfter(before: number, bytes: Uint8Array): number {
+  return bytes.length === 0 ? before : crc32(bytes, before);
+}
+
 function rowCrc(row: Omit<StoredRow, 'crc'>): number {
-  const crc = crc32(Buffer.concat([integer(row.slot), headerText(row.header), row.chain]));
-  return row.bytes.length === 0 ? crc : crc32(row.bytes, crc);
+  return crcAfter(crc32(Buffer.concat([integer(row.slot), headerText(row.header), row.chain])), row.bytes);
 }
 
 /** Whether its CRC is right; 0 is what was written for rows without bytes before they were looked at. */
@@ -119,9 +125,9 @@ export function entryOf(row: StoredRow): LogEntry {
 }
 
 export function checkpointCrc(at: number, chain: Buffer, bytes: Uint8Array): number {
-  return crc32(bytes, crc32(Buffer.concat([integer(at), chain])));
+  return crcAfter(crc32(Buffer.concat([integer(at), chain])), bytes);
 }
 
 export function archiveCrc(group: string, generation: number, bytes: Uint8Array): number {
-  return crc32(bytes, crc32(Buffer.concat([text(group), integer(generation)])));
+  return crcAfter(crc32(Buffer.concat([text(group), integer(generation)])), bytes);
 }
