@@ -21,8 +21,13 @@ export const nodeFiles: NodeFiles = {
   syncDirectory,
 };
 
+/** What a link is made as, before it is renamed to its name. */
+export function temporaryLink(directory: string, name: string): string {
+  return join(directory, `${name.startsWith('.') ? '' : '.'}${name}.new`);
+}
+
 async function replaceLink(directory: string, name: string, target: string): Promise<void> {
-  const temporary = join(directory, `${name.startsWith('.') ? '' : '.'}${name}.new`);
+  const temporary = temporaryLink(directory, name);
   await unlink(temporary).catch(orNull);
   await symlink(target, temporary);
   await rename(temporary, join(directory, name));
@@ -54,6 +59,6 @@ function orNull(error: unknown): null {
   throw error;
 }
 
-function errnoOf(error: unknown): unknown {
+export function errnoOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;
 }
