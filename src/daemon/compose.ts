@@ -5,8 +5,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { systemClock } from '../adapters/clock-system.js';
 import { systemTimers } from '../adapters/timers-system.js';
-import { nodeFiles } from '../adapters/node-files.js';
-import { directFiles } from '../adapters/node-files-direct.js';
+import { directFiles, nodeFiles } from '../adapters/node-files.js';
 import { SnapcommitError } from '../errors.js';
 import type { DriverName } from '../machine/entry.js';
 import { nameProblem, isName } from '../machine/names.js';

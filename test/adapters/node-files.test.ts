@@ -1,7 +1,6 @@
 /** A node's small files: the contract over the real file system and in memory, and what a loss of power takes in memory. */
 import t from 'tap';
-import { nodeFiles } from '#src/adapters/node-files.js';
-import { directFiles } from '#src/adapters/node-files-direct.js';
+import { directFiles, nodeFiles } from '#src/adapters/node-files.js';
 import { createMemoryNodeFiles, type MemoryNodeFiles } from '#src/adapters/node-files-memory.js';
 import { nodeFilesContract } from '../contract/node-files.js';
 
