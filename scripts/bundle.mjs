@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { build } from 'esbuild';
 import { cacheFile, runBundle } from '../bin/load.js';
 import { libraryOpeners, main as unbundled } from '../dist/cli/main.js';
@@ -49,6 +49,9 @@ await build({
   outfile: bundle,
   minifySyntax: true,
   minifyWhitespace: true,
+  // A fifth of what loading takes goes by names. A failure's trace, in which they are gone, is read with the map.
+  minifyIdentifiers: true,
+  sourcemap: 'external',
   // Loaded rarely, or with native parts that they find beside themselves.
   external: ['@koromix/*', '@peculiar/x509', 'better-sqlite3/build/*', 'cbor-extract', 'pino', 'prom-client', 'zod'],
   plugins: [
@@ -86,6 +89,18 @@ await build({
       },
     },
     {
+      // It asserts once that what it was handed is a function; node:assert is much to load for that.
+      name: 'signal-exit',
+      setup(own) {
+        own.onResolve({ filter: /^assert$/ }, ({ importer }) =>
+          importer.includes('/signal-exit/') ? { path: 'assert', namespace: 'asserted-by-types' } : undefined,
+        );
+        own.onLoad({ filter: /./, namespace: 'asserted-by-types' }, () => ({
+          contents: 'module.exports = { equal: () => undefined };',
+        }));
+      },
+    },
+    {
       // commander could run a subcommand as a program; ours has none, and loading what that takes costs every command.
       name: 'commander',
       setup: (own) =>
@@ -108,9 +123,11 @@ await build({
   // As require(): a script with a code cache of its own cannot import().
   supported: { 'dynamic-import': false },
   // The programs that are started by file stay in dist/; so do relative places.
-  define: { 'import.meta.url': '__bundleUrl' },
+  // The global `performance` loads node:perf_hooks, of which only this is asked for: a time to take differences of, in ms.
+  define: { 'import.meta.url': '__bundleUrl', 'performance.now': '__monotonicMs' },
   banner: {
-    js: "(function(exports,require,module,__filename,__dirname){const __bundleUrl=require('node:url').pathToFileURL(__filename).href;",
+    js: `(function(exports,require,module,__filename,__dirname){const __bundleUrl=require('node:url').pathToFileURL(__filename).href;
+const __monotonicMs=()=>{const [s,ns]=process.hrtime();return s*1e3+ns/1e6};`,
   },
   footer: { js: '})' },
 });
@@ -131,9 +148,9 @@ function koffiPart(name) {
   } catch {
     // Of another platform: never asked for here.
   }
-  const direct = native === undefined ? name : native.slice(native.lastIndexOf(`${name}/`));
-  return `const from = ${fromKoffi};
-try { module.exports = from(${JSON.stringify(direct)}); } catch { module.exports = from(${JSON.stringify(name)}); }`;
+  const direct = native === undefined ? name : relative(outdir, native);
+  return `try { module.exports = require(${JSON.stringify(direct)}); }
+catch { module.exports = ${fromKoffi}(${JSON.stringify(name)}); }`;
 }
 
 function withoutPrograms(path) {

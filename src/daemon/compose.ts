@@ -5,7 +5,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { systemClock } from '../adapters/clock-system.js';
 import { systemTimers } from '../adapters/timers-system.js';
-import { nodeFiles } from '../adapters/node-files.js';
+import { directFiles, nodeFiles } from '../adapters/node-files.js';
 import { SnapcommitError } from '../errors.js';
 import type { DriverName } from '../machine/entry.js';
 import { nameProblem, isName } from '../machine/names.js';
@@ -79,7 +79,8 @@ export function contextOver(
   const context: Context = {
     stateDirectory,
     log,
-    files: nodeFiles,
+    // A node by itself waits for each of them anyway; a member's process serves others meanwhile.
+    files: cluster === null ? directFiles : nodeFiles,
     clock: systemClock,
     timers: systemTimers,
     random: { bytes: (count) => randomBytes(count) },

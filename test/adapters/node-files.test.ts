@@ -1,6 +1,6 @@
 /** A node's small files: the contract over the real file system and in memory, and what a loss of power takes in memory. */
 import t from 'tap';
-import { nodeFiles } from '#src/adapters/node-files.js';
+import { directFiles, nodeFiles } from '#src/adapters/node-files.js';
 import { createMemoryNodeFiles, type MemoryNodeFiles } from '#src/adapters/node-files-memory.js';
 import { nodeFilesContract } from '../contract/node-files.js';
 
@@ -13,7 +13,17 @@ function memory(): MemoryNodeFiles {
 }
 
 nodeFilesContract(t, 'real', (t) => ({ files: nodeFiles, directory: t.testdir() }));
+nodeFilesContract(t, 'direct', (t) => ({ files: directFiles, directory: t.testdir() }));
 nodeFilesContract(t, 'memory', () => ({ files: memory(), directory: HOME }));
+
+for (const [name, files] of Object.entries({ real: nodeFiles, direct: directFiles })) {
+  void t.test(`${name}: what somebody who died left of a link is in nobody's way`, async (t) => {
+    const directory = t.testdir({ '.current.new': t.fixture('symlink', 'app@1') });
+    await files.replaceLink(directory, 'current', 'app@2');
+    t.equal(await files.readLink(`${directory}/current`), 'app@2');
+    t.same(await files.listNames(directory), ['current']);
+  });
+}
 
 void t.test('memory: a loss of power takes what was not synced, and nothing else', async (t) => {
   const files = memory();

@@ -40,9 +40,8 @@ function lockFile(directory: string, name: string): string {
 }
 
 function tryAcquire(directory: string, file: string, mode: Mode): HeldLock | null {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
   for (;;) {
-    const fd = openSync(file, 'a', 0o600); // close-on-exec, as all that Node opens
+    const fd = openLockFile(directory, file);
     try {
       if (!tryFlock(fd, mode)) {
         closeSync(fd);
@@ -55,6 +54,17 @@ function tryAcquire(directory: string, file: string, mode: Mode): HeldLock | nul
     if (isStill(file, fd)) return held(fd);
     closeSync(fd);
   }
+}
+
+/** Close-on-exec, as all that Node opens. */
+function openLockFile(directory: string, file: string): number {
+  try {
+    return openSync(file, 'a', 0o600);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  }
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  return openSync(file, 'a', 0o600);
 }
 
 /** A file that was forgotten between open and flock excludes nobody. */
