@@ -2,8 +2,6 @@
  * Prune: whole generations only. `retire` is chosen before anything is deleted, so a crash in the middle leaves a
  * generation whole or gone, never half listed; what is left on the disks is swept by recovery (G10).
  */
-import { join } from 'node:path';
-import { lookup } from '../machine/record.js';
 import { SnapcommitError } from '../errors.js';
 import { crashPoint } from '../crash-points.js';
 import { protectedGenerations } from '../machine/protection.js';
@@ -11,12 +9,13 @@ import { isIncomplete } from '../machine/queries.js';
 import { planRetention, type RetentionPlan, type RetentionRules } from '../machine/retention.js';
 import type { GenerationRecord, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
+import { forgetGroup } from '../participant/forget-group.js';
 import { discardNames } from '../participant/discard.js';
-import { viewLock, volumeLock, withFence } from '../participant/fence.js';
-import { currentName, parsePublished } from '../participant/names.js';
+import { volumeLock, withFence } from '../participant/fence.js';
+import { parsePublished } from '../participant/names.js';
 import { messageOf } from '../participant/publish.js';
 import { assertStamps } from '../participant/stamps.js';
-import { removeView, removeViewGenerations } from '../participant/views.js';
+import { removeViewGenerations } from '../participant/views.js';
 import { requireGroup } from './begin.js';
 import { append } from '../participant/append.js';
 
@@ -117,14 +116,5 @@ async function freeRetired(context: Context, group: string, retired: ReadonlySet
 /** Takes away what a removed group left for readers: its generations, its view, and the links through it. */
 export async function freeGroup(context: Context, group: string, retired: ReadonlySet<number>): Promise<void> {
   await freeRetired(context, group, retired);
-  const state = await context.log.read();
-  // Made again meanwhile: then it is the new one's.
-  if (lookup(state.groups, group) !== undefined) return;
-  await withFence(context, viewLock(group), async () => removeView(context.files, context.stateDirectory, group));
-  const mine = Object.values(state.volumes).filter((volume) => volume.record.node === context.self.node);
-  await Promise.all(
-    mine.map(async ({ record }) =>
-      context.files.removeFile(join(record.publishDirectory, currentName(group))).catch(() => undefined),
-    ),
-  );
+  await forgetGroup(context, group);
 }

@@ -2,7 +2,6 @@
 import { lookup } from '../machine/record.js';
 import { crashPoint } from '../crash-points.js';
 import type { DriverName, VolumeRecord } from '../machine/entry.js';
-import { isLive } from '../machine/queries.js';
 import type { OpenTransaction, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import type { KernelLocks } from '../ports/locks.js';
@@ -15,9 +14,9 @@ import { judgeName } from '../participant/leftovers.js';
 import { isPayable, payDebt, readDebt, type Debt } from '../participant/owed.js';
 import { messageOf } from '../participant/publish.js';
 import { readStamp } from '../participant/stamps.js';
-import { removeViewGenerations, viewGenerations } from '../participant/views.js';
 import { append } from '../participant/append.js';
 import type { Step } from './recovery.js';
+import { sweepViews } from './sweep-views.js';
 
 const nothing = async (): Promise<void> => Promise.resolve();
 
@@ -191,25 +190,4 @@ async function sweepCgroups(context: Context, aborting: ReadonlySet<string>): Pr
     const reason = `transaction ${transaction} is over, but its command’s cgroup is still there`;
     return [{ action: { action: 'end', target: cgroup, reason }, act: async () => sandbox.endAll(cgroup) }];
   });
-}
-
-/** Lists first and reads the log afterwards: a directory that stands by then was made for a generation that is known. */
-async function sweepViews(context: Context, before: State): Promise<readonly Step[]> {
-  crashPoint('recover.sweeping');
-  const steps = await Promise.all(
-    Object.keys(before.groups).map(async (group): Promise<readonly Step[]> => {
-      const listed = await viewGenerations(context.files, context.stateDirectory, group);
-      const state = await context.log.read();
-      const retired = listed.filter((generation) => !isLive(state, group, generation));
-      return retired.map((generation) => ({
-        action: {
-          action: 'remove',
-          target: `view ${group}@${String(generation)}`,
-          reason: 'the generation is retired',
-        },
-        act: async () => removeViewGenerations(context.files, context.stateDirectory, group, (n) => n !== generation),
-      }));
-    }),
-  );
-  return steps.flat();
 }

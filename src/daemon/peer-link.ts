@@ -145,6 +145,7 @@ export class PeerLink implements TransportUser {
         this.calls.connected(event.peer);
         this.#metAtMs ??= this.#options.clock.monotonic();
         logger.info({ peer: event.peer }, 'connected');
+        this.#log?.met(event.peer);
         this.#tell();
         return;
       case 'disconnected':

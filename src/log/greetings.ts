@@ -59,6 +59,11 @@ export class Greetings {
     for (const peer of this.#peers()) this.#user.send(peer, this.#greeting(!this.isProven));
   }
 
+  /** It can be reached now. Until it has been told who we are it counts nothing that we say. */
+  met(peer: string): void {
+    for (const known of this.#peers()) if (known === peer) this.#user.send(peer, this.#greeting(!this.isProven));
+  }
+
   greeted(from: string, greeting: Extract<WireMessage, { readonly type: 'greeting' }>): void {
     const { nonce } = greeting.life;
     const { verdict, configuration } = this.#known.meet(from, greeting, this.#user.configuration().id);

@@ -32,6 +32,11 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
     this.#ports = ports;
   }
 
+  /** That peer is connected from now on. */
+  met(peer: string): void {
+    this.#replica.greetings.met(peer);
+  }
+
   /** A message of a member, from the transport. */
   receive(from: string, bytes: Uint8Array): void {
     this.#replica.receive(from, bytes);

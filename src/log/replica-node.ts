@@ -36,7 +36,7 @@ export class ReplicaNode {
   readonly #ports: ReplicaHostPorts;
   readonly #settings: HostSettings;
   readonly #known: Acquaintances;
-  readonly #greetings: Greetings;
+  readonly greetings: Greetings;
   readonly #source: CheckpointSource;
   readonly #fetch: CheckpointFetch;
   readonly #rescue: Rescue;
@@ -77,7 +77,7 @@ export class ReplicaNode {
       ports,
       settings,
     );
-    this.#greetings = new Greetings(this.self, this.#known, {
+    this.greetings = new Greetings(this.self, this.#known, {
       send: this.#send,
       configuration: () => core.configuration,
       life: () => core.life,
@@ -98,12 +98,12 @@ export class ReplicaNode {
     );
     this.#rescue = new Rescue(core, this.#fetch);
     this.#scrubbing = new Scrubbing(ports, settings.scrubEveryMs, (rest) => core.scrub(rest));
-    this.#greetings.greetAll();
+    this.greetings.greetAll();
     this.#nextTick();
   }
 
   get isProven(): boolean {
-    return this.#greetings.isProven;
+    return this.greetings.isProven;
   }
 
   get isFull(): boolean {
@@ -152,11 +152,11 @@ export class ReplicaNode {
       case 'core':
         return this.#receiveCore(from, message);
       case 'greeting':
-        return this.#greetings.greeted(from, message);
+        return this.greetings.greeted(from, message);
       case 'verdict':
-        return this.#greetings.judged(from, message);
+        return this.greetings.judged(from, message);
       case 'lives':
-        return this.#greetings.heard(from, message.lives);
+        return this.greetings.heard(from, message.lives);
       case 'pull':
         return void this.#source.pulled(from, message.transfer, message.index);
       case 'chunk':
@@ -200,14 +200,14 @@ export class ReplicaNode {
     const { core } = this;
     this.#decides.tick(now);
     this.#source.tick();
-    this.#greetings.tick(now);
+    this.greetings.tick(now);
     this.#fetch.tick();
     this.#rescue.tick(now);
     if (!core.isServing) return;
     if (this.#full.tick(now)) this.#ports.onEvent?.({ type: 'room' });
     this.callers.tick(now);
     if (now % SETTLE_TICKS === 0) core.loop.settle();
-    core.loop.tick(this.#greetings.isProven);
+    core.loop.tick(this.greetings.isProven);
     if (this.#ports.metrics !== undefined) measure(this.#ports.metrics, this.callers.depths(), core.loop);
     this.#pumpSoon();
   }
@@ -268,7 +268,7 @@ export class ReplicaNode {
         return;
       case 'configured':
         this.#ports.onEvent?.({ type: 'configured', configuration: effect.configuration });
-        this.#greetings.greetAll();
+        this.greetings.greetAll();
         return this.callers.configured();
       case 'retired':
         return this.#ports.onEvent?.({ type: 'retired' });

@@ -85,6 +85,11 @@ export async function removeView(files: NodeFiles, stateDirectory: string, group
   await files.removeTree(viewDirectory(stateDirectory, group));
 }
 
+/** The names of all views of this host. */
+export async function viewedGroups(files: NodeFiles, stateDirectory: string): Promise<readonly string[]> {
+  return files.listNames(join(stateDirectory, 'views'));
+}
+
 /** The view's generation directories, by number. */
 export async function viewGenerations(
   files: NodeFiles,

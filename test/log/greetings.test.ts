@@ -65,6 +65,15 @@ t.test('a voter that was proven stays so, and one alone is from the start', asyn
   t.ok(started(configurationOf(1, 'n')).greetings.isProven);
 });
 
+t.test('who connects is told at once whose store this is, and a stranger nothing', async (t) => {
+  const { greetings, sent } = started(configurationOf(1, 'an'));
+  sent.length = 0;
+  greetings.met('stranger');
+  t.same(sent, []);
+  greetings.met('a');
+  t.match(sent, [{ type: 'greeting', life: LIFE }]);
+});
+
 const PEER = 'p';
 const LIVED = { id: 's', starts: 2, nonce: 'n2', startedAt: 5, batches: 90, earlier: [] };
 /** The same store, set back and started again. */
