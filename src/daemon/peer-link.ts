@@ -164,6 +164,7 @@ export class PeerLink implements TransportUser {
       }
       case 'unreachable':
         this.progress.disconnected(event.peer);
+        this.calls.notReached(event.peer, event.message);
         logger.warn({ peer: event.peer, repeated: event.repeated }, event.message);
         return;
     }

@@ -190,13 +190,14 @@ export class History {
         `slot ${String(slot)} holds operation ${String(operation)}, which nobody asked for`,
       );
     if (entry !== null && outcome?.ok === true) this.#decided(slot, entry.operation);
-    const wanted = this.#model.apply(slot, entry, outcome?.ok ?? false);
+    // Whoever forgot whether it was carried out before carries it out neither then nor now: its client is told "unknown".
+    const isExpired = outcome?.ok === false && outcome.code === 'APPEND_EXPIRED';
+    const wanted = this.#model.apply(slot, isExpired ? null : entry, outcome?.ok ?? false);
     if (wanted !== null && outcome !== null && (wanted.ok !== outcome.ok || wanted.from !== from))
-      if (outcome.ok || outcome.code !== 'APPEND_EXPIRED')
-        throw new Violation(
-          'exactly once',
-          `slot ${String(slot)} answered ${text} from slot ${String(from)}, the model ${JSON.stringify(wanted)}`,
-        );
+      throw new Violation(
+        'exactly once',
+        `slot ${String(slot)} answered ${text} from slot ${String(from)}, the model ${JSON.stringify(wanted)}`,
+      );
     this.chosen.push({ bytes, operation, ok: wanted?.ok ?? null, from, outcome: text, hash: null });
   }
 }

@@ -41,7 +41,7 @@ const STATUS_OF_ACTION: Readonly<Record<RecoveryAction['action'], ExitStatus>> =
 };
 
 function recoveryText({ actions, failures }: RecoverReport): string {
-  if (actions.length === 0) return 'Nothing to do.\n';
+  if (actions.length + failures.length === 0) return 'Nothing to do.\n';
   const done = actions.map((action) => `${lineOf(action)}\n`);
   const failed = failures.map(({ action, reason }) => `FAILED: ${lineOf(action)}: ${printable(reason)}\n`);
   return [...done, ...failed].join('');

@@ -105,6 +105,12 @@ export class CallSender {
     if (reach !== undefined) reach.refusal = refusal;
   }
 
+  /** A call did not get through to it; that one of the two refused the other would tell more. */
+  notReached(node: string, why: string): void {
+    const reach = this.#reach.get(node);
+    if (reach?.connected === false) reach.refusal ??= why;
+  }
+
   /**
    * The checked answer. A call that is open already is waited for under its name; so is one whose first copy came through
    * another process. @throws NODE_NOT_FOUND; UNAVAILABLE; what the node answers.

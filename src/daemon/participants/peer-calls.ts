@@ -63,6 +63,10 @@ export class PeerCalls implements Asker {
     this.#sender.refused(peer, refusal);
   }
 
+  notReached(peer: string, why: string): void {
+    this.#sender.notReached(peer, why);
+  }
+
   /** @throws TypeError when it is neither a call nor a reply. */
   take(from: string, { topic, content }: Aside): void {
     if (topic === 'call') this.#receiver.take(from, content);
