@@ -165,8 +165,9 @@ class World {
   /** A node stops of itself when its disk fails; anything else is a bug. It is started again like after a crash. */
   #stopped(node: SimNode, error: Error): void {
     const alone = this.#stage.plan.voters.length === 1;
-    const expected =
-      error instanceof SnapcommitError && (error.code === 'OUTCOME_UNKNOWN' || (alone && error.code === 'LOG_CORRUPT'));
+    // A sync that failed in a scrub stops it at the next batch: the store takes nothing more (D6).
+    const failedSync = error instanceof SnapcommitError && ['OUTCOME_UNKNOWN', 'LOG_LATCHED'].includes(error.code);
+    const expected = failedSync || (error instanceof SnapcommitError && alone && error.code === 'LOG_CORRUPT');
     if (!expected) return this.#stage.fail('stopped', `${node.name} stopped: ${error.stack ?? error.message}`);
     this.#stage.scheduler.after(1, () => {
       this.#stage.do(() => node.kill());
