@@ -2,6 +2,7 @@
 import { recover } from '#src/coordinator/recover.js';
 import { decodeAside } from '#src/daemon/aside.js';
 import { Caretaker } from '#src/daemon/caretaker/caretaker.js';
+import { DECIDES } from '#src/daemon/caretaker/decides.js';
 import type { Surroundings } from '#src/daemon/caretaker/orphans.js';
 import type { CallMetrics } from '#src/daemon/participants/call-metrics.js';
 import type { Asker } from '#src/daemon/participants/asker.js';
@@ -9,23 +10,12 @@ import { PeerCalls } from '#src/daemon/participants/peer-calls.js';
 import { Phases } from '#src/daemon/participants/phases.js';
 import { RemoteParticipants } from '#src/daemon/participants/remote-participant.js';
 import { participantHandler } from '#src/daemon/participants/service.js';
-import type { Operation } from '#src/machine/entry.js';
 import { SnapcommitError } from '#src/errors.js';
 import type { Context } from '#src/participant/context.js';
 import { LocalParticipant } from '#src/participant/local-participant.js';
 import { DaemonLost } from './local-log.js';
 import type { DaemonParts, Machine } from './machine.js';
 import type { SimProcess } from './sim-process.js';
-
-/** What ends something that a node may have a part in, as daemon/caretaker knows it. */
-const DECIDES: ReadonlySet<Operation['type']> = new Set([
-  'commit',
-  'abort',
-  'takeOver',
-  'published',
-  'retire',
-  'removeGroup',
-]);
 
 const NO_METRICS: CallMetrics = {
   asked: () => undefined,

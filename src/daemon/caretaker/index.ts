@@ -1,12 +1,12 @@
 /** A member's caretaker, put together: what it works with, whom it can reach, and how it hears that the log went on. */
 import type { Logger } from 'pino';
-import type { Operation } from '../../machine/entry.js';
 import type { Context, Progress } from '../../participant/context.js';
 import { LocalParticipant } from '../../participant/local-participant.js';
 import { contextOver } from '../compose.js';
 import type { Member } from '../member.js';
 import type { MemberSettings } from '../settings.js';
 import { Caretaker } from './caretaker.js';
+import { DECIDES } from './decides.js';
 
 export interface Care {
   readonly context: Context;
@@ -22,18 +22,6 @@ export interface CareOptions {
   readonly settings: MemberSettings;
   readonly logger: Logger;
 }
-
-/** What ends something that this node may have a part in. */
-const DECIDES: ReadonlySet<Operation['type']> = new Set([
-  'commit',
-  'abort',
-  'takeOver',
-  'published',
-  'retire',
-  'removeGroup',
-  'forfeitVolume',
-  'releasePin',
-]);
 
 export function careFor({ member, stateDirectory, settings, logger }: CareOptions): Care {
   const { log, calls } = member;
