@@ -4,14 +4,15 @@
  * left alone, unless we are told to overwrite it.
  */
 import { join } from 'node:path';
-import { SnapcommitError } from '../../errors.js';
 import { createCommandRunner } from '../../adapters/command-runner/index.js';
-import type { InstallUnitsRequest, UnitReport, UnitsReport } from './reports.js';
+import { SnapcommitError } from '../../errors.js';
+import type { CommandRunner } from '../../ports/commands.js';
 import { makeUnitDirectory, readUnit, removeUnit, writeUnit } from './files.js';
 import { judge, type Judgement } from './mark.js';
 import { readNode, type NodeFacts } from './node-facts.js';
 import { isWritable } from './quote.js';
 import { DAEMON_UNIT, ORDERED_UNITS, RECOVER_UNIT, renderUnits, UNIT_NAMES } from './render.js';
+import type { InstallUnitsRequest, UnitReport, UnitsReport } from './reports.js';
 import { systemdOf, type Systemd } from './systemd.js';
 
 interface Found {
@@ -23,8 +24,11 @@ interface Found {
 }
 
 /** @throws EXISTS when a unit was changed by somebody else, DENIED without the right to write there. */
-export async function installUnits(request: InstallUnitsRequest): Promise<UnitsReport> {
-  const systemd = systemdOf(request.root, createCommandRunner());
+export async function installUnits(
+  request: InstallUnitsRequest,
+  runner: CommandRunner = createCommandRunner(),
+): Promise<UnitsReport> {
+  const systemd = systemdOf(request.root, runner);
   return request.remove ? remove(request, systemd) : install(request, systemd);
 }
 

@@ -128,7 +128,7 @@ ${SAFE_HARDENING}`;
 }
 
 const COMMIT_TIMER_BODY = `[Unit]
-Description=Commit the volumes of group %i, again and again
+Description=When the volumes of group %i are committed
 
 [Timer]
 OnCalendar=hourly
