@@ -76,11 +76,15 @@ export class Host {
     for (const { live } of this.volumes) mark(live, marker);
   }
 
+  async killCommands(): Promise<void> {
+    const running = [...this.#running];
+    for (const { child } of running) child.kill('SIGKILL');
+    await Promise.all(running.map(async ({ done }) => done));
+  }
+
   /** The whole machine at once: its commands and its daemon. */
   async kill(): Promise<void> {
-    for (const { child } of this.#running) child.kill('SIGKILL');
-    await this.member.kill();
-    await Promise.all([...this.#running].map(async ({ done }) => done));
+    await Promise.all([this.killCommands(), this.member.kill()]);
   }
 
   /** Takes a volume's disk out of this machine, whose daemon does not run. */
