@@ -155,7 +155,7 @@ export function makeVolume(
   return { name, image, mount, live, publish: join(mount, '.snapcommit', name) };
 }
 
-function mountImage(image: string, point: string): void {
+export function mountImage(image: string, point: string): void {
   tool('mount', '-o', 'loop', image, point);
 }
 
