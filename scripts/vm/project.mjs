@@ -8,7 +8,7 @@ import { cacheDirectory } from './places.mjs';
 import { say, tool } from './tools.mjs';
 
 /** What of the checkout goes along. */
-const PARTS = ['package.json', 'bin', 'dist', 'build/test', 'src', 'test', 'scripts', 'tsconfig.json', 'tsconfig.base.json'];
+export const PARTS = ['package.json', 'bin', 'dist', 'build/test', 'src', 'test', 'scripts', 'tsconfig.json', 'tsconfig.base.json'];
 /** Disks that nobody has used for this long go. */
 const KEEP_MS = 2 * 24 * 3600 * 1000;
 

@@ -47,7 +47,7 @@ const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
  * Runs a command in the guest.
  * @param {Door} door @param {readonly string[]} argv
  * @param {{ cwd?: string, env?: Readonly<Record<string, string>>, timeoutSeconds?: number, input?: string | Buffer,
- *   inputFile?: string, inherit?: boolean, onOutput?: (text: string) => void }} options
+ *   inputFile?: string, inputStream?: import('node:stream').Readable, inherit?: boolean, onOutput?: (text: string) => void }} options
  * @returns {Promise<{ status: number | null, signal: string | null, stdout: string, output: string, bytes: Buffer,
  *   seconds: number, timedOut: boolean }>} status 255 also says that the connection broke
  */
@@ -68,7 +68,8 @@ export function runThrough(door, argv, options = {}) {
   });
   child.stderr?.setEncoding('utf8').on('data', hear);
   child.stdin?.on('error', () => undefined);
-  if (options.inputFile !== undefined) createReadStream(options.inputFile).pipe(child.stdin);
+  const source = options.inputFile === undefined ? options.inputStream : createReadStream(options.inputFile);
+  if (source !== undefined) source.pipe(child.stdin);
   else child.stdin?.end(options.input ?? '');
   return new Promise((resolve) => {
     child.on('close', (status, signal) => {
