@@ -132,11 +132,18 @@ async function loadDriver(name: DriverName): Promise<VolumeDriver> {
       return (await import('../adapters/driver-btrfs/index.js')).createBtrfsDriver();
     case 'directory':
       return (await import('../adapters/driver-directory/index.js')).createDirectoryDriver();
-    case 'zfs':
+    case 'zfs': {
+      const { createCommandRunner } = await import('../adapters/command-runner/index.js');
+      return (await import('../adapters/driver-zfs/index.js')).createZfsDriver(createCommandRunner());
+    }
     case 'memory':
-      throw new SnapcommitError('DRIVER_UNKNOWN', `driver ${name} is not available here; btrfs and directory are.`, {
-        driver: name,
-      });
+      throw new SnapcommitError(
+        'DRIVER_UNKNOWN',
+        `driver ${name} is not available here; btrfs, zfs and directory are.`,
+        {
+          driver: name,
+        },
+      );
   }
 }
 
