@@ -44,7 +44,7 @@ async function act() {
   if (name === undefined) return usage();
   if (verb === 'up') return up();
   if (verb === 'run' && rest.length > 0) return runInside();
-  if (verb === 'down' || orders.includes(verb)) return tell(name, verb).then(() => 0);
+  if (orders.includes(verb)) return tell(name, verb).then(() => 0);
   if (verb === 'push') return pushProject(doorOf(name)).then(() => 0);
   if (verb === 'console') {
     process.stdout.write(readFileSync(join(directoryOf(name), 'console.log')));
@@ -57,7 +57,12 @@ async function act() {
 
 function usage() {
   const text = readFileSync(import.meta.filename, 'utf8').split('\n');
-  process.stderr.write(`${text.slice(1, 10).join('\n').replaceAll(/^\/\/ ?/gm, '')}\n`);
+  process.stderr.write(
+    `${text
+      .slice(1, 10)
+      .join('\n')
+      .replaceAll(/^\/\/ ?/gm, '')}\n`,
+  );
   return 2;
 }
 
@@ -71,7 +76,9 @@ async function up() {
   const rig = await prepareRig();
   const guest = await Guest.create(rig, { name, dataDisks, memoryMiB: Number(values.memory) });
   try {
-    say(`${name} is up after ${(await guest.boot()).toFixed(0)} s (${rig.accelerator}); its console: ${guest.consoleFile}`);
+    say(
+      `${name} is up after ${(await guest.boot()).toFixed(0)} s (${rig.accelerator}); its console: ${guest.consoleFile}`,
+    );
   } catch (error) {
     await guest.remove();
     throw error;

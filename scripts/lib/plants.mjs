@@ -114,6 +114,24 @@ function compile(ts, text, plant) {
   throw new Error(`the plant ${plant.id} (${plant.name}) does not compile: ${messages.join('; ')}`);
 }
 
+/** Plants with the same key run the same tests. @param {Plant} plant */
+export function testKey(plant) {
+  return `${plant.test} ${plant.filter ?? ''}`;
+}
+
+/**
+ * One of several parts that together are all: `2/5` is the second of five. Plants of one test stand together, since each
+ * part first runs its tests without a plant.
+ * @param {Plant[]} plants @param {string} part
+ */
+export function shard(plants, part) {
+  const [index, count] = part.split('/').map(Number);
+  if (!(index >= 1 && index <= count)) throw new Error(`--shard takes I/N with 1 <= I <= N, not ${part}`);
+  const ordered = [...new Set(plants.map(testKey))].flatMap((key) => plants.filter((plant) => testKey(plant) === key));
+  const from = (number) => Math.round((ordered.length * number) / count);
+  return ordered.slice(from(index - 1), from(index));
+}
+
 /** A seeded sample, in the given order: the same seed picks the same. */
 export function sample(items, count, seed) {
   const random = mulberry32(seed);

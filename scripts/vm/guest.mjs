@@ -33,6 +33,7 @@ export class Guest {
   #qemu = null;
   #door = null;
   #log;
+  #isRemoved = false;
   boots = 0;
 
   /**
@@ -197,6 +198,8 @@ export class Guest {
 
   /** Ends the guest and forgets its disks. */
   async remove() {
+    if (this.#isRemoved) return;
+    this.#isRemoved = true;
     await this.cutPower();
     closeSync(this.#log);
     rmSync(this.#directory, { recursive: true, force: true });

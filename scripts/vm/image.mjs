@@ -14,7 +14,14 @@ import { say, tool } from './tools.mjs';
 /** Room for the guest's own files; the image is sparse. */
 const ROOT_DISK = '4G';
 /** Modules that no guest of ours has hardware for. */
-const UNUSED_MODULES = ['drivers/gpu', 'drivers/media', 'drivers/net/wireless', 'drivers/infiniband', 'drivers/isdn', 'sound'];
+const UNUSED_MODULES = [
+  'drivers/gpu',
+  'drivers/media',
+  'drivers/net/wireless',
+  'drivers/infiniband',
+  'drivers/isdn',
+  'sound',
+];
 
 /** @typedef {{ directory: string, kernel: string, ramdisk: string, rootDisk: string, key: string, release: string }} Image */
 

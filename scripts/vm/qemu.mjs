@@ -9,7 +9,16 @@
  * @returns {string[]}
  */
 export function qemuArguments({ accelerator, image, memoryMiB, disks, readOnlyDisks, qmp, network, words }) {
-  const kernelWords = ['console=ttyS0', 'quiet', 'loglevel=4', 'net.ifnames=0', 'panic=-1', 'mitigations=off', 'audit=0', ...words];
+  const kernelWords = [
+    'console=ttyS0',
+    'quiet',
+    'loglevel=4',
+    'net.ifnames=0',
+    'panic=-1',
+    'mitigations=off',
+    'audit=0',
+    ...words,
+  ];
   return [
     ...machineArguments(accelerator, memoryMiB),
     ...['-kernel', image.kernel, '-initrd', image.ramdisk, '-append', kernelWords.join(' ')],
@@ -32,7 +41,9 @@ export function probeArguments(accelerator, image) {
 function machineArguments(accelerator, memoryMiB) {
   return [
     // A plain processor: OpenZFS measures its checksums with every set of instructions that it finds, at each boot.
-    ...(accelerator === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'Nehalem,+rdrand']),
+    ...(accelerator === 'kvm'
+      ? ['-accel', 'kvm', '-cpu', 'host']
+      : ['-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'Nehalem,+rdrand']),
     ...['-machine', 'q35', '-smp', '2', '-m', String(memoryMiB), '-nodefaults', '-no-user-config', '-display', 'none'],
     ...['-no-reboot', '-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
     ...['-object', 'rng-random,id=entropy,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=entropy'],

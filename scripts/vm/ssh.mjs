@@ -21,7 +21,17 @@ export async function openDoor(door, timeoutMs) {
   const until = Date.now() + timeoutMs;
   for (;;) {
     rmSync(door.control, { force: true });
-    const args = ['--pdeathsig', 'KILL', 'ssh', ...sshArguments(door), '-M', '-N', '-o', 'ConnectTimeout=60', 'root@127.0.0.1'];
+    const args = [
+      '--pdeathsig',
+      'KILL',
+      'ssh',
+      ...sshArguments(door),
+      '-M',
+      '-N',
+      '-o',
+      'ConnectTimeout=60',
+      'root@127.0.0.1',
+    ];
     const master = spawn('setpriv', args, { stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     master.stderr.setEncoding('utf8').on('data', (text) => (said += text));

@@ -173,10 +173,10 @@ export async function rebuildNode(request: RebuildRequest): Promise<RebuildRepor
   return rebuild(request, openDriver);
 }
 
-/** Thaws everything that a freeze intent names, also of living commits. Needs no log. */
-export async function thawAll(stateDirectory: string): Promise<readonly Thawed[]> {
+/** Thaws what freeze intents of dead commits name; with `all`, also those of living ones. Needs no log. */
+export async function thaw(stateDirectory: string, all: boolean): Promise<readonly Thawed[]> {
   await assertOurs(stateDirectory);
-  return (await openWriters(stateDirectory)).thawAll(true);
+  return (await openWriters(stateDirectory)).thawAll(all);
 }
 
 export { doctor } from './doctor.js';

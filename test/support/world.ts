@@ -176,7 +176,7 @@ export function makeVolume(
   return { name, image, mount, live, publish: join(mount, '.snapcommit', name), dataset: null };
 }
 
-function mountImage(image: string, point: string): void {
+export function mountImage(image: string, point: string): void {
   tool('mount', '-o', 'loop', image, point);
 }
 
