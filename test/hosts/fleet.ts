@@ -57,15 +57,20 @@ export class Fleet {
     return leader;
   }
 
-  /** Resolves when every daemon can reach every other one. */
+  /** Resolves when every daemon can reach every other one; otherwise tells what the daemons said last. */
   async together(): Promise<void> {
-    for (const host of this.hosts)
-      await until(`${host.node} reaches everybody`, async () => {
-        const { members } = (await host.ask('cluster', 'status')) as {
-          readonly members: readonly { readonly unreachableSince: string | null }[];
-        };
-        return members.every(({ unreachableSince }) => unreachableSince === null);
-      });
+    for (const host of this.hosts) {
+      let missing: readonly string[] = [];
+      try {
+        await until(`${host.node} reaches everybody`, async () => {
+          missing = await unreachableBy(host);
+          return missing.length === 0;
+        });
+      } catch (error) {
+        const words = this.hosts.map(({ node, member }) => `--- the daemon of ${node}:\n${member.lastWords}`);
+        throw new Error(`${String(error)}; not ${missing.join(', ')}\n${words.join('\n')}`, { cause: error });
+      }
+    }
   }
 
   /** Nobody hears that host, nor does it hear anybody, until `heal`. */
@@ -119,6 +124,16 @@ export async function makeFleet(t: Pick<Test, 'teardown'>, options: FleetOptions
   const fleet = new Fleet(directory, network, hosts);
   await makeGroup(fleet, options.stallLimit);
   return fleet;
+}
+
+/** Whom that host cannot reach, and since when. */
+async function unreachableBy(host: Host): Promise<readonly string[]> {
+  const { members } = (await host.ask('cluster', 'status')) as {
+    readonly members: readonly { readonly node: string; readonly unreachableSince: string | null }[];
+  };
+  return members.flatMap(({ node, unreachableSince }) =>
+    unreachableSince === null ? [] : [`${node} since ${unreachableSince}`],
+  );
 }
 
 async function makeGroup({ hosts }: Fleet, stallLimit: string | undefined): Promise<void> {

@@ -5,6 +5,7 @@
 import { accessSync, constants, readdirSync, readlinkSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { openNode } from '#src/index.js';
+import { leftInDatasets } from './pools.js';
 import { readMarker, type World } from './world.js';
 
 /** Everything that is wrong, one sentence each; empty: nothing. `allowed`: the markers that the live trees may show. */
@@ -67,7 +68,7 @@ function views(world: World, newest: number): readonly string[] {
   for (const { name, publish } of world.volumes) {
     for (const link of [join(publish, 'app@current'), join(view, 'current', name)]) {
       const target = realpathSync(link);
-      if (target !== join(publish, wanted)) problems.push(`${link} leads to ${target}`);
+      if (target !== realpathSync(join(publish, wanted))) problems.push(`${link} leads to ${target}`);
     }
   }
   return problems;
@@ -75,11 +76,12 @@ function views(world: World, newest: number): readonly string[] {
 
 function leftovers(world: World): readonly string[] {
   const problems: string[] = [];
-  for (const { mount, publish } of world.volumes) {
+  for (const { mount, publish, dataset } of world.volumes) {
     const hidden = readdirSync(publish).filter((name) => /^\.(staged|clone|trash)~|\.new$/.test(name));
     problems.push(...hidden.map((name) => `${publish}/${name} is left over`));
     const beside = readdirSync(mount).filter((name) => name !== 'live' && name !== '.snapcommit');
     problems.push(...beside.map((name) => `${mount}/${name} is left over`));
+    if (dataset !== null) problems.push(...leftInDatasets(dataset));
   }
   for (const room of ['freeze', 'owed']) {
     const names = readdirSync(join(world.stateDirectory, room)).filter((name) => name.endsWith('.json'));

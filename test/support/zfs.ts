@@ -1,0 +1,70 @@
+/** A ZFS pool in a file, for one test file. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { Test } from 'tap';
+import { requireCommand, requireRoot } from './requirements.js';
+import { temporaryDirectory } from './temp.js';
+
+/** Sparse. */
+const POOL_BYTES = 512 * 1024 * 1024;
+
+export interface ZfsPool {
+  readonly pool: string;
+  /** Where the pool's root dataset is mounted; children below it. */
+  readonly mount: string;
+  readonly directory: string;
+  /** Makes a dataset `POOL/NAME`; answers its mount point. */
+  readonly dataset: (name: string, ...options: readonly string[]) => string;
+  /** Takes every mount below a dataset away, and the dataset with all that depends on it. */
+  readonly destroy: (name: string) => void;
+}
+
+let made = 0;
+
+export function zfs(...args: readonly string[]): string {
+  return execFileSync(programs().zfs, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+export function zpool(...args: readonly string[]): string {
+  return execFileSync(programs().zpool, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** What `zfs get` tells of one property. */
+export function property(dataset: string, name: string): string {
+  return zfs('get', '-H', '-p', '-o', 'value', name, dataset).trim();
+}
+
+function programs(): { readonly zfs: string; readonly zpool: string } {
+  return { zfs: '/sbin/zfs', zpool: '/sbin/zpool' };
+}
+
+/** Makes a pool, destroyed at the end of `t`. */
+export function makePool(t: Test, ...options: readonly string[]): ZfsPool {
+  requireRoot(t);
+  requireCommand(t, 'zpool');
+  const directory = temporaryDirectory(t, 'zfs');
+  const image = join(directory, 'pool.img');
+  const mount = join(directory, 'mnt');
+  mkdirSync(mount);
+  writeFileSync(image, '');
+  truncateSync(image, POOL_BYTES);
+  made += 1;
+  const pool = `sc${basename(directory).replaceAll(/^.*-|[^A-Za-z0-9]/g, '')}${String(made)}`;
+  zpool('create', '-o', 'cachefile=none', '-O', `mountpoint=${mount}`, ...options, pool, image);
+  t.teardown(() => {
+    zpool('destroy', '-f', pool);
+  });
+  return {
+    pool,
+    mount,
+    directory,
+    dataset: (name, ...given) => {
+      zfs('create', ...given, `${pool}/${name}`);
+      return property(`${pool}/${name}`, 'mountpoint');
+    },
+    destroy: (name) => {
+      zfs('destroy', '-R', '-f', `${pool}/${name}`);
+    },
+  };
+}
