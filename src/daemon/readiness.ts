@@ -60,21 +60,23 @@ export class Readiness {
   }
 
   async #untilSettled(): Promise<void> {
-    const { caughtUp, stop } = this.#options;
-    while (!stop.aborted) {
-      const obstacle = await caughtUp().then(
-        () => null,
-        (error: unknown) => error,
-      );
-      if (stop.aborted) return;
-      this.#tell(
-        obstacle === null ? SERVING : `${this.#isReady ? 'serving, but ' : ''}not caught up: ${messageOf(obstacle)}`,
-      );
-      if (obstacle === null || !isPassing(obstacle)) {
-        this.#becomeReady();
-        return;
-      }
+    for (;;) {
+      const obstacle = await this.#obstacle();
+      if (this.#options.stop.aborted) return;
+      const where = this.#isReady ? 'serving, but not caught up' : 'not caught up';
+      this.#tell(obstacle === null ? SERVING : `${where}: ${messageOf(obstacle)}`);
+      if (obstacle !== null && isPassing(obstacle)) continue;
+      this.#becomeReady();
+      return;
     }
+  }
+
+  /** What kept us from catching up, waited for; null: nothing did. */
+  async #obstacle(): Promise<unknown> {
+    return this.#options.caughtUp().then(
+      () => null,
+      (error: unknown) => error,
+    );
   }
 
   #tell(status: string): void {

@@ -101,7 +101,12 @@ async function serveUntil(
   const care = careFor({ member, stateDirectory, settings, logger });
   const work = new AbortController();
   const stopping = AbortSignal.any([stop, work.signal]);
-  const readiness = new Readiness({ manager, timers: systemTimers, caughtUp: care.ready, stop: stopping });
+  const readiness = new Readiness({
+    manager,
+    timers: systemTimers,
+    caughtUp: async () => care.ready(),
+    stop: stopping,
+  });
   const reload = (): void => {
     void readiness.whileReloading(async () => reloadCertificates(member, logger));
   };

@@ -7,7 +7,7 @@ import { makeCgroup, type TestCgroup } from '../support/cgroups.js';
 import type { CliResult, RunningCli } from '../support/run-cli.js';
 import { isStopped } from '../support/power-loss.js';
 import { until } from '../support/until.js';
-import { makeVolume, mark, mountImage, unmountPatiently, type WorldVolume } from '../support/world.js';
+import { makeVolume, mark, mountImage, tool, unmountPatiently, type WorldVolume } from '../support/world.js';
 
 type Environment = Readonly<Record<string, string>>;
 
@@ -99,7 +99,17 @@ export class Host {
     mkdirSync(mount);
     mountImage(image, mount);
     this.#mounted.push(mount);
-    return { name, image, mount, live: join(mount, 'live'), publish: join(mount, '.snapcommit', name) };
+    return { name, image, mount, live: join(mount, 'live'), publish: join(mount, '.snapcommit', name), dataset: null };
+  }
+
+  /** What is on a volume's disk now, and not only in memory: where a copy of the disk is mounted. */
+  copyOf({ name, image }: WorldVolume): string {
+    const mount = join(this.directory, `copy-${name}`);
+    tool('cp', '--sparse=always', image, `${mount}.img`);
+    mkdirSync(mount);
+    mountImage(`${mount}.img`, mount);
+    this.#mounted.push(mount);
+    return mount;
   }
 
   /** Starts the daemon again; resolves when it serves. */

@@ -17,8 +17,7 @@ import { errnoOf, translated } from './failures.js';
 import { byGuid, entryOf, readFamily, type Family } from './family.js';
 import { entryPath, setLinks } from './links.js';
 import { lastComponent, splitSnapshot, treeComponent } from './names.js';
-import { ENTRY, guidOf, localOf, ownOf, PLACE, valueOf, type Dataset } from './properties.js';
-import { setReadOnly } from './readonly.js';
+import { ENTRY, guidOf, isReadOnly, localOf, ownOf, PLACE, valueOf, type Dataset } from './properties.js';
 import { settle } from './settle.js';
 import { showClone } from './show-clone.js';
 import { datasetAt, treePath } from './site.js';
@@ -40,8 +39,11 @@ export async function exchange(
   const stage = stageOf(volume, before, cloneName, identities);
   return translated(volume, 'exchange', before.liveName, async () => {
     if (stage === 'not begun') await renameBase(commands, volume, before, cloneName, identities);
-    if (stage !== 'renamed') await renameClone(commands, volume, before.liveName, identities);
-    const renamed = await readFamily(commands, volume);
+    if (stage !== 'renamed') await renameClone(commands, before, identities);
+    const renamed = stage === 'renamed' ? before : await readFamily(commands, volume);
+    // what the parent says of its children, the clone hears only now
+    if (renamed.live !== null && isReadOnly(renamed.live))
+      await commands.zfs(['set', 'readonly=off', renamed.liveName]);
     const isShownAnew = await showClone(commands, volume, renamed);
     const isSettledAnew = await settle(commands, volume, renamed, byGuid(renamed, identities.base));
     await setLinks(volume, await readFamily(commands, volume));
@@ -84,7 +86,7 @@ async function renameBase(
 ): Promise<void> {
   const base = required(byGuid(family, identities.base));
   const clone = required(byGuid(family, identities.clone));
-  await setReadOnly(commands, base.name, true);
+  if (!isReadOnly(base)) await commands.zfs(['set', 'readonly=on', base.name]);
   if (splitSnapshot(valueOf(clone, 'origin') ?? '')?.dataset === base.name) await commands.zfs(['promote', clone.name]);
   crashPoint('exchange.promoted');
   await makeReady(commands, volume, base, clone);
@@ -104,22 +106,17 @@ async function renameBase(
 async function makeReady(commands: ZfsCommands, volume: VolumePlace, base: Dataset, clone: Dataset): Promise<void> {
   if (datasetAt(treePath(volume, lastComponent(clone.name))) === clone.name)
     await commands.zfs(['unmount', clone.name]);
-  await commands.zfs(['set', 'canmount=noauto', clone.name]);
+  if (valueOf(clone, 'canmount') !== 'noauto') await commands.zfs(['set', 'canmount=noauto', clone.name]);
   const mountPoint = ownOf(base, 'mountpoint');
   await commands.zfs(
     mountPoint === null ? ['inherit', 'mountpoint', clone.name] : ['set', `mountpoint=${mountPoint}`, clone.name],
   );
-  await setReadOnly(commands, clone.name, false);
+  if (ownOf(clone, 'readonly') !== null) await commands.zfs(['inherit', 'readonly', clone.name]);
 }
 
-async function renameClone(
-  commands: ZfsCommands,
-  volume: VolumePlace,
-  liveName: string,
-  identities: Identities,
-): Promise<void> {
-  const clone = required(byGuid(await readFamily(commands, volume), identities.clone));
-  await commands.zfs(['rename', '-u', clone.name, liveName]);
+async function renameClone(commands: ZfsCommands, family: Family, identities: Identities): Promise<void> {
+  const clone = required(byGuid(family, identities.clone));
+  await commands.zfs(['rename', '-u', clone.name, family.liveName]);
   crashPoint('exchange.after-exchange');
 }
 

@@ -129,9 +129,14 @@ function entriesOf(place: Dataset, trees: readonly Dataset[], snapshots: readonl
 
 /** Made by us, for this place and not for an earlier one of the same dataset, and not deleted by us since. */
 function isOurs(place: Dataset, snapshot: Dataset): boolean {
-  if (localOf(snapshot, STAGED) === null && localOf(snapshot, BASE) === null) return false;
+  if (!isMade(snapshot)) return false;
   if (valueOf(snapshot, 'defer_destroy') === 'on') return false;
   return BigInt(valueOf(snapshot, 'createtxg') ?? '0') > BigInt(valueOf(place, 'createtxg') ?? '0');
+}
+
+/** Whether a snapshot was made by snapcommit. */
+export function isMade(snapshot: Dataset): boolean {
+  return localOf(snapshot, STAGED) !== null || localOf(snapshot, BASE) !== null;
 }
 
 export function isDead(tree: Dataset): boolean {

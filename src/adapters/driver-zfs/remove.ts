@@ -10,34 +10,31 @@ import { syncDirectory } from '../../native/sync.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import { meaningOf, translated, zfsError } from './failures.js';
-import { entryOf, isDead, readFamily, snapshotsOf, type Entry, type Family } from './family.js';
+import { entryOf, isDead, isMade, readFamily, snapshotsOf, type Family } from './family.js';
 import { entryPath, removeLink } from './links.js';
 import { lastComponent } from './names.js';
-import { BASE, DEAD, ENTRY, localOf, STAGED, valueOf, type Dataset } from './properties.js';
-import { datasetAt, isGone, treePath } from './site.js';
+import { BASE, DEAD, valueOf, type Dataset } from './properties.js';
+import { isGone, treePath } from './site.js';
 import { HOLD_TAG } from './stage.js';
 
 export async function remove(commands: ZfsCommands, volume: VolumePlace, names: readonly string[]): Promise<void> {
   for (const name of names) entryPath(volume, name);
   const family = await readFamily(commands, volume);
   const entries = names.map((name) => entryOf(family, name)).filter((entry) => entry !== null);
+  const trees = entries.filter(({ kind }) => kind === 'tree').map(({ dataset }) => dataset);
   crashPoint('remove.before');
   // snapshots first: a tree goes with the last of its own
-  for (const entry of [...entries].sort(bySnapshotsFirst)) {
-    if (entry.kind === 'tree') await removeTree(commands, volume, entry);
-    else await removeSnapshot(commands, volume, entry.dataset);
+  for (const { kind, dataset } of entries) {
+    if (kind === 'tree') continue;
+    await removeSnapshot(commands, volume, dataset);
     crashPoint('remove.after-first');
   }
-  await removeEmptyTrees(commands, volume);
+  await removeTrees(commands, volume, family, trees);
   await translated(volume, 'sync', volume.publishDirectory, async () => {
-    for (const name of names) await removeForeign(volume, family, name);
+    for (const { name } of entries) await removeLink(entryPath(volume, name));
     await syncDirectory(volume.publishDirectory);
   });
   crashPoint('remove.after');
-}
-
-function bySnapshotsFirst(one: Entry, other: Entry): number {
-  return Number(one.kind === 'tree') - Number(other.kind === 'tree');
 }
 
 async function removeSnapshot(commands: ZfsCommands, volume: VolumePlace, snapshot: Dataset): Promise<void> {
@@ -55,45 +52,36 @@ async function releaseHold(commands: ZfsCommands, snapshot: string): Promise<voi
   if (failure !== null && !/no such tag/i.test(failure.reason)) throw failure;
 }
 
-/** From here on it is no entry; it is destroyed once nothing of others' stands in it. */
-async function removeTree(commands: ZfsCommands, volume: VolumePlace, { dataset }: Entry): Promise<void> {
-  await translated(volume, 'give up', dataset.name, async () => {
-    await commands.zfs(['set', `${DEAD}=on`, dataset.name]);
-    await commands.attempt(['inherit', ENTRY, dataset.name]);
-  });
-}
-
-/** Destroys the trees that are given up and hold no snapshot of a live generation any more. */
-async function removeEmptyTrees(commands: ZfsCommands, volume: VolumePlace): Promise<void> {
-  let family = await readFamily(commands, volume);
-  for (let tree = emptyTree(family, new Set()), seen = new Set<string>(); tree !== null;) {
-    await destroyTree(commands, volume, tree, snapshotsOf(family, tree));
-    seen = seen.add(tree.name);
-    family = await readFamily(commands, volume);
-    tree = emptyTree(family, seen);
-  }
-}
-
-function emptyTree(family: Family, seen: ReadonlySet<string>): Dataset | null {
-  const isEmpty = (tree: Dataset): boolean => !snapshotsOf(family, tree).some((snapshot) => isOurs(snapshot));
-  return family.trees.find((tree) => isDead(tree) && isEmpty(tree) && !seen.has(tree.name)) ?? null;
-}
-
-function isOurs(snapshot: Dataset): boolean {
-  return localOf(snapshot, STAGED) !== null || localOf(snapshot, BASE) !== null;
-}
-
-async function destroyTree(
+/** Destroys these trees, and those given up earlier, unless a snapshot of ours still stands in one. */
+async function removeTrees(
   commands: ZfsCommands,
   volume: VolumePlace,
-  tree: Dataset,
-  snapshots: readonly Dataset[],
+  before: Family,
+  unwanted: readonly Dataset[],
 ): Promise<void> {
-  const [foreign] = snapshots;
-  if (foreign !== undefined) throw keptByOthers(volume, tree, foreign);
+  if (unwanted.length === 0 && !before.trees.some((tree) => isDead(tree))) return;
+  const family = await readFamily(commands, volume);
+  const names = new Set(unwanted.map(({ name }) => name));
+  let destroyed = 0;
+  for (const tree of family.trees) {
+    if (!names.has(tree.name) && !isDead(tree)) continue;
+    const snapshots = snapshotsOf(family, tree);
+    const [foreign] = snapshots.filter((snapshot) => !isMade(snapshot));
+    if (snapshots.length === 0) {
+      await destroyTree(commands, volume, tree);
+      destroyed += 1;
+    } else if (!isDead(tree) && foreign !== undefined) throw keptByOthers(volume, tree, foreign);
+    else if (!isDead(tree))
+      await translated(volume, 'give up', tree.name, () => commands.zfs(['set', `${DEAD}=on`, tree.name]));
+    crashPoint('remove.after-first');
+  }
+  // one that was destroyed may have been the last that depended on a snapshot of another
+  if (destroyed > 0) await removeTrees(commands, volume, family, []);
+}
+
+async function destroyTree(commands: ZfsCommands, volume: VolumePlace, tree: Dataset): Promise<void> {
   const path = treePath(volume, lastComponent(tree.name));
   await translated(volume, 'destroy', tree.name, async () => {
-    if (datasetAt(path) === tree.name) await commands.zfs(['unmount', tree.name]);
     await commands.zfs(['destroy', tree.name]);
     await rmdir(path).catch((failure: unknown) => {
       if (!isGone(failure)) throw failure;
@@ -114,9 +102,4 @@ function keptByOthers(volume: VolumePlace, tree: Dataset, snapshot: Dataset): Sn
     `volume ${volume.name}: ${tree.name}, which is no longer needed, was not destroyed, because another tool made ` +
     `snapshots of it (${snapshot.name}); destroy them, and exclude ${tree.name} from that tool, then run \`snapcommit recover\``;
   return new SnapcommitError('IN_USE', message, { volume: volume.name, dataset: tree.name, snapshot: snapshot.name });
-}
-
-/** The links of what is gone. What is somebody else's stays. */
-async function removeForeign(volume: VolumePlace, family: Family, name: string): Promise<void> {
-  if (entryOf(family, name) !== null) await removeLink(entryPath(volume, name));
 }

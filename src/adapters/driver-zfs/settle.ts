@@ -7,8 +7,7 @@ import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import type { Family } from './family.js';
 import { lastComponent } from './names.js';
-import { COLUMNS, ownOf, parseProperties, valueOf, type Dataset } from './properties.js';
-import { setReadOnly } from './readonly.js';
+import { isReadOnly, ownOf, valueOf, type Dataset } from './properties.js';
 import { datasetAt, treePath } from './site.js';
 
 const RESERVED = ['reservation', 'refreservation'] as const;
@@ -18,42 +17,37 @@ const SHARED = ['sharenfs', 'sharesmb'] as const;
 export async function settle(
   commands: ZfsCommands,
   volume: VolumePlace,
-  { live, liveName }: Family,
+  { live }: Family,
   replaced: Dataset | null,
 ): Promise<boolean> {
   if (replaced === null || live === null) return false;
   const path = treePath(volume, lastComponent(replaced.name));
-  const isPlaced = valueOf(replaced, 'mountpoint') === path && valueOf(replaced, 'canmount') === 'on';
-  if (isPlaced && datasetAt(path) === replaced.name) return false;
-  if (ownOf(replaced, 'mountpoint') !== path || !isPlaced) {
-    await setReadOnly(commands, replaced.name, true);
-    await handOver(commands, replaced.name, liveName);
-    const canMount = valueOf(replaced, 'canmount') ?? 'on';
-    if (valueOf(live, 'canmount') !== canMount) await commands.zfs(['set', `canmount=${canMount}`, liveName]);
-    await commands.zfs(['set', 'canmount=noauto', replaced.name]);
+  if (valueOf(replaced, 'mountpoint') !== path) {
+    await handOver(commands, replaced, live);
+    // while it may not be mounted, setting where mounts nothing
+    if (valueOf(replaced, 'canmount') !== 'on') await commands.zfs(['set', 'canmount=on', replaced.name]);
     await commands.zfs(['set', `mountpoint=${path}`, replaced.name]);
-    await commands.zfs(['set', 'canmount=on', replaced.name]);
-  }
+  } else if (datasetAt(path) === replaced.name) return false;
   if (datasetAt(path) !== replaced.name) await commands.zfs(['mount', replaced.name]);
   return true;
 }
 
-async function handOver(commands: ZfsCommands, from: string, to: string): Promise<void> {
-  const asked = ['get', '-H', '-p', '-o', COLUMNS, [...RESERVED, ...SHARED].join(','), from];
-  const [found] = parseProperties(await commands.zfs(asked));
-  if (found === undefined) return;
+async function handOver(commands: ZfsCommands, from: Dataset, to: Dataset): Promise<void> {
+  if (!isReadOnly(from)) await commands.zfs(['set', 'readonly=on', from.name]);
+  const canMount = valueOf(from, 'canmount') ?? 'on';
+  if (valueOf(to, 'canmount') !== canMount) await commands.zfs(['set', `canmount=${canMount}`, to.name]);
   for (const property of RESERVED) {
-    const value = ownOf(found, property);
+    const value = ownOf(from, property);
     if (value === null || value === '0' || value === 'none') continue;
-    const { failure } = await commands.attempt(['set', `${property}=${value}`, to]);
-    await commands.zfs(['set', `${property}=none`, from]);
+    const { failure } = await commands.attempt(['set', `${property}=${value}`, to.name]);
+    await commands.zfs(['set', `${property}=none`, from.name]);
     // there was no room for both
-    if (failure !== null) await commands.zfs(['set', `${property}=${value}`, to]);
+    if (failure !== null) await commands.zfs(['set', `${property}=${value}`, to.name]);
   }
   for (const property of SHARED) {
-    const value = ownOf(found, property);
+    const value = ownOf(from, property);
     if (value === null || value === 'off') continue;
-    await commands.zfs(['set', `${property}=off`, from]);
-    await commands.zfs(['set', `${property}=${value}`, to]);
+    await commands.zfs(['set', `${property}=off`, from.name]);
+    await commands.zfs(['set', `${property}=${value}`, to.name]);
   }
 }
