@@ -23,6 +23,6 @@ if [ "$kind" != btrfs ]; then
   # Builds the kernel's modules, which takes a while.
   apt-get -q install -y --no-install-recommends "linux-headers-$(uname -r)" zfs-dkms
 fi
-# shellcheck disable=SC2046 # one word a package
+# shellcheck disable=SC2046,SC2086 # one word a list, and a package
 apt-get -q install -y --no-install-recommends $(cat $lists | grep -v '^#')
 if [ "$kind" != btrfs ]; then modprobe zfs; fi
