@@ -166,7 +166,11 @@ export class PeerLink implements TransportUser {
         metrics.refused(reason);
         // Of a peer that shows nothing to be known by it is not known whom it concerns.
         if (peer !== null)
-          this.calls.refused(peer, by === 'us' ? `refused here: ${message}` : `it refused: ${message}`);
+          this.calls.refused(
+            peer,
+            by === 'us' ? `refused here: ${message}` : `it refused: ${message}`,
+            reason === 'clock',
+          );
         logger.warn({ by, peer, address, reason, repeated }, message);
         return;
       }

@@ -180,11 +180,10 @@ export class ReplicaNode {
 
   #receiveCore(from: NodeId, { configuration, message, word }: Extract<WireMessage, { readonly type: 'core' }>): void {
     if (word !== null && !this.#known.takesWordOf(from, word, configuration)) return;
-    const { isProven, isFull } = this;
-    const { loop } = this.core;
-    const condition = { isProven, isFull, diskStalls: loop.diskStalls };
-    if (!mayReachCore(message, configuration - this.core.configuration.id, condition)) return;
-    loop.input({ kind: 'receive', from, configuration, message });
+    const { isProven, isFull, core } = this;
+    const condition = { isProven, isFull, diskStalls: core.loop.diskStalls };
+    if (!mayReachCore(message, configuration - core.configuration.id, condition)) return;
+    core.loop.input({ kind: 'receive', from, configuration, message });
   }
 
   #nextTick(): void {
@@ -248,6 +247,7 @@ export class ReplicaNode {
       },
       full: () => {
         if (this.#full.found(this.#ticks)) this.#ports.onEvent?.({ type: 'full' });
+        this.callers.refuseWhileFull();
       },
       stopped: (error) => {
         this.#cancelTick();

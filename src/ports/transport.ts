@@ -48,7 +48,8 @@ export interface TransportUser {
 
 /** Why a connection did not come about, or was ended by us; the same words on both sides. */
 export type RefusalReason =
-  | 'certificate' // not of this cluster's authority, or not valid at this time
+  | 'certificate' // not of this cluster's authority, or expired
+  | 'clock' // a certificate of this cluster's whose time has not come, by the clock of who refuses
   | 'cluster'
   | 'node' // the certificate names another node than the hello, or than the one that was called
   | 'unknown-member'

@@ -64,6 +64,11 @@ export class Member {
     return running;
   }
 
+  /** Starts a command that speaks to a person. */
+  read(args: readonly string[]): RunningCli {
+    return startCli(args, { stateDirectory: this.stateDirectory, under: this.#under });
+  }
+
   /** Starts the daemon, its clock off by `offsetSeconds`; does not wait until it serves. */
   start(offsetSeconds = 0, more: Readonly<Record<string, string>> = {}): void {
     this.#log = '';

@@ -8,7 +8,7 @@ import { makeCgroup, type TestCgroup } from '../support/cgroups.js';
 import type { CliResult, RunningCli } from '../support/run-cli.js';
 import { isStopped } from '../support/power-loss.js';
 import { until } from '../support/until.js';
-import { makeVolume, mark, unmountPatiently, type WorldVolume } from '../support/world.js';
+import { makeVolume, mark, mountImage, tool, unmountPatiently, type WorldVolume } from '../support/world.js';
 
 type Environment = Readonly<Record<string, string>>;
 
@@ -48,6 +48,11 @@ export class Host {
     return this.start(args, env).done;
   }
 
+  /** What a person reads. */
+  async read(...args: readonly string[]): Promise<CliResult> {
+    return this.member.read(args).done;
+  }
+
   /** Starts a command with --json; it is ended with the fleet at the latest. */
   start(args: readonly string[], env: Environment = {}): RunningCli {
     return this.member.run(args, env);
@@ -76,6 +81,31 @@ export class Host {
   /** The whole machine at once: its commands and its daemon. */
   async kill(): Promise<void> {
     await Promise.all([this.member.killCommands(), this.member.kill()]);
+  }
+
+  /** Takes a volume's disk out of this machine, whose daemon does not run. */
+  detach({ mount }: WorldVolume): void {
+    this.#mounted.splice(this.#mounted.indexOf(mount), 1);
+    unmountPatiently(mount);
+  }
+
+  /** Puts in a disk that another machine had; under another path than it had there. */
+  attach({ name, image }: WorldVolume): WorldVolume {
+    const mount = join(this.directory, `arrived-${name}`);
+    mkdirSync(mount);
+    mountImage(image, mount);
+    this.#mounted.push(mount);
+    return { name, image, mount, live: join(mount, 'live'), publish: join(mount, '.snapcommit', name), dataset: null };
+  }
+
+  /** What is on a volume's disk now, and not only in memory: where a copy of the disk is mounted. */
+  copyOf({ name, image }: WorldVolume): string {
+    const mount = join(this.directory, `copy-${name}`);
+    tool('cp', '--sparse=always', image, `${mount}.img`);
+    mkdirSync(mount);
+    mountImage(`${mount}.img`, mount);
+    this.#mounted.push(mount);
+    return mount;
   }
 
   /** Starts the daemon again; resolves when it serves. */

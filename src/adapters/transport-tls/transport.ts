@@ -160,6 +160,7 @@ export class TlsTransport implements Transport {
       limits: this.#limits,
       timers,
       now: () => clock.now(),
+      isOurs: (certificate) => isIssuedByOne(certificate, this.#credentials.authorities),
       hello: (to) => this.#hello(to),
       admit: (hello, role) => this.#admit(hello, role),
       onReady: (connection) => {
