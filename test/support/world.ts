@@ -19,6 +19,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { atEnd } from './at-end.js';
 import { makeCgroup, type TestCgroup } from './cgroups.js';
 import { TestPools, zfs } from './pools.js';
 import { cli, startCli, type CliOptions, type CliResult, type RunningCli } from './run-cli.js';
@@ -62,14 +63,12 @@ export class World {
 
   constructor(t: Test, options: WorldOptions) {
     this.directory = mkdtempSync(join(tmpdir(), 'snapcommit-world-'));
-    const clean = (): void => {
-      process.off('exit', clean);
-      this.unmount();
-      rmSync(this.directory, { recursive: true, force: true });
-    };
-    t.teardown(clean);
-    // A file that throws outside of its tests ends without tap's teardown.
-    process.once('exit', clean);
+    t.teardown(
+      atEnd(() => {
+        this.unmount();
+        rmSync(this.directory, { recursive: true, force: true });
+      }),
+    );
     this.hookLog = join(this.directory, 'hooks.log');
     this.#pools = new TestPools(this.directory);
     this.volumes = (options.volumes ?? ['db', 'wal']).map((name, index) =>
