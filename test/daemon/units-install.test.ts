@@ -15,6 +15,7 @@ import { installUnits } from '#src/daemon/units/install.js';
 import type { InstallUnitsRequest } from '#src/daemon/units/reports.js';
 import { initNode, openNode } from '#src/index.js';
 import type { CommandRunner } from '#src/ports/commands.js';
+import { cli, PROGRAM } from '../support/run-cli.js';
 import { temporaryDirectory } from '../support/temp.js';
 
 const RECOVER = 'snapcommit-recover.service';
@@ -166,6 +167,15 @@ t.test('a log that cannot be read now takes nothing from what the units wait for
     units.map(({ action }) => action),
     ['unchanged', 'unchanged', 'unchanged', 'replaced', 'unchanged'],
   );
+});
+
+t.test('the command is found where it is installed, and tells systemd what ran it', async (t) => {
+  const { stateDirectory, root, units } = await world(t);
+  const { status, stdout, stderr } = await cli(['install-units', '--root', root], { stateDirectory });
+  t.equal(status, 0, stderr);
+  t.match(stdout, `${join(units, RECOVER)}`);
+  const unit = readFileSync(join(units, RECOVER), 'utf8');
+  t.match(unit, `ExecStart=${process.execPath} ${PROGRAM} --state-dir ${stateDirectory} recover --local-only\n`);
 });
 
 t.test('what cannot be written into a unit, and where nothing can be written, is refused', async (t) => {

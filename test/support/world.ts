@@ -155,6 +155,12 @@ export class World {
   }
 }
 
+/** What the operations and the checks use of a world; that of test/vm outlives its process, and boots again. */
+export type WorldParts = Pick<
+  World,
+  'directory' | 'stateDirectory' | 'volumes' | 'mark' | 'liveMarkers' | 'cli' | 'start' | 'sync'
+> & { readonly cgroup: Pick<TestCgroup, 'requested' | 'frozen'> | null };
+
 /** A btrfs of its own in a file, mounted, with a live volume in it; `mounted` hears of the mount point at once. */
 export function makeVolume(
   directory: string,
