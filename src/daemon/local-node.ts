@@ -1,4 +1,7 @@
-/** One node with its embedded log: every command's use of coordinator, participant and log. One short method each. */
+/**
+ * The node as commands and programs on its own machine use it, whichever form its log has: every command's use of
+ * coordinator, participant and log. One short method each.
+ */
 import { lookup } from '../machine/record.js';
 import { planTransaction, requireGroup } from '../coordinator/begin.js';
 import { capture, requireRecord, type Committed } from '../coordinator/commit.js';
@@ -44,7 +47,7 @@ import type * as reports from './reports.js';
 import { statusReport } from './status.js';
 import { verifyGenerations } from './verify.js';
 
-export class EmbeddedNode implements SnapcommitNode {
+export class LocalNode implements SnapcommitNode {
   readonly #context: Context;
   /** The cluster's other nodes; null: this log is of one node alone, or only this node is meant. */
   readonly #others: (OtherNodes & RecoverableNodes) | null;
