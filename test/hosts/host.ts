@@ -99,7 +99,7 @@ export class Host {
     mkdirSync(mount);
     mountImage(image, mount);
     this.#mounted.push(mount);
-    return { name, image, mount, live: join(mount, 'live'), publish: join(mount, '.snapcommit', name) };
+    return { name, image, mount, live: join(mount, 'live'), publish: join(mount, '.snapcommit', name), dataset: null };
   }
 
   /** What is on a volume's disk now, and not only in memory: where a copy of the disk is mounted. */
