@@ -9,10 +9,11 @@ import { copyTree, plantIn, readPlants, removeTree, sample, shard, testKey } fro
 import { inParallel, run } from './lib/run.mjs';
 import { judge } from './lib/tap.mjs';
 
-const USAGE = `Usage: npm run mutants [-- [--only WHAT]… [--sample N [--seed S]] [--shard I/N] [--jobs N] [--timeout SECONDS] [--write]]
+const USAGE = `Usage: npm run mutants [-- [--only WHAT]… [--sample N [--seed S]] [--shard I/N] [--jobs N] [--timeout SECONDS] [--table | --write]]
   --only WHAT the plants of one failure (D4), of one area (log), or whose name contains WHAT; may be given again
   --sample N  N plants, picked by the seed, which is printed
   --shard I/N the I-th of N parts, plants of one test together
+  --table     try nothing, and write what stands for each failure into test/mutants/README.md
   --write     put what was measured into test/mutants/README.md; what it says of other plants stays
 `;
 
@@ -24,12 +25,14 @@ const { values } = parseArgs({
     sample: { type: 'string' },
     seed: { type: 'string' },
     shard: { type: 'string' },
+    table: { type: 'boolean', default: false },
     timeout: { type: 'string', default: '300' },
     write: { type: 'boolean', default: false },
   },
 });
 
 if (values.help) process.stdout.write(USAGE);
+else if (values.table) writeTable(readPlants().plants, []);
 else await main();
 
 async function main() {

@@ -42,6 +42,8 @@ function whatIsWrong(plant) {
   if (missing.length > 0) return `lacks ${missing.join(', ')}`;
   if (!/^src\/.+\.ts$/.test(plant.file)) return `${plant.file} is no source under src`;
   if (!/^build\/test\/.+\.test\.js$/.test(plant.test)) return `${plant.test} is no compiled test under build/test`;
+  const test = plant.test.replace(/^build\/(.+)\.js$/, '$1.ts');
+  if (!existsSync(join(root, test))) return `its test ${test} does not exist`;
   if (!existsSync(join(root, plant.file))) return `${plant.file} does not exist`;
   const times = readFileSync(join(root, plant.file), 'utf8').split(plant.search).length - 1;
   if (times !== 1) return `its search text occurs ${String(times)} times in ${plant.file}`;

@@ -67,10 +67,11 @@ export function mountTopLevel(device: string): number {
 }
 
 /** Mounts the whole filesystem `source`, detached, for filesystems that take no more than that. */
-export function mountDetached(type: string, source: string): number {
+export function mountDetached(type: string, source: string, options: Readonly<Record<string, string>>): number {
   const context = call('fsopen', type, type, CLOEXEC);
   try {
-    call('fsconfig', source, context, SET_STRING, 'source', source, 0);
+    for (const [key, value] of Object.entries({ source, ...options }))
+      call('fsconfig', source, context, SET_STRING, key, value, 0);
     call('fsconfig', source, context, CREATE, null, null, 0);
     return call('fsmount', source, context, CLOEXEC, 0);
   } finally {

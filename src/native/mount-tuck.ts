@@ -36,10 +36,12 @@ export interface Tuck {
   readonly parent: string;
   /** As mountinfo names them: `noatime`, `nosuid`, … */
   readonly options: readonly string[];
+  /** What the filesystem itself is told. */
+  readonly data: string | null;
 }
 
 /** The filesystem `source` stands beneath the mount at `at` afterwards, in every namespace that the parent's peers are in. */
-export function mountTucked({ workshop, type, source, at, parent, options }: Tuck): void {
+export function mountTucked({ workshop, type, source, at, parent, options, data }: Tuck): void {
   clearWorkshop(workshop);
   const copy = join(workshop, 'parent');
   const below = join(copy, at.slice(parent === '/' ? 0 : parent.length));
@@ -50,7 +52,7 @@ export function mountTucked({ workshop, type, source, at, parent, options }: Tuc
     mount(null, workshop, null, MS_PRIVATE);
     mkdirSync(copy, { recursive: true });
     mount(parent, copy, null, MS_BIND);
-    mount(source, below, type, flagsOf(options));
+    mount(source, below, type, flagsOf(options), data);
   } finally {
     clearWorkshop(workshop);
   }
@@ -71,8 +73,8 @@ export function clearWorkshop(workshop: string): void {
 }
 
 /** Mounts `source` at `at`. Throws a SystemCallError: EBUSY, ENOENT, … */
-export function mountFilesystem(type: string, source: string, at: string, options: readonly string[]): void {
-  mount(source, at, type, flagsOf(options));
+export function mountFilesystem(type: string, source: string, at: string, data: string | null): void {
+  mount(source, at, type, flagsOf([]), data);
 }
 
 function flagsOf(options: readonly string[]): number {
@@ -81,11 +83,17 @@ function flagsOf(options: readonly string[]): number {
   return (isStrict ? MS_STRICTATIME : 0) | options.reduce((flags, option) => flags | (FLAGS[option] ?? 0), 0);
 }
 
-function mount(source: string | null, target: string, type: string | null, flags: number): void {
+function mount(
+  source: string | null,
+  target: string,
+  type: string | null,
+  flags: number,
+  data: string | null = null,
+): void {
   const call = loadLibc().func(
-    'int mount(const char *source, const char *target, const char *type, ulong flags, const void *data)',
+    'int mount(const char *source, const char *target, const char *type, ulong flags, const char *data)',
   ) as (...values: unknown[]) => number;
-  checkResult(call(source, target, type, flags, null), 'mount', target);
+  checkResult(call(source, target, type, flags, data), 'mount', target);
 }
 
 function unmount(path: string, flags: number): void {

@@ -47,13 +47,17 @@ t.test('nobody is told where nobody asked, and another process’s watchdog is n
     manager.end();
   }
   t.same(failures, []);
-  const heard = listen(t, 'socket');
-  const manager = serviceManager({ NOTIFY_SOCKET: heard.path, WATCHDOG_USEC: '1', WATCHDOG_PID: '1' }, note);
-  manager.ready('serving');
-  heard.next();
-  await new Promise((resolve) => setImmediate(resolve));
-  t.equal(heard.next(), null);
-  manager.end();
+  const [others, ours] = [listen(t, 'others'), listen(t, 'ours')];
+  const watched = { NOTIFY_SOCKET: others.path, WATCHDOG_USEC: '2000', WATCHDOG_PID: '1' };
+  const managers = [
+    serviceManager(watched, note),
+    serviceManager({ NOTIFY_SOCKET: ours.path, WATCHDOG_USEC: '40000' }, note),
+  ];
+  for (const manager of managers) manager.ready('serving');
+  others.next();
+  await until('our own is answered, which waits longer', () => ours.next() === 'WATCHDOG=1');
+  t.equal(others.next(), null);
+  for (const manager of managers) manager.end();
 });
 
 t.test('a service manager that does not listen is told of, and nothing else comes of it', async (t) => {

@@ -23,7 +23,10 @@ export async function longestStallDuring(hosts: readonly Host[], act: () => Prom
   const acted = act().finally(() => {
     acting.isOver = true;
   });
-  for (; !acting.isOver; await sleep(LOOK_MS)) look();
+  while (!acting.isOver) {
+    look();
+    await sleep(LOOK_MS);
+  }
   await acted;
   return longest;
 }

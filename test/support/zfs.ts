@@ -1,7 +1,8 @@
 /** A ZFS pool in a file, for one test file. */
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { requireCommand, requireRoot } from './requirements.js';
 import { temporaryDirectory } from './temp.js';
@@ -67,4 +68,21 @@ export function makePool(t: Test, ...options: readonly string[]): ZfsPool {
       zfs('destroy', '-R', '-f', `${pool}/${name}`);
     },
   };
+}
+
+const CHILD = fileURLToPath(new URL('driver-zfs-child.js', import.meta.url));
+
+/** Calls a method of the driver in a process of its own, which dies at `point`. */
+export function crashAt(point: string, method: string, ...values: readonly unknown[]): void {
+  const request = JSON.stringify({ method, values });
+  const environment = { ...process.env, SNAPCOMMIT_CRASH_AT: point };
+  const { signal, stderr } = spawnSync(process.execPath, [CHILD, request], { env: environment, encoding: 'utf8' });
+  if (signal !== 'SIGKILL') throw new Error(`was not killed at ${point}: ${stderr}`);
+}
+
+/** The lines of this namespace's table of mounts for what is mounted at `path`. */
+export function mountLinesAt(path: string): readonly string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => line.split(' ')[4] === path);
 }

@@ -28,10 +28,11 @@ export interface ZfsCommands {
   attempt(args: readonly string[]): Promise<{ readonly output: string; readonly failure: ZfsFailure | null }>;
 }
 
-export function createZfsCommands(runner: CommandRunner): ZfsCommands {
+/** `find`: where a program is. */
+export function createZfsCommands(runner: CommandRunner, find = findProgram): ZfsCommands {
   const files = new Map<ZfsProgram, Promise<string>>();
   const run = async (program: ZfsProgram, args: readonly string[], input = '') => {
-    const file = files.get(program) ?? findProgram(program);
+    const file = files.get(program) ?? find(program);
     files.set(program, file);
     const { status, signal, stdout, stderr } = await runner.run(await file, args, { input });
     if (status === 0) return { output: stdout, failure: null };
@@ -50,8 +51,9 @@ export function createZfsCommands(runner: CommandRunner): ZfsCommands {
   };
 }
 
-export async function findProgram(program: ZfsProgram): Promise<string> {
-  for (const directory of DIRECTORIES) {
+/** @throws DEPENDENCY_MISSING where none of `directories` has it. */
+export async function findProgram(program: ZfsProgram, directories: readonly string[] = DIRECTORIES): Promise<string> {
+  for (const directory of directories) {
     const file = `${directory}/${program}`;
     const isThere = await access(file, constants.X_OK).then(
       () => true,
@@ -61,7 +63,7 @@ export async function findProgram(program: ZfsProgram): Promise<string> {
   }
   throw new SnapcommitError(
     'DEPENDENCY_MISSING',
-    `the program ${program} of OpenZFS is not installed (looked in ${DIRECTORIES.join(', ')}); ` +
+    `the program ${program} of OpenZFS is not installed (looked in ${directories.join(', ')}); ` +
       'install zfsutils-linux (Debian, Ubuntu) or zfs (Fedora, Arch), version 2.1 or later',
     { program },
   );

@@ -210,7 +210,8 @@ function refuseChildren(volume: VolumePlace, live: Dataset, children: readonly s
   throw new SnapcommitError(
     'SOURCE_NESTED',
     `volume ${volume.name}: ${live.name} (${volume.source}) has child datasets, which its snapshots do not contain: ${named}. ` +
-      'Add each as a volume of its own to the same group: one call cuts all datasets of a pool at the same instant. ' +
+      'Add each as a volume of its own to the same group (with --publish outside of this one): one call cuts all datasets of ' +
+      'a pool at the same instant. ' +
       `Then, or where they are to be left out, say so: zfs set ${CHILDREN}=separate ${live.name}`,
     { volume: volume.name, source: volume.source, nested: children.slice(0, NAMED_MAX) },
   );

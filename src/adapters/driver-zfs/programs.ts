@@ -1,7 +1,14 @@
 /** Channel programs: Lua that the kernel runs in one transaction group of a pool. Their arguments are given as words. PURE. */
 
-/** DATASET, OLD and NEW of each snapshot. Everything is checked before anything is done. */
+const DONE = -1;
+const UNSUPPORTED = -2;
+
+/**
+ * DATASET, OLD and NEW of each snapshot. Everything is checked before anything is done. Programs can rename since
+ * OpenZFS 2.2.
+ */
 export const RENAME_ALL = `
+if zfs.check.rename_snapshot == nil then return { failed = ${String(UNSUPPORTED)}, errno = 0 } end
 local words = (...)["argv"]
 for at = 1, #words, 3 do
   local failed = zfs.check.rename_snapshot(words[at], words[at + 1], words[at + 2])
@@ -11,7 +18,7 @@ for at = 1, #words, 3 do
   local failed = zfs.sync.rename_snapshot(words[at], words[at + 1], words[at + 2])
   if failed ~= 0 then error("a rename failed that had been checked: " .. failed) end
 end
-return { failed = -1, errno = 0 }
+return { failed = ${String(DONE)}, errno = 0 }
 `;
 
 const MEANINGS: Readonly<Record<number, string>> = {
@@ -23,14 +30,16 @@ const MEANINGS: Readonly<Record<number, string>> = {
   30: 'the pool is read-only',
 };
 
-export type Answer = 'done' | { readonly index: number; readonly reason: string };
+/** Not done: the snapshot of that number cannot be renamed. */
+export type Answer = 'done' | 'unsupported' | { readonly index: number; readonly reason: string };
 
 /** What `zfs program -j` printed of what a program returned. */
 export function parseAnswer(output: string): Answer {
   const printed: unknown = JSON.parse(output);
   const failed = numberIn(printed, 'failed');
   const errno = numberIn(printed, 'errno');
-  if (failed < 0) return 'done';
+  if (failed === DONE) return 'done';
+  if (failed === UNSUPPORTED) return 'unsupported';
   return { index: failed, reason: MEANINGS[errno] ?? `errno ${String(errno)}` };
 }
 

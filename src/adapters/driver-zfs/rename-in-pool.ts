@@ -18,11 +18,7 @@ interface Planned extends Move {
 
 export async function renameInPool(commands: ZfsCommands, moves: readonly Move[]): Promise<void> {
   const planned = await Promise.all(moves.map(async (move) => plan(commands, move)));
-  await runProgram(commands, planned).catch(async (failure: unknown) => {
-    // Channel programs are root's; with `zfs allow` one can be renamed at a time.
-    if (meaningOf(failure) !== 'denied') throw failure;
-    await renameEach(commands, planned);
-  });
+  if ((await runProgram(commands, planned)) === 'unsupported') await renameEach(commands, planned);
   for (const { volume, family, entry, from, to } of planned) {
     await translated(volume, 'link', to, async () => {
       await setLink(volume, family, { ...entry, name: to, dataset: renamed(entry, to) });
@@ -48,35 +44,45 @@ async function plan(commands: ZfsCommands, { volume, from, to }: Move): Promise<
   return { volume, from, to, family, entry, snapshot: splitSnapshot(entry.dataset.name)?.snapshot ?? '' };
 }
 
-/** A channel program that fails is not undone, so it first checks everything, and changes nothing where a check fails. */
-async function runProgram(commands: ZfsCommands, planned: readonly Planned[]): Promise<void> {
+/**
+ * A channel program that fails is not undone, so it first checks everything, and changes nothing where a check fails.
+ * `unsupported`: by this version of ZFS (before 2.2), or by somebody who is not root, whose programs are.
+ */
+async function runProgram(commands: ZfsCommands, planned: readonly Planned[]): Promise<'done' | 'unsupported'> {
   const [first] = planned;
-  if (first === undefined) return;
+  if (first === undefined) return 'done';
   const pool = poolOf(first.entry.dataset.name);
   const words = planned.flatMap(({ entry, snapshot, to }) => [
     splitSnapshot(entry.dataset.name)?.dataset ?? '',
     snapshot,
     encodeName(to),
   ]);
-  const answer = parseAnswer(await commands.zfs(['program', '-j', pool, '-', ...words], RENAME_ALL));
-  if (answer === 'done') return;
+  const answer = await commands
+    .zfs(['program', '-j', pool, '-', ...words], RENAME_ALL)
+    .then(parseAnswer, (failure: unknown) => {
+      if (meaningOf(failure) === 'denied') return 'unsupported' as const;
+      throw failure;
+    });
+  if (typeof answer === 'string') return answer;
   const { volume, entry, from, to } = planned[answer.index] ?? first;
   const failure = new ZfsFailure('zfs', ['program', pool], answer.reason);
   if (meaningOf(failure) === 'exists') throw existing(volume, from, to, failure);
   throw zfsError(volume, `rename ${entry.dataset.name} to`, to, failure);
 }
 
-/** Undoes what it did where one fails. A crash in between leaves some renamed, which a second call cannot tell from others' work. */
+/**
+ * Side by side, so that they share transaction groups. Where one fails the others are undone; a crash leaves some renamed,
+ * which whoever publishes finds by their identities.
+ */
 async function renameEach(commands: ZfsCommands, planned: readonly Planned[]): Promise<void> {
-  const done: Planned[] = [];
-  try {
-    for (const one of planned) {
-      await renameEntry(commands, one.volume, one.entry, one.to);
-      done.push(one);
-    }
-  } catch (failure) {
-    for (const { entry, to } of done.reverse())
-      await commands.attempt(['rename', renamed(entry, to).name, entry.dataset.name]);
-    throw failure;
-  }
+  const results = await Promise.allSettled(
+    planned.map(async ({ volume, entry, to }) => renameEntry(commands, volume, entry, to)),
+  );
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed === undefined) return;
+  const done = planned.filter((_, index) => results[index]?.status === 'fulfilled');
+  await Promise.all(
+    done.map(async ({ entry, to }) => commands.attempt(['rename', renamed(entry, to).name, entry.dataset.name])),
+  );
+  throw failed.reason;
 }

@@ -15,6 +15,8 @@ import type { Family } from './family.js';
 import { guidOf, valueOf } from './properties.js';
 import { datasetOfMount, mountOf, mountsAt } from './site.js';
 
+/** ZFS must be told where it is mounted: there it mounts the snapshots that are looked into. */
+const MOUNT_POINT = 'mntpoint';
 const WORKSHOPS = '/run/snapcommit-zfs';
 
 /** True where something was to be done. */
@@ -37,7 +39,7 @@ export async function showClone(commands: ZfsCommands, volume: VolumePlace, fami
 /** After a reboot in the middle nothing is mounted there. */
 async function mountLive(commands: ZfsCommands, { source }: VolumePlace, { live, liveName }: Family): Promise<void> {
   const isLegacy = live !== null && valueOf(live, 'mountpoint') === 'legacy';
-  if (isLegacy) mountFilesystem('zfs', liveName, source, []);
+  if (isLegacy) mountFilesystem('zfs', liveName, source, mountData(source));
   else await commands.zfs(['mount', liveName]);
 }
 
@@ -48,16 +50,28 @@ function putBeneath(volume: VolumePlace, family: Family, upper: Mount, mounts: r
   const options = upper.options.filter((option) => option !== 'ro');
   if (parent?.shared === true) {
     const workshop = `${WORKSHOPS}-${guidOf(family.place)}`;
-    mountTucked({ workshop, type: 'zfs', source: family.liveName, at: source, parent: parent.mountPoint, options });
+    mountTucked({
+      workshop,
+      type: 'zfs',
+      source: family.liveName,
+      at: source,
+      parent: parent.mountPoint,
+      options,
+      data: mountData(source),
+    });
     if (mountsAt(readMounts('self'), source).some((mount) => datasetOfMount(mount) === family.liveName)) return;
     throw notBeneath(volume, family.liveName);
   }
-  const detached = mountDetached('zfs', family.liveName);
+  const detached = mountDetached('zfs', family.liveName, { [MOUNT_POINT]: source });
   try {
     mountBeneath(detached, '.', source, options);
   } finally {
     closeSync(detached);
   }
+}
+
+function mountData(source: string): string {
+  return `${MOUNT_POINT}=${source}`;
 }
 
 function notBeneath(volume: VolumePlace, dataset: string): SnapcommitError {
