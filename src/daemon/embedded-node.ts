@@ -20,6 +20,7 @@ import type { State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { assertStamps } from '../participant/stamps.js';
 import { addVolume } from './add-volume.js';
+import { afterOthers } from './after-others.js';
 import { withCourtesy } from './courtesy.js';
 import { diffGenerations } from './diff.js';
 import {
@@ -151,7 +152,9 @@ export class EmbeddedNode implements SnapcommitNode {
     const context = this.#context;
     requireGroup(await context.log.read(), request.group);
     const waiting = wait ? { signal: request.signal } : null;
-    const { record } = await withCourtesy(context, request.group, waiting, run);
+    const { record } = await withCourtesy(context, request.group, waiting, async () =>
+      afterOthers(context, waiting, run),
+    );
     return generationReport(context, await context.log.read(), record);
   }
 

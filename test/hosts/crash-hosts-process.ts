@@ -3,11 +3,15 @@
  * told with its number and gets the next one a new fleet; what an interrupted run has left is gone on with by --from.
  */
 import { parseArgs } from 'node:util';
+import { endWithSupervisor } from '../support/at-end.js';
+import { bePatient } from '../support/until.js';
 import { crashCasesOf, type CrashCase } from './crash-cases.js';
 import { makeFleet, type Fleet } from './fleet.js';
 import { startRelay } from './relay.js';
-import { Scope } from './scope.js';
+import { Scope } from '../support/scope.js';
 
+endWithSupervisor();
+bePatient();
 const USAGE = `Usage: npm run crash -- --hosts [--list] [--only TEXT] [--from N] [--shard K/N]
   --list       tell the cases and run none
   --only TEXT  the cases whose name contains TEXT

@@ -28,7 +28,7 @@ async function killed(_: Fleet, victim: Host): Promise<() => Promise<void>> {
 
 /** Only what was started on it, not its daemon. */
 async function abandoned(_: Fleet, victim: Host): Promise<() => Promise<void>> {
-  await victim.killCommands();
+  await victim.member.killCommands();
   return async () => undefined;
 }
 
