@@ -7,6 +7,7 @@
 //   npm run sim -- --seed 42             one seed again: twice, and if it fails, shrunk to a short story
 //   npm run sim -- --system …            the same of the whole system: coordinators, participants, daemons, volumes
 //   npm run sim -- --system --cases      there: every fault at every effect of every phase of small groups
+//   npm run sim -- --system --cases --part 2/40   the second of forty parts of them (with one --start for all parts)
 //   npm run sim -- --system --case JSON  there: one of those again
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     system: { type: 'boolean', default: false },
     cases: { type: 'boolean', default: false },
     case: { type: 'string' },
+    part: { type: 'string', default: '1/1' },
   },
 });
 const number = (name, text, min) => {

@@ -5,6 +5,7 @@
 //   node scripts/vm.mjs up NAME [--disk ID=MIB …]      boot a guest and keep it until SIGINT or "down"
 //   node scripts/vm.mjs run NAME [--timeout S] -- COMMAND…
 //   node scripts/vm.mjs cut|boot|reboot|down NAME      boot and reboot take the checkout along as it is then
+//   node scripts/vm.mjs push NAME                      replaces what is built in a running guest by the checkout's
 //   node scripts/vm.mjs copy-in NAME FROM TO | copy-out NAME FROM TO | console NAME
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { directoryOf, doorOf } from './vm/directories.mjs';
 import { Guest, prepareRig } from './vm/guest.mjs';
 import { keep, orders, tell } from './vm/keeper.mjs';
+import { pushProject } from './vm/push.mjs';
 import { runThrough } from './vm/ssh.mjs';
 import { RigError, say } from './vm/tools.mjs';
 
@@ -42,7 +44,8 @@ async function act() {
   if (name === undefined) return usage();
   if (verb === 'up') return up();
   if (verb === 'run' && rest.length > 0) return runInside();
-  if (verb === 'down' || orders.includes(verb)) return tell(name, verb).then(() => 0);
+  if (orders.includes(verb)) return tell(name, verb).then(() => 0);
+  if (verb === 'push') return pushProject(doorOf(name)).then(() => 0);
   if (verb === 'console') {
     process.stdout.write(readFileSync(join(directoryOf(name), 'console.log')));
     return 0;
@@ -54,7 +57,12 @@ async function act() {
 
 function usage() {
   const text = readFileSync(import.meta.filename, 'utf8').split('\n');
-  process.stderr.write(`${text.slice(1, 8).join('\n').replaceAll(/^\/\/ ?/gm, '')}\n`);
+  process.stderr.write(
+    `${text
+      .slice(1, 10)
+      .join('\n')
+      .replaceAll(/^\/\/ ?/gm, '')}\n`,
+  );
   return 2;
 }
 
@@ -68,7 +76,9 @@ async function up() {
   const rig = await prepareRig();
   const guest = await Guest.create(rig, { name, dataDisks, memoryMiB: Number(values.memory) });
   try {
-    say(`${name} is up after ${(await guest.boot()).toFixed(0)} s (${rig.accelerator}); its console: ${guest.consoleFile}`);
+    say(
+      `${name} is up after ${(await guest.boot()).toFixed(0)} s (${rig.accelerator}); its console: ${guest.consoleFile}`,
+    );
   } catch (error) {
     await guest.remove();
     throw error;

@@ -4,7 +4,7 @@ const PROGRESS_MS = 5000;
 const TRACE_LINES = 150;
 
 /** Answers an exit status. `built` imports a module of test/system. */
-export async function simulateSystem(built, say, { seed, start, seeds, jobs, cases, case: one }) {
+export async function simulateSystem(built, say, { seed, start, seeds, jobs, cases, case: one, part }) {
   const { runCase } = await built('crash-case');
   const { runSchedule } = await built('run-schedule');
   const { scheduleFor } = await built('schedule');
@@ -21,8 +21,12 @@ export async function simulateSystem(built, say, { seed, start, seeds, jobs, cas
     );
   }
   const { replayOf, runJobs } = await built('system-fleet');
-  const work = cases ? await allCases(built, start) : schedules(start, seeds);
-  say(cases ? `${String(work.length)} cases` : `--start ${String(start)} --seeds ${String(seeds)}`);
+  const work = cases ? partOf(await allCases(built, start), part) : schedules(start, seeds);
+  say(
+    cases
+      ? `--start ${String(start)} --part ${part}: ${String(work.length)} cases`
+      : `--start ${String(start)} --seeds ${String(seeds)}`,
+  );
   let told = Date.now();
   const onProgress = ({ done, failures }) => {
     if (Date.now() - told < PROGRESS_MS) return;
@@ -39,6 +43,13 @@ async function allCases(built, start) {
   const { casesOf, SETUPS, withSecond } = await built('cases');
   const all = (await Promise.all(Object.values(SETUPS).map((setup) => casesOf(setup)))).flat();
   return [...all, ...withSecond(start, all)].map((options) => ({ kind: 'case', options }));
+}
+
+/** `part`: as 2/40. Every so-many-th case, so that each part holds some of every kind. */
+function partOf(all, part) {
+  const [, k = 1, n = 1] = (/^(\d+)\/(\d+)$/.exec(part) ?? []).map(Number);
+  if (n < 1 || k < 1 || k > n) throw new RangeError(`--part takes K/N with K from 1 to N, not ${part}`);
+  return all.filter((_, index) => index % n === k - 1);
 }
 
 function schedules(start, count) {

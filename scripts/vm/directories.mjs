@@ -36,7 +36,9 @@ export function directoryOf(name) {
 export function doorOf(name) {
   const file = join(directoryOf(name), DOOR);
   if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8'));
-  throw new RigError(`the guest ${name} is off or still booting: its console is ${join(directoryOf(name), 'console.log')}`);
+  throw new RigError(
+    `the guest ${name} is off or still booting: its console is ${join(directoryOf(name), 'console.log')}`,
+  );
 }
 
 function ownerOf(directory) {

@@ -14,7 +14,14 @@ import { say, tool } from './tools.mjs';
 /** Room for the guest's own files; the image is sparse. */
 const ROOT_DISK = '4G';
 /** Modules that no guest of ours has hardware for. */
-const UNUSED_MODULES = ['drivers/gpu', 'drivers/media', 'drivers/net/wireless', 'drivers/infiniband', 'drivers/isdn', 'sound'];
+const UNUSED_MODULES = [
+  'drivers/gpu',
+  'drivers/media',
+  'drivers/net/wireless',
+  'drivers/infiniband',
+  'drivers/isdn',
+  'sound',
+];
 
 /** @typedef {{ directory: string, kernel: string, ramdisk: string, rootDisk: string, key: string, release: string }} Image */
 
@@ -36,7 +43,8 @@ export async function ensureImage() {
 /** What decides what is in the image. Debian's point releases do not: an image lives until somebody removes it. */
 async function imageInputs() {
   const modules = await zfsModules();
-  const files = filesBelow(guestFiles).map((file) => `${basename(file)} ${digestOf(file)}`);
+  const used = filesBelow(guestFiles, (file) => !basename(file).startsWith('install-'));
+  const files = used.map((file) => `${basename(file)} ${digestOf(file)}`);
   const node = `${process.version} ${digestOf(process.execPath)}`;
   return { modules, parts: ['format 1', ...files, basename(modules.file), digestOf(modules.file), node] };
 }

@@ -17,6 +17,7 @@ const ORDERS = {
     await guest.renewProject();
     await guest.reboot();
   },
+  down: (guest) => guest.remove(),
 };
 export const orders = Object.keys(ORDERS);
 
@@ -37,12 +38,9 @@ export async function keep(guest) {
 }
 
 async function answer(guest, order, leave) {
-  if (order === 'down') {
-    setImmediate(leave);
-    return 'ok';
-  }
   try {
     await ORDERS[order](guest);
+    if (order === 'down') setImmediate(leave);
     return 'ok';
   } catch (error) {
     return error.message;

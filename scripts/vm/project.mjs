@@ -8,7 +8,17 @@ import { cacheDirectory } from './places.mjs';
 import { say, tool } from './tools.mjs';
 
 /** What of the checkout goes along. */
-const PARTS = ['package.json', 'bin', 'dist', 'build/test', 'src', 'test', 'scripts', 'tsconfig.json', 'tsconfig.base.json'];
+export const PARTS = [
+  'package.json',
+  'bin',
+  'dist',
+  'build/test',
+  'src',
+  'test',
+  'scripts',
+  'tsconfig.json',
+  'tsconfig.base.json',
+];
 /** Disks that nobody has used for this long go. */
 const KEEP_MS = 2 * 24 * 3600 * 1000;
 
@@ -19,7 +29,12 @@ export async function projectDisks() {
   const packages = shortDigest(`${digestOf(join(root, 'package-lock.json'))} ${process.version}`);
   const files = PARTS.flatMap((part) => filesOf(join(root, part)));
   const modules = await ensureDisk(join(disks, `modules-${packages}.ext4`), '800M', 'the npm packages', fillModules);
-  const project = await ensureDisk(join(disks, `project-${shortDigest(fingerprint(files))}.ext4`), '128M', 'the project', fillProject);
+  const project = await ensureDisk(
+    join(disks, `project-${shortDigest(fingerprint(files))}.ext4`),
+    '128M',
+    'the project',
+    fillProject,
+  );
   removeOld(disks);
   return { project, modules };
 }

@@ -9,7 +9,17 @@
  * @returns {string[]}
  */
 export function qemuArguments({ accelerator, image, memoryMiB, disks, readOnlyDisks, qmp, network, words }) {
-  const kernelWords = ['console=ttyS0', 'quiet', 'loglevel=4', 'net.ifnames=0', 'panic=-1', 'mitigations=off', 'audit=0', ...words];
+  const kernelWords = [
+    'console=ttyS0',
+    'quiet',
+    'loglevel=4',
+    'net.ifnames=0',
+    'panic=-1',
+    'mitigations=off',
+    'audit=0',
+  ];
+  // Neither a disk nor a service is given up on: a busy machine under the guest can make a second a minute.
+  kernelWords.push('systemd.default_timeout_start_sec=900', ...words);
   return [
     ...machineArguments(accelerator, memoryMiB),
     ...['-kernel', image.kernel, '-initrd', image.ramdisk, '-append', kernelWords.join(' ')],
@@ -32,7 +42,9 @@ export function probeArguments(accelerator, image) {
 function machineArguments(accelerator, memoryMiB) {
   return [
     // A plain processor: OpenZFS measures its checksums with every set of instructions that it finds, at each boot.
-    ...(accelerator === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'Nehalem,+rdrand']),
+    ...(accelerator === 'kvm'
+      ? ['-accel', 'kvm', '-cpu', 'host']
+      : ['-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'Nehalem,+rdrand']),
     ...['-machine', 'q35', '-smp', '2', '-m', String(memoryMiB), '-nodefaults', '-no-user-config', '-display', 'none'],
     ...['-no-reboot', '-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
     ...['-object', 'rng-random,id=entropy,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=entropy'],

@@ -21,7 +21,17 @@ export async function openDoor(door, timeoutMs) {
   const until = Date.now() + timeoutMs;
   for (;;) {
     rmSync(door.control, { force: true });
-    const args = ['--pdeathsig', 'KILL', 'ssh', ...sshArguments(door), '-M', '-N', '-o', 'ConnectTimeout=60', 'root@127.0.0.1'];
+    const args = [
+      '--pdeathsig',
+      'KILL',
+      'ssh',
+      ...sshArguments(door),
+      '-M',
+      '-N',
+      '-o',
+      'ConnectTimeout=60',
+      'root@127.0.0.1',
+    ];
     const master = spawn('setpriv', args, { stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     master.stderr.setEncoding('utf8').on('data', (text) => (said += text));
@@ -47,7 +57,7 @@ const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
  * Runs a command in the guest.
  * @param {Door} door @param {readonly string[]} argv
  * @param {{ cwd?: string, env?: Readonly<Record<string, string>>, timeoutSeconds?: number, input?: string | Buffer,
- *   inputFile?: string, inherit?: boolean, onOutput?: (text: string) => void }} options
+ *   inputFile?: string, inputStream?: import('node:stream').Readable, inherit?: boolean, onOutput?: (text: string) => void }} options
  * @returns {Promise<{ status: number | null, signal: string | null, stdout: string, output: string, bytes: Buffer,
  *   seconds: number, timedOut: boolean }>} status 255 also says that the connection broke
  */
@@ -68,7 +78,8 @@ export function runThrough(door, argv, options = {}) {
   });
   child.stderr?.setEncoding('utf8').on('data', hear);
   child.stdin?.on('error', () => undefined);
-  if (options.inputFile !== undefined) createReadStream(options.inputFile).pipe(child.stdin);
+  const source = options.inputFile === undefined ? options.inputStream : createReadStream(options.inputFile);
+  if (source !== undefined) source.pipe(child.stdin);
   else child.stdin?.end(options.input ?? '');
   return new Promise((resolve) => {
     child.on('close', (status, signal) => {

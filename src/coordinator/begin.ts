@@ -20,7 +20,7 @@ import { makeTransactionId } from '../participant/names.js';
 import type { Participant, Survey, SurveyedVolume } from '../ports/participant.js';
 import type { RequestKey } from '../ports/log.js';
 import { nodesNamedByTargets, targetsOf } from '../machine/freeze-targets.js';
-import { assertClock } from './clocks.js';
+import { assertClock, surveyFailure } from './clocks.js';
 import type { CommitRequest } from './requests.js';
 
 /** Recorded for nodes that cannot see whether our process lives; on this node only the kernel lock tells. */
@@ -122,7 +122,9 @@ async function surveyNodes(
       const volumes = places.filter((place) => place.node === node).map(({ name }) => name);
       const { cgroups, units } = targetsOf(group.record, node, withVolumes);
       const asked = context.clock.monotonic();
-      const survey = await participant.survey({ mode, volumes, cgroups, units });
+      const survey = await participant.survey({ mode, volumes, cgroups, units }).catch((error: unknown) => {
+        throw surveyFailure(error, node, volumes);
+      });
       if (node !== context.self.node) assertClock(context, { node, volumes, now: survey.now, asked });
       return { node: { participant, volumes, cgroups: survey.cgroups }, survey };
     }),

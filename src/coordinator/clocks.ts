@@ -31,6 +31,22 @@ export function assertClock({ clock, settings, self }: Context, { node, volumes,
   );
 }
 
+/**
+ * What a node's survey failed with, told with its volumes, since the node's name may be strange to whoever asked for a commit.
+ * One that is out of reach because its clock and ours do not go together is told as that.
+ */
+export function surveyFailure(error: unknown, node: string, volumes: readonly string[]): unknown {
+  if (!(error instanceof SnapcommitError) || error.code !== 'UNAVAILABLE' || volumes.length === 0) return error;
+  const details = { ...error.details, node, volumes };
+  const { isClock, refusal } = error.details;
+  const has = `Node ${node} has volume${volumes.length > 1 ? 's' : ''} ${volumes.join(', ')} of the group`;
+  if (isClock !== true || typeof refusal !== 'string')
+    return new SnapcommitError(error.code, `${error.message}. ${has}.`, details, error);
+  const advice = 'Set the clock that is wrong, and see why nothing keeps it right, such as NTP.';
+  const message = `node ${node} cannot be reached: ${refusal}. ${has}; nothing was begun. ${advice}`;
+  return new SnapcommitError('CLOCK_SKEW', message, details, error);
+}
+
 function seconds(ms: number): string {
   return `${String(ms < 10_000 ? ms / 1000 : Math.round(ms / 1000))} s`;
 }

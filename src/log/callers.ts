@@ -101,6 +101,7 @@ export class Callers {
     const user: ReadsUser = {
       ask: (id) => this.#readIndex.ask(id),
       applied: () => replica.applied(),
+      full: () => replica.full(),
       trouble: (waitedMs) => replica.diskTrouble(waitedMs),
     };
     this.#reads = new LinearReads(user, timers, {
@@ -164,6 +165,11 @@ export class Callers {
       else if (!this.#replica.isSyncing() && this.#routing.hasProposals) this.#routing.propose(this.#ticks);
     } else if (leader !== null) this.#routing.forward(leader, this.#ticks);
     this.#reads.ask(this.#ticks);
+  }
+
+  /** The disk was found full. */
+  refuseWhileFull(): void {
+    this.#reads.refuseWhileFull();
   }
 
   leaderChanged(): void {

@@ -23,6 +23,8 @@ export interface ReadsUser {
   /** Asks whoever leads; false: nobody does, as far as we know. */
   ask(id: number): boolean;
   applied(): Slot;
+  /** Why nothing new can be written here now; null: it can. */
+  full(): string | null;
   /** Why this node cannot follow the log, for a read that has waited that long; null: nothing of its own. */
   trouble(waitedMs: number): SnapcommitError | null;
 }
@@ -106,6 +108,20 @@ export class LinearReads {
     this.#asked = null;
     this.#due.push({ slot, reads: question.reads });
     this.applied();
+    this.refuseWhileFull();
+  }
+
+  /**
+   * What waits for slots that the full disk does not take is told so at once: a coordinator elsewhere, with writers that
+   * stand still, may wait for it. What was asked and not answered yet may need nothing new.
+   */
+  refuseWhileFull(): void {
+    const full = this.#user.full();
+    if (full === null) return;
+    const reads = this.#due.flatMap((due) => due.reads);
+    this.#due = [];
+    for (const read of reads)
+      read.reject(new SnapcommitError('STORE_FULL', `this node cannot follow the log: ${full}`));
   }
 
   /** Asks again what has had no answer since `tick`, or all of it when the leader changed. */

@@ -23,7 +23,7 @@ import { oncePerTurn } from './once-per-turn.js';
 import { mayReachCore, wordFor } from './message-gate.js';
 import { measure } from './replica-status.js';
 import { forgetfulReason, messageOf, stoppedServing } from './replica-errors.js';
-import { decodeWire, encodeWire } from './wire.js';
+import { coreSender, decodeWire, encodeWire } from './wire.js';
 import type { WireMessage } from './wire-message.js';
 
 const SETTLE_TICKS = 20;
@@ -57,9 +57,8 @@ export class ReplicaNode {
     this.#ports = ports;
     this.#settings = settings;
     this.#full = new FullDisk(ports.store.file, Math.ceil(settings.fullRetryMs / settings.tickMs));
-    this.#decides = new HeldDecides(ports.timers, ({ to, configuration, message }) => {
-      this.#send(to, { type: 'core', configuration, message, word: wordFor(message, this.core.life) });
-    });
+    const sendCore = coreSender(ports.send, (message) => wordFor(message, this.core.life));
+    this.#decides = new HeldDecides(ports.timers, sendCore);
     this.#known = new Acquaintances(this.self, loaded.remembered);
     this.core = new CoreLives(loaded, ports, settings, this.#coreUser());
     const { core } = this;
@@ -180,11 +179,10 @@ export class ReplicaNode {
 
   #receiveCore(from: NodeId, { configuration, message, word }: Extract<WireMessage, { readonly type: 'core' }>): void {
     if (word !== null && !this.#known.takesWordOf(from, word, configuration)) return;
-    const { isProven, isFull } = this;
-    const { loop } = this.core;
-    const condition = { isProven, isFull, diskStalls: loop.diskStalls };
-    if (!mayReachCore(message, configuration - this.core.configuration.id, condition)) return;
-    loop.input({ kind: 'receive', from, configuration, message });
+    const { isProven, isFull, core } = this;
+    const condition = { isProven, isFull, diskStalls: core.loop.diskStalls };
+    if (!mayReachCore(message, configuration - core.configuration.id, condition)) return;
+    core.loop.input({ kind: 'receive', from, configuration, message });
   }
 
   #nextTick(): void {
@@ -248,6 +246,7 @@ export class ReplicaNode {
       },
       full: () => {
         if (this.#full.found(this.#ticks)) this.#ports.onEvent?.({ type: 'full' });
+        this.callers.refuseWhileFull();
       },
       stopped: (error) => {
         this.#cancelTick();

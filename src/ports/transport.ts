@@ -42,12 +42,14 @@ export interface TransportUser {
    * An error here is the user's own: it is not caught.
    */
   onMessage(from: string, message: Uint8Array): void | Promise<void>;
+  /** Of one peer `connected` and `disconnected` come by turns: the last one of them is how it is. */
   onEvent(event: TransportEvent): void;
 }
 
 /** Why a connection did not come about, or was ended by us; the same words on both sides. */
 export type RefusalReason =
-  | 'certificate' // not of this cluster's authority, or not valid at this time
+  | 'certificate' // not of this cluster's authority, or expired
+  | 'clock' // a certificate of this cluster's whose time has not come, by the clock of who refuses
   | 'cluster'
   | 'node' // the certificate names another node than the hello, or than the one that was called
   | 'unknown-member'

@@ -55,12 +55,29 @@ t.test('an expired certificate', async (t) => {
 
 t.test('a certificate that is not valid yet; five minutes of skew are tolerated', async (t) => {
   const early = await credentialsOf('a', { ageDays: -1 });
-  t.match((await refusalBetween(t, { credentials: early }, {}, 'certificate')).us, /not valid yet; look at the clocks/);
+  t.match(
+    (await refusalBetween(t, { credentials: early }, {}, 'clock')).us,
+    /^the clock of node b is at least 8\d{4} s behind the one by which node a's certificate was made: it says 20/,
+    'whoever looks at it says whose clock it is',
+  );
+  const called = await credentialsOf('b', { ageDays: -1 });
+  t.match((await refusalBetween(t, {}, { credentials: called }, 'clock')).us, /^the clock of node a is at least 8/);
   const skewed = await credentialsOf('a', { ageDays: -4 / 1440 });
   const [a, b] = [await startNode(t, 'a', { credentials: skewed }), await startNode(t, 'b')];
   introduceAll(a, b);
   await connected(a, b);
   t.pass('four minutes ahead is let in');
+});
+
+t.test('of a stranger whose certificate is not valid yet nothing is believed, not even its name', async (t) => {
+  const other = await makeAuthority(CLUSTER, Date.now());
+  const both = { authority: other, believes: [other, await authority()], ageDays: -1 };
+  const [caller, called] = [
+    await startNode(t, 'a', { credentials: await credentialsOf('a', both) }),
+    await startNode(t, 'b'),
+  ];
+  introduceAll(caller, called);
+  t.match(await called.event('refused', 'certificate'), { by: 'us', peer: null });
 });
 
 t.test('another cluster, under the same authority', async (t) => {

@@ -187,7 +187,7 @@ t.test(
 );
 
 t.test('a command rides over a stopping daemon; what a node refuses it hears at once', async (t) => {
-  const refusals = [isStopping(), isStopping(), unreachable('b', { since: 0, refusal: null }, false)];
+  const refusals = [isStopping(), isStopping(), unreachable('b', { since: 0, refusal: null, isClock: false }, false)];
   let asked = 0;
   const ask = async (): Promise<unknown> => {
     asked += 1;

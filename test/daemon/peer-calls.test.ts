@@ -368,11 +368,16 @@ t.test('what cannot be reached because it was refused says why, until it is conn
   const caller = callerOf(world, 'a', 'b');
   const { calls } = world.node('a');
   world.disconnect('a', 'b');
-  calls.refused('b', 'it refused: its certificate is not valid yet');
+  calls.refused('b', 'it refused: its certificate has expired', false);
   await world.time.pass(2_000);
   const refused = watch(caller.ask(publishOf(1)));
   await world.time.pass(5);
   t.match(refused.came(), { code: 'UNAVAILABLE', message: /b cannot be reached since .* \(it refused: its certif/ });
+  t.match(refused.came(), { details: { isClock: false } });
+  calls.refused('b', 'it refused: the clock of node b is behind', true);
+  const behind = watch(caller.ask(publishOf(3)));
+  await world.time.pass(5);
+  t.match(behind.came(), { code: 'UNAVAILABLE', message: /the clock of node b/, details: { isClock: true } });
   world.connect('a', 'b');
   world.disconnect('a', 'b');
   await world.time.pass(2_000);

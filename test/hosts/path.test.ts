@@ -1,6 +1,6 @@
 // test-timeout-seconds: 240
 /** The whole path over three nodes on real btrfs: commit anywhere, open everywhere, prune, restore, recover. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { at } from '../support/answers.js';
@@ -59,6 +59,29 @@ await t.test('T15 every host holds its freeze until all have staged', async (t) 
   await fleet.together();
 });
 
+await t.test('G5 every host has written out what its volumes hold before its writers stand still', async (t) => {
+  const east = fleet.host(1);
+  await east.kill();
+  await east.restart({ SNAPCOMMIT_STOP_AT: 'freeze.frozen' });
+  await fleet.together();
+  const data = 'written and not synced '.repeat(10_000);
+  for (const { live } of east.volumes) writeFileSync(join(live, 'data'), data);
+  const running = first.start(['commit', 'app', '--require', 'barrier']);
+  await until('its writers stand still, and nothing is staged there', () => isStopped(east.member.pid));
+  for (const volume of east.volumes)
+    t.equal(readFileSync(join(east.copyOf(volume), 'live', 'data'), 'utf8'), data, `${volume.name} has it on its disk`);
+  east.member.resume();
+  const { status, json, stderr } = await running.done;
+  t.equal(status, 0, stderr);
+  for (const { publish } of east.volumes) {
+    const tree = join(publish, `app@${String(at(json, 'generation'))}`);
+    t.equal(readFileSync(join(tree, 'data'), 'utf8'), data, 'and so has the generation');
+  }
+  await east.kill();
+  await east.restart();
+  await fleet.together();
+});
+
 await t.test('every host opens the same generation, with its own paths and the others named', async (t) => {
   for (const host of fleet.hosts) {
     const opened = await host.ask('open', 'app@2');
@@ -87,7 +110,7 @@ await t.test('a prune on one host takes whole generations from all of them', asy
   await fleet.host(1).ask('prune', 'app', '--keep-last', '2');
   // Each takes its own, soon after it has heard that they are retired.
   await until('all hosts have done so', () =>
-    fleet.hosts.every(({ volumes }) => volumes.every(({ publish }) => publishedOn(publish).join() === '3,4')),
+    fleet.hosts.every(({ volumes }) => volumes.every(({ publish }) => publishedOn(publish).join() === '4,5')),
   );
   t.pass();
 });

@@ -1,5 +1,6 @@
 // test-timeout-seconds: 240
 /** Who sleeps while the others go on: fenced off when it wakes; and who is cut off: it refuses, or says that it is behind. */
+import { join } from 'node:path';
 import t from 'tap';
 import { at, textAt } from '../support/answers.js';
 import { requireBtrfs, requireCgroups, requireCommand } from '../support/requirements.js';
@@ -22,6 +23,12 @@ async function nothingOpenOn(host: typeof north): Promise<boolean> {
   return at(await host.ask('status'), 'groups.0.open') === null;
 }
 
+/** Of a list's document, with the mark or without. */
+function generationsIn(listed: unknown): readonly unknown[] {
+  const generations: unknown = Array.isArray(listed) ? listed : at(listed, 'generations');
+  return Array.isArray(generations) ? generations.map((generation) => at(generation, 'generation')) : [];
+}
+
 await t.test('L2 T6 a coordinator that slept with its machine is fenced off when it wakes', async (t) => {
   const before = publishedOn(south.volumes[0]?.publish ?? '');
   const running = await north.startStopped(COMMIT, 'commit.before');
@@ -38,6 +45,25 @@ await t.test('L2 T6 a coordinator that slept with its machine is fenced off when
   t.strictSame(await problemsAfterRecovery(fleet, { writers: true }), []);
 });
 
+await t.test(
+  'L6 a commit whose daemon falls asleep after the last word does not say that nothing was begun',
+  async (t) => {
+    const before = publishedOn(north.volumes[0]?.publish ?? '').length;
+    const running = await north.startStopped(COMMIT, 'published.after');
+    await until('the others have published', () =>
+      fleet.hosts.every(({ volumes }) => publishedOn(volumes[0]?.publish ?? '').length > before),
+    );
+    north.member.pause();
+    running.child.kill('SIGCONT');
+    const { status, json, stdout } = await running.done;
+    north.member.resume();
+    t.equal(status, 9, stdout);
+    t.match(textAt(json, 'error.message'), /is committed/);
+    await fleet.together();
+    t.strictSame(await problemsAfterRecovery(fleet, { writers: true }), []);
+  },
+);
+
 await t.test('T4 a publish that slept before its flip turns nothing back', async (t) => {
   const running = await north.startStopped(COMMIT, 'view.before-flip');
   await east.ask('recover');
@@ -51,15 +77,37 @@ await t.test('T4 a publish that slept before its flip turns nothing back', async
 });
 
 await t.test('P8 a host that is cut off refuses to read, and with --stale says that it is behind', async (t) => {
+  const before = publishedOn(north.volumes[0]?.publish ?? '').at(-1) ?? 0;
+  // Without the host that is to be cut off, so that the others can go on with it.
+  const rest = [east, south].flatMap(({ volumes }) => volumes.flatMap(({ name }) => ['--volume', name]));
+  await east.ask('group', 'create', 'rest', ...rest);
+  await east.ask('commit', 'rest');
+  t.match(await north.ask('open', 'app', '--stale'), { stale: false, asOfSlot: null }, 'a fresh answer says so');
   fleet.isolate(north);
-  const refused = await north.cli(['open', 'app']);
-  t.equal(refused.status, 6, refused.stdout);
+  await east.ask('commit', 'rest');
+  await east.ask('hold', 'add', `app@${String(before)}`, '--tag', 'meanwhile');
+
+  for (const command of [['open', 'app'], ['open', `app@${String(before)}`], ['list', 'rest'], ['status']]) {
+    const refused = await north.cli(command);
+    t.equal(refused.status, 6, `${command.join(' ')} refuses: ${refused.stdout}`);
+    t.equal(at(refused.json, 'error.code'), 'UNAVAILABLE');
+  }
   const stale = await north.cli(['open', 'app', '--stale']);
   t.equal(stale.status, 0, stale.stdout);
-  t.equal(at(stale.json, 'stale'), true);
-  await east.ask('hold', 'add', 'app@1', '--tag', 'meanwhile');
+  t.match(stale.json, { group: 'app', generation: before, stale: true, asOfSlot: Number });
+  for (const { name, publish } of north.volumes)
+    t.equal(at(stale.json, `volumes.${name}.path`), join(publish, `app@${String(before)}`), 'its own paths');
+  t.match(at(stale.json, 'volumes.n1v0'), { node: 'n1', path: null }, 'the others are named with their node');
+  const said = await north.read('open', 'app', '--stale');
+  t.match(said.stdout, /^stale: as of slot \d+; this node cannot reach a majority\n/, 'people read it first');
+  const known = await north.ask('list', 'rest', '--stale');
+  t.match(known, { stale: true });
+  t.strictSame(generationsIn(known), [1], 'what the majority has committed meanwhile is not known here');
+  t.match(await north.ask('status', '--stale'), { stale: true, asOfSlot: Number });
+
   fleet.heal();
   await fleet.together();
+  t.strictSame(generationsIn(await north.ask('list', 'rest')), [1, 2], 'back among the others it knows');
   t.match(JSON.stringify(await north.ask('hold', 'list', 'app')), /meanwhile/);
 });
 

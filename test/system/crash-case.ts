@@ -52,6 +52,8 @@ const POWER_MS = 400;
 const ENDS_WITHIN_MS = 20_000;
 const TIDY_WITHIN_MS = 30_000;
 const LOOK_MS = 100;
+/** For so long it must stay tidy: the daemon of a command that was killed may still hand on what that one has asked for. */
+const TIDY_FOR_MS = 1000;
 
 export async function runCase(options: CaseOptions): Promise<CaseResult> {
   const world = new SystemWorld(options);
@@ -100,7 +102,7 @@ function workOf(errand: CaseOptions['errand']): CommandWork {
 
 /** Looking changes nothing: a fault there is one at the boundary after it. */
 const LOOKS =
-  /^log\.(read|generation|generations|status)$|^files\.(readLink|readText|listNames)$|^driver\.(live|lookup|list|freeSpace|inspect|changedSince|verifyContent)$|^freezer\.(resolve|intents)$|^hooks\.check$|^sandbox\.(probe|leftovers)$|^treeUsers/;
+  /^log\.(read|generation|generations|status)$|^files\.(readLink|readText|listNames)$|^driver\.(live|lookup|list|poolOf|openStage|freeSpace|inspect|changedSince|verifyContent)$|^freezer\.(resolve|intents)$|^hooks\.check$|^sandbox\.(probe|leftovers)$|^treeUsers/;
 
 function isPassive(what: string, moment: Moment): boolean {
   return moment === 'after' && LOOKS.test(what);
@@ -155,9 +157,12 @@ export async function settle(world: SystemWorld, on: string): Promise<void> {
 
 export async function becomeTidy(world: SystemWorld, when: string): Promise<boolean> {
   const until = world.scheduler.now + TIDY_WITHIN_MS;
-  while (world.violation === null && left(world).length > 0) {
-    if (world.scheduler.now > until) world.fail('orphans', `${when}: ${left(world).join('; ')}`);
-    else await world.pass(LOOK_MS);
+  let tidySince = world.scheduler.now;
+  while (world.violation === null && world.scheduler.now - tidySince < TIDY_FOR_MS) {
+    await world.pass(LOOK_MS);
+    const found = left(world);
+    if (found.length > 0) tidySince = world.scheduler.now;
+    if (found.length > 0 && world.scheduler.now > until) world.fail('orphans', `${when}: ${found.join('; ')}`);
   }
   return world.violation === null;
 }

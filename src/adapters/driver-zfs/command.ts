@@ -21,8 +21,8 @@ export class ZfsFailure extends Error {
 }
 
 export interface ZfsCommands {
-  /** What it printed. @throws ZfsFailure when it fails, DEPENDENCY_MISSING where it is not installed. */
-  zfs(args: readonly string[]): Promise<string>;
+  /** What it printed; `input` is what it reads. @throws ZfsFailure when it fails, DEPENDENCY_MISSING where it is not installed. */
+  zfs(args: readonly string[], input?: string): Promise<string>;
   zpool(args: readonly string[]): Promise<string>;
   /** What it printed, whether it failed or not: `zfs get` tells of what there is, and fails for what is not. */
   attempt(args: readonly string[]): Promise<{ readonly output: string; readonly failure: ZfsFailure | null }>;
@@ -31,21 +31,21 @@ export interface ZfsCommands {
 /** `find`: where a program is. */
 export function createZfsCommands(runner: CommandRunner, find = findProgram): ZfsCommands {
   const files = new Map<ZfsProgram, Promise<string>>();
-  const run = async (program: ZfsProgram, args: readonly string[]) => {
+  const run = async (program: ZfsProgram, args: readonly string[], input = '') => {
     const file = files.get(program) ?? find(program);
     files.set(program, file);
-    const { status, signal, stdout, stderr } = await runner.run(await file, args);
+    const { status, signal, stdout, stderr } = await runner.run(await file, args, { input });
     if (status === 0) return { output: stdout, failure: null };
     const said = stderr.trim() === '' ? `it ended by ${signal ?? `status ${String(status)}`}` : stderr.trim();
     return { output: stdout, failure: new ZfsFailure(program, args, said) };
   };
-  const must = async (program: ZfsProgram, args: readonly string[]): Promise<string> => {
-    const { output, failure } = await run(program, args);
+  const must = async (program: ZfsProgram, args: readonly string[], input?: string): Promise<string> => {
+    const { output, failure } = await run(program, args, input);
     if (failure !== null) throw failure;
     return output;
   };
   return {
-    zfs: (args) => must('zfs', args),
+    zfs: (args, input) => must('zfs', args, input),
     zpool: (args) => must('zpool', args),
     attempt: (args) => run('zfs', args),
   };

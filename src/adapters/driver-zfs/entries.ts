@@ -50,7 +50,7 @@ export async function rename(
 }
 
 /** A snapshot's name is its own; a tree's is a property, so that no mount moves. */
-async function renameEntry(commands: ZfsCommands, volume: VolumePlace, { kind, dataset }: Entry, to: string) {
+export async function renameEntry(commands: ZfsCommands, volume: VolumePlace, { kind, dataset }: Entry, to: string) {
   try {
     if (kind === 'tree') {
       await commands.zfs(['set', `${ENTRY}=${to}`, dataset.name]);
@@ -65,7 +65,7 @@ async function renameEntry(commands: ZfsCommands, volume: VolumePlace, { kind, d
   }
 }
 
-function existing(volume: VolumePlace, from: string, to: string, failure?: unknown): SnapcommitError {
+export function existing(volume: VolumePlace, from: string, to: string, failure?: unknown): SnapcommitError {
   const message = `volume ${volume.name}: ${to} exists already, so ${from} was not renamed to it; see what it is`;
   return new SnapcommitError('EXISTS', message, { volume: volume.name, from, to }, failure);
 }

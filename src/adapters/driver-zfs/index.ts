@@ -14,11 +14,12 @@ import { meaningOf, translated } from './failures.js';
 import { inspect, live } from './inspect.js';
 import { entryPath } from './links.js';
 import { poolOf } from './names.js';
+import { poolCalls } from './pools.js';
 import { prepare } from './prepare.js';
 import { setLiveReadOnly } from './readonly.js';
 import { remove } from './remove.js';
 import { datasetAt, liveDataset } from './site.js';
-import { openStage, stage } from './stage.js';
+import { stage } from './stage.js';
 import { clone, seal } from './trees.js';
 
 export function createZfsDriver(runner: CommandRunner): VolumeDriver {
@@ -32,7 +33,8 @@ export function createZfsDriver(runner: CommandRunner): VolumeDriver {
     flush: (volume) => flush(commands, volume),
     live: (volume) => live(commands, volume),
     stage: (volume, name) => stage(commands, volume, name),
-    openStage: (volume, name) => openStage(commands, volume, name),
+    openStage: null,
+    pools: poolCalls(commands),
     clone: (volume, name, from) => clone(commands, volume, name, from),
     seal: (volume, cloneName, name) => seal(commands, volume, cloneName, name),
     rename: (volume, from, to) => rename(commands, volume, from, to),

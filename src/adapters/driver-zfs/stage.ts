@@ -3,7 +3,7 @@
  * transaction group. Writers stand still while it is made; it is held against other tools, and linked, after they go on.
  */
 import { SnapcommitError } from '../../errors.js';
-import type { StageCall, VolumePlace } from '../../ports/volume-driver.js';
+import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import { meaningOf, zfsError } from './failures.js';
 import { entryPath, writeLink } from './links.js';
@@ -24,16 +24,13 @@ export function snapshotName(dataset: string, name: string): string {
   return `${dataset}@${encodeName(name)}`;
 }
 
-export async function openStage(commands: ZfsCommands, volume: VolumePlace, name: string): Promise<StageCall> {
+/** The live dataset, which can be staged under that name now. @throws STAGED_NAME_EXISTS where the name is in use. */
+export async function stageable(volume: VolumePlace, name: string): Promise<string> {
   entryPath(volume, name);
   const dataset = liveDataset(volume);
   placeDataset(volume);
   if (await isTaken(volume, name)) throw takenName(volume, name);
-  return {
-    take: () => takeSnapshot(commands, volume, dataset, name),
-    identity: () => keepSnapshot(commands, volume, snapshotName(dataset, name), name, volume.source),
-    close: () => Promise.resolve(),
-  };
+  return dataset;
 }
 
 export async function stage(
@@ -41,13 +38,9 @@ export async function stage(
   volume: VolumePlace,
   name: string,
 ): Promise<{ readonly id: string }> {
-  const call = await openStage(commands, volume, name);
-  try {
-    await call.take();
-    return { id: await call.identity() };
-  } finally {
-    await call.close();
-  }
+  const dataset = await stageable(volume, name);
+  await takeSnapshot(commands, volume, dataset, name);
+  return { id: await keepSnapshot(commands, volume, snapshotName(dataset, name), name, volume.source) };
 }
 
 /** A snapshot is durable when the call returns, and an existing name is a failure: never "already done" (T3). */
@@ -90,7 +83,11 @@ export async function keepSnapshot(
     return guid.trim();
   } catch (failure) {
     if (meaningOf(failure) !== 'absent') throw zfsError(volume, 'hold', snapshot, failure, 'STAGE_FAILED');
-    const message = `volume ${volume.name}: another tool destroyed the snapshot ${snapshot} before it could be held; exclude snapcommit’s snapshots from that tool`;
-    throw new SnapcommitError('STAGE_FAILED', message, { volume: volume.name, name, snapshot }, failure);
+    throw goneBeforeHeld(volume, name, snapshot, failure);
   }
+}
+
+export function goneBeforeHeld(volume: VolumePlace, name: string, snapshot: string, failure: unknown): SnapcommitError {
+  const message = `volume ${volume.name}: another tool destroyed the snapshot ${snapshot} before it could be held; exclude snapcommit’s snapshots from that tool`;
+  return new SnapcommitError('STAGE_FAILED', message, { volume: volume.name, name, snapshot }, failure);
 }

@@ -6,15 +6,12 @@ import type { Frame } from '../../wire/frames.js';
 import { Channel } from './channel.js';
 import { decodeHello, decodeRefusal, encodeHello, encodeRefusal, KIND, type Hello, type Refusal } from './hello.js';
 import type { TransportLimits } from './limits.js';
-import { trustedPeer, type TrustedPeer } from './peer-certificate.js';
+import { trustedPeer, type Inspector, type TrustedPeer } from './peer-certificate.js';
 
 /** What a connection asks of the transport that it belongs to. */
-export interface ConnectionUser {
-  readonly cluster: string;
-  readonly node: string;
+export interface ConnectionUser extends Inspector {
   readonly limits: TransportLimits;
   readonly timers: Timers;
-  now(): number;
   hello(to: string): Hello;
   /** Why this peer may not come in; null lets it in. Only asked once the certificate and the hello agree. */
   admit(hello: Hello, role: Role): Refusal | null;
@@ -111,8 +108,9 @@ export class Connection {
   }
 
   #begin(socket: TLSSocket): void {
-    const trusted = trustedPeer(socket, this.#user.cluster);
+    const trusted = trustedPeer(socket, this.#user);
     if ('reason' in trusted) {
+      this.peer ??= trusted.node;
       this.refuse(trusted);
       return;
     }

@@ -52,6 +52,7 @@ const helloShape = object<Hello>({
 
 const REASONS: readonly RefusalReason[] = [
   'certificate',
+  'clock',
   'cluster',
   'node',
   'unknown-member',

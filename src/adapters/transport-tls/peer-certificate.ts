@@ -4,6 +4,19 @@ import type { TLSSocket } from 'node:tls';
 import { peerNameIn, type PeerName } from '../../wire/peer-uri.js';
 import type { Refusal } from './hello.js';
 
+/** One that is not let in. */
+export interface Unbelieved extends Refusal {
+  /** Who it is, where that much is proved. */
+  readonly node: string | null;
+}
+
+/** By whom a certificate is looked at. */
+export interface Inspector extends PeerName {
+  now(): number;
+  /** Whether one of our authorities has signed it. */
+  isOurs(certificate: X509Certificate): boolean;
+}
+
 export interface TrustedPeer extends PeerName {
   readonly certificate: X509Certificate;
   /** ms since the epoch. */
@@ -28,21 +41,42 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
  * authorities; the sockets are opened with rejectUnauthorized off only so that the reason can be told to the other
  * side as well. Nothing is read from a peer before this said who it is.
  */
-export function trustedPeer(socket: TLSSocket, cluster: string): TrustedPeer | Refusal {
+export function trustedPeer(socket: TLSSocket, inspector: Inspector): TrustedPeer | Unbelieved {
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return refuse('it shows no certificate');
+  const name = peerNameIn(certificate.subjectAltName);
   if (!socket.authorized) {
     // Typed as an Error, but it is OpenSSL's code as a text.
     const code = String(socket.authorizationError);
-    return refuse(`its certificate ${EXPLANATIONS[code] ?? `is not valid (${code})`}`);
+    const early = code === 'CERT_NOT_YET_VALID' ? whoseClock(certificate, name, inspector) : null;
+    return early ?? refuse(`its certificate ${EXPLANATIONS[code] ?? `is not valid (${code})`}`);
   }
-  const name = peerNameIn(certificate.subjectAltName);
   if (name === null) return refuse('its certificate does not name one node of one cluster');
+  const { cluster } = inspector;
   if (name.cluster !== cluster)
-    return { reason: 'cluster', message: `its certificate is of cluster ${name.cluster}, this is ${cluster}` };
+    return {
+      reason: 'cluster',
+      message: `its certificate is of cluster ${name.cluster}, this is ${cluster}`,
+      node: null,
+    };
   return { ...name, certificate, validUntil: Date.parse(certificate.validTo) };
 }
 
-function refuse(message: string): Refusal {
-  return { reason: 'certificate', message };
+function refuse(message: string): Unbelieved {
+  return { reason: 'certificate', message, node: null };
+}
+
+/**
+ * A certificate of our own authority whose time has not come yet: by the clock of whoever issued it, it has. Written so that
+ * it reads the same on both sides. Null: it is not ours, or we have come to its time meanwhile.
+ */
+function whoseClock(certificate: X509Certificate, name: PeerName | null, inspector: Inspector): Unbelieved | null {
+  const { cluster, node } = inspector;
+  const [now, from] = [inspector.now(), Date.parse(certificate.validFrom)];
+  if (name?.cluster !== cluster || from <= now || !inspector.isOurs(certificate)) return null;
+  const [here, begins] = [now, from].map((ms) => new Date(ms).toISOString());
+  const message =
+    `the clock of node ${node} is at least ${String(Math.ceil((from - now) / 1000))} s behind the one by which node ` +
+    `${name.node}'s certificate was made: it says ${String(here)}, and the certificate is valid from ${String(begins)} on`;
+  return { reason: 'clock', message, node: name.node };
 }

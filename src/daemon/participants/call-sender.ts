@@ -48,6 +48,8 @@ interface Reach {
   since: number;
   /** Why the last connection was refused since then; null: none was. */
   refusal: string | null;
+  /** It was because one of both clocks is wrong. */
+  isClock: boolean;
 }
 
 interface Waiting {
@@ -100,9 +102,9 @@ export class CallSender {
   }
 
   /** A connection did not come about because one of the two did not want it. */
-  refused(node: string, refusal: string): void {
+  refused(node: string, refusal: string, isClock: boolean): void {
     const reach = this.#reach.get(node);
-    if (reach !== undefined) reach.refusal = refusal;
+    if (reach !== undefined) Object.assign(reach, { refusal, isClock });
   }
 
   /** A call did not get through to it; that one of the two refused the other would tell more. */
@@ -206,7 +208,7 @@ export class CallSender {
 
   #away(): Reach {
     const { clock } = this.#options;
-    return { connected: false, awaySinceMs: clock.monotonic(), since: clock.now(), refusal: null };
+    return { connected: false, awaySinceMs: clock.monotonic(), since: clock.now(), refusal: null, isClock: false };
   }
 }
 

@@ -59,8 +59,9 @@ export class PeerCalls implements Asker {
     this.#sender.disconnected(peer);
   }
 
-  refused(peer: string, refusal: string): void {
-    this.#sender.refused(peer, refusal);
+  /** `isClock`: because one of both clocks is wrong. */
+  refused(peer: string, refusal: string, isClock: boolean): void {
+    this.#sender.refused(peer, refusal, isClock);
   }
 
   notReached(peer: string, why: string): void {

@@ -3,10 +3,18 @@ import { SnapcommitError } from '../../errors.js';
 
 const WHO_IS_MISSING = '`snapcommit cluster status` shows who is missing';
 
-/** `since`: ms since the epoch. `refusal`: why the last connection was refused, where one was. */
+export interface Absence {
+  /** ms since the epoch. */
+  readonly since: number;
+  /** Why the last connection was refused, where one was. */
+  readonly refusal: string | null;
+  /** It was because one of both clocks is wrong. */
+  readonly isClock: boolean;
+}
+
 export function unreachable(
   node: string,
-  { since, refusal }: { readonly since: number; readonly refusal: string | null },
+  { since, refusal, isClock }: Absence,
   mayHaveBegun: boolean,
 ): SnapcommitError {
   const when = new Date(since).toISOString();
@@ -15,7 +23,7 @@ export function unreachable(
   return new SnapcommitError(
     'UNAVAILABLE',
     `node ${node} cannot be reached since ${when}${why}${doubt}; ${WHO_IS_MISSING}`,
-    { node, since: when, refusal, mayHaveBegun },
+    { node, since: when, refusal, mayHaveBegun, isClock },
   );
 }
 

@@ -1,0 +1,127 @@
+/** One node with a memory volume in a log of its own, that counts as a cluster's: its part in transactions, step by step. */
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { createMemoryDriver, type MemoryDriver } from '#src/adapters/driver-memory/index.js';
+import { createMemoryNodeFiles } from '#src/adapters/node-files-memory.js';
+import { contextOver } from '#src/daemon/compose.js';
+import type { ManifestVolume, Operation, Slot, TransactionId, TransactionMode } from '#src/machine/entry.js';
+import type { Context } from '#src/participant/context.js';
+import { LocalParticipant } from '#src/participant/local-participant.js';
+import type { Work } from '#src/ports/participant.js';
+import { freshDirectory, freshLog } from '../log/support.js';
+
+export const SOURCE = '/live/db';
+export const PUBLISH = '/published/db';
+export const PLACE = { name: 'db', source: SOURCE, publishDirectory: PUBLISH };
+
+export class ParticipantNode {
+  readonly context: Context;
+  readonly participant: LocalParticipant;
+  readonly driver: MemoryDriver;
+  /** Hooks in the order in which they ran: `pre t1`. */
+  readonly hooked: string[] = [];
+  #begun = 0;
+
+  private constructor(context: Context, driver: MemoryDriver) {
+    const hooked = this.hooked;
+    const files = createMemoryNodeFiles();
+    for (const directory of [PUBLISH, join(context.stateDirectory, 'owed')]) files.addDirectory(directory);
+    this.driver = driver;
+    this.context = {
+      ...context,
+      files,
+      driver: async () => Promise.resolve(driver),
+      treeUsers: async () => Promise.resolve({ find: async () => Promise.resolve([]) }),
+      hooks: async () =>
+        Promise.resolve({
+          check: async () => Promise.resolve(),
+          run: async (_file, { phase, transaction }) => {
+            hooked.push(`${phase} ${transaction}`);
+            return Promise.resolve();
+          },
+        }),
+    };
+    this.participant = new LocalParticipant(this.context);
+  }
+
+  static async make(t: Test, preHooks: readonly string[] = []): Promise<ParticipantNode> {
+    const { log } = await freshLog(t);
+    const driver = createMemoryDriver();
+    driver.world.addVolume(SOURCE, { file: 'content' });
+    const node = new ParticipantNode(contextOver(log, { stateDirectory: freshDirectory(t) }), driver);
+    await driver.prepare(PLACE);
+    // Of a cluster: only there what is closed is noted.
+    await node.append({ type: 'putMember', node: 'alpha', address: 'alpha:7420' });
+    await node.append({
+      type: 'addVolume',
+      volume: { ...PLACE, node: 'alpha', driver: 'memory', filesystem: `memory:${SOURCE}` },
+    });
+    const record = { freezeCgroups: [], freezeUnits: [], stopUnits: [], require: null, stallLimitMs: 5000 };
+    const group = { name: 'app', volumes: ['db'], ...record, preHooks, postHooks: preHooks };
+    await node.append({ type: 'createGroup', group });
+    return node;
+  }
+
+  async append(operation: Operation): Promise<Slot> {
+    const result = await this.context.log.append(operation);
+    if (result.status !== 'chosen' || !result.outcome.ok) throw new Error(JSON.stringify(result));
+    return result.slot;
+  }
+
+  async begin(mode: TransactionMode): Promise<Work> {
+    this.#begun += 1;
+    const transaction = `01h0000000000000000000000${String(this.#begun)}` as TransactionId;
+    const live = this.driver.world.image(SOURCE).live.id;
+    const slot = await this.append({
+      type: 'begin',
+      transaction,
+      mode,
+      group: 'app',
+      members: [{ volume: 'db', node: 'alpha', driver: 'memory', base: live }],
+      freezeTargets: [],
+      coordinator: this.context.self,
+      deadline: 1,
+      expectGeneration: null,
+      sourceGeneration: null,
+      message: '',
+      labels: {},
+    });
+    return { transaction, epoch: { incarnation: 1, slot } };
+  }
+
+  async abort({ transaction, epoch }: Work): Promise<void> {
+    await this.append({ type: 'abort', transaction, epoch, code: 'ABORTED', reason: 'for a test' });
+  }
+
+  /** Up to the commit, which is not made; answers what it would be of. */
+  async close(work: Work): Promise<readonly ManifestVolume[]> {
+    await this.participant.clone(work);
+    const sealed = await this.participant.seal(work);
+    await this.participant.close(work);
+    return sealed;
+  }
+
+  async commit({ transaction, epoch }: Work, volumes: readonly ManifestVolume[]): Promise<void> {
+    const consistency = { grade: 'barrier', stallMs: 0, skewMs: 0, frozen: [], hosts: [] } as const;
+    await this.append({ type: 'commit', transaction, epoch, manifest: { consistency, volumes } });
+  }
+
+  /** The next exchange of trees waits for `end`. */
+  holdExchange(): { readonly begun: Promise<void>; end(): void } {
+    const { exchange } = this.driver;
+    let end = (): void => undefined;
+    const held = new Promise<void>((resolve) => (end = resolve));
+    const begun = new Promise<void>((resolve) => {
+      this.driver.exchange = async (...given) => {
+        resolve();
+        await held;
+        return exchange(...given);
+      };
+    });
+    return { begun, end };
+  }
+
+  get isReadOnly(): boolean {
+    return this.driver.world.image(SOURCE).live.readOnly;
+  }
+}
