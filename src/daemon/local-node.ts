@@ -6,7 +6,6 @@ import { lookup } from '../machine/record.js';
 import { planTransaction, requireGroup } from '../coordinator/begin.js';
 import { capture, requireRecord, type Committed } from '../coordinator/commit.js';
 import { append } from '../participant/append.js';
-import { asUnseen } from '../participant/publishing.js';
 import { exec, type ExecRequest } from '../coordinator/exec.js';
 import { isStale } from '../coordinator/open-stale.js';
 import { open, type OpenRequest } from '../coordinator/open.js';
@@ -28,6 +27,7 @@ import { afterOthers } from './after-others.js';
 import { withCourtesy } from './courtesy.js';
 import { diffGenerations } from './diff.js';
 import {
+  committedReport,
   dryRunReport,
   finishedReport,
   generationReport,
@@ -162,11 +162,7 @@ export class LocalNode implements SnapcommitNode {
     const { record } = await withCourtesy(context, request.group, waiting, async () =>
       afterOthers(context, waiting, run),
     );
-    try {
-      return await generationReport(context, await context.log.read(), record);
-    } catch (error) {
-      throw asUnseen(record.group, record.generation, error);
-    }
+    return committedReport(context, record);
   }
 
   async commitDryRun(request: CommitRequest): Promise<reports.DryRunReport> {
