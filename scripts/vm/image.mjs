@@ -43,7 +43,8 @@ export async function ensureImage() {
 /** What decides what is in the image. Debian's point releases do not: an image lives until somebody removes it. */
 async function imageInputs() {
   const modules = await zfsModules();
-  const files = filesBelow(guestFiles).map((file) => `${basename(file)} ${digestOf(file)}`);
+  const used = filesBelow(guestFiles, (file) => !basename(file).startsWith('install-'));
+  const files = used.map((file) => `${basename(file)} ${digestOf(file)}`);
   const node = `${process.version} ${digestOf(process.execPath)}`;
   return { modules, parts: ['format 1', ...files, basename(modules.file), digestOf(modules.file), node] };
 }

@@ -20,6 +20,8 @@ export interface GenerationReport {
     readonly stallMs: number;
     readonly skewMs: number;
     readonly frozen: readonly string[];
+    /** How long each host's writers stood still, and how far apart its own volumes are; empty where none were frozen. */
+    readonly hosts: readonly { readonly node: string; readonly stallMs: number; readonly skewMs: number }[];
   };
   readonly volumes: readonly {
     readonly volume: string;

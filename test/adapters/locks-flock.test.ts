@@ -136,20 +136,23 @@ void t.test('endHolders ends a stopped holder and every shared one, and nobody e
   t.match(locks.holders('b'), [{ pid: bystander.pid }]);
 });
 
-void t.test('endHolders waits until the kernel has let go of the lock, also where nobody living holds it', async (t) => {
-  const directory = temporaryDirectory(t);
-  const locks = createFlockLocks(directory);
-  const child = await holdElsewhere(t, directory, 'a', 'exclusive');
-  child.stdin?.write('end');
-  await until('its first thread has ended', () => readProcessStat(child.pid ?? 0)?.state === 'Z');
-  t.same(locks.holders('a'), [], 'a process that ends');
-  t.equal(locks.tryAcquire('a', 'shared'), null, 'has the lock as long as its last thread');
-  await t.rejects(locks.endHolders('a', 0), { code: 'BUSY', message: /cannot be seen/ });
-  const ending = locks.endHolders('a', 20_000);
-  child.kill('SIGKILL');
-  await ending;
-  t.ok(locks.tryAcquire('a', 'exclusive'), 'and then it is free');
-});
+void t.test(
+  'endHolders waits until the kernel has let go of the lock, also where nobody living holds it',
+  async (t) => {
+    const directory = temporaryDirectory(t);
+    const locks = createFlockLocks(directory);
+    const child = await holdElsewhere(t, directory, 'a', 'exclusive');
+    child.stdin?.write('end');
+    await until('its first thread has ended', () => readProcessStat(child.pid ?? 0)?.state === 'Z');
+    t.same(locks.holders('a'), [], 'a process that ends');
+    t.equal(locks.tryAcquire('a', 'shared'), null, 'has the lock as long as its last thread');
+    await t.rejects(locks.endHolders('a', 0), { code: 'BUSY', message: /cannot be seen/ });
+    const ending = locks.endHolders('a', 20_000);
+    child.kill('SIGKILL');
+    await ending;
+    t.ok(locks.tryAcquire('a', 'exclusive'), 'and then it is free');
+  },
+);
 
 void t.test('endHolders never ends ourselves', async (t) => {
   const locks = createFlockLocks(temporaryDirectory(t));

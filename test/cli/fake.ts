@@ -29,7 +29,7 @@ export const GENERATION: GenerationReport = {
   committedAt: '2026-11-22T10:00:01.123Z',
   message: 'nightly',
   labels: { by: 'cron' },
-  consistency: { grade: 'barrier', stallMs: 23, skewMs: 4, frozen: ['n1:/app/writers'] },
+  consistency: { grade: 'barrier', stallMs: 23, skewMs: 4, frozen: ['n1:/app/writers'], hosts: [] },
   volumes: [
     {
       volume: 'db',

@@ -1,7 +1,7 @@
 /** What people ask of and are told about several hosts: moving, draining, stale answers, nodes that cannot be asked. */
 import t from 'tap';
 import type { SnapcommitNode } from '#src/index.js';
-import { run, type World } from './fake.js';
+import { GENERATION, run, type World } from './fake.js';
 
 const STALE: World = { node: { freshness: () => ({ stale: true, asOfSlot: 37 }) } };
 const LINE = 'stale: as of slot 37; this node cannot reach a majority\n';
@@ -100,4 +100,20 @@ t.test('what a node shall freeze is written with its name', async (t) => {
   t.match(ran.calls[0]?.args, [{ freezeCgroups: ['b:/app'], freezeUnits: ['c:x.service'] }]);
   const bad = await run(['group', 'create', 'g', '--volume', 'db', '--freeze-cgroup', 'b:app']);
   t.match(bad, { status: 2, stderr: /NODE:\/app\/writers/ });
+});
+
+t.test('show tells how long each of several hosts stood still', async (t) => {
+  const hosts = [
+    { node: 'n1', stallMs: 23, skewMs: 4 },
+    { node: 'n2', stallMs: 19, skewMs: 2 },
+  ];
+  const shown = (some: typeof hosts): World => ({
+    node: {
+      show: async () => Promise.resolve({ ...GENERATION, consistency: { ...GENERATION.consistency, hosts: some } }),
+    },
+  });
+  const over = (await run(['show', 'app@12'], shown(hosts))).stdout;
+  t.match(over, /^skew +4 ms\n {2}on n1 +stall 23 ms, skew 4 ms\n {2}on n2 +stall 19 ms, skew 2 ms\nfrozen/m);
+  const one = (await run(['show', 'app@12'], shown(hosts.slice(0, 1)))).stdout;
+  t.notMatch(one, /on n1 +stall/, 'of a single one it is said already');
 });

@@ -38,6 +38,20 @@ await t.test('G2 G6 G7 while one host’s commit is in its cut, the others know 
   t.strictSame(await problemsAfterRecovery(fleet, { writers: true }), []);
 });
 
+await t.test('G6 who waits for another host’s commit gets the generation after it', async (t) => {
+  const running = await north.startStopped(COMMIT, 'commit.before');
+  const waiting = east.start([...COMMIT, '--wait', '--verbose']);
+  let told = '';
+  waiting.child.stderr?.on('data', (text: string) => (told += text));
+  await until('the other one waits', () => told.includes('"wait"'));
+  running.child.kill('SIGCONT');
+  const [first, second] = [await running.done, await waiting.done];
+  t.equal(first.status, 0, first.stderr);
+  t.equal(second.status, 0, second.stderr);
+  t.equal(Number(at(second.json, 'generation')), Number(at(first.json, 'generation')) + 1);
+  t.strictSame(await problemsAfterRecovery(fleet, { writers: true }), []);
+});
+
 await t.test('T15 a freeze that lapses on one host voids the round on all', async (t) => {
   const running = await north.startStopped(COMMIT, 'stage.before#1');
   await until('the other host stands still', () => east.cgroup.frozen());

@@ -15,24 +15,24 @@ const KINDS: Readonly<Record<string, readonly [VolumeKind, ...VolumeKind[]]>> = 
   mixed: [{ kind: 'zfs', pool: 0 }, BTRFS, { kind: 'zfs', pool: 1 }],
 };
 
-const chosen = process.env['SNAPCOMMIT_TEST_VOLUMES'] ?? 'btrfs';
+const fromEnvironment = process.env['SNAPCOMMIT_TEST_VOLUMES'] ?? 'btrfs';
 
-function kinds(): readonly [VolumeKind, ...VolumeKind[]] {
+function kinds(chosen: string): readonly [VolumeKind, ...VolumeKind[]] {
   const known = KINDS[chosen];
   if (known === undefined) throw new Error(`SNAPCOMMIT_TEST_VOLUMES=${chosen}: btrfs, zfs or mixed`);
   return known;
 }
 
 /** What the world's volume of that number is made of. */
-export function kindOf(index: number): VolumeKind {
-  const known = kinds();
+export function kindOf(index: number, chosen = fromEnvironment): VolumeKind {
+  const known = kinds(chosen);
   return known[index % known.length] ?? known[0];
 }
 
 /** Ends the file unless volumes of the chosen kinds can be made here. */
-export function requireVolumes(t: Test): void {
-  if (kinds().some(({ kind }) => kind === 'btrfs')) requireBtrfs(t);
-  if (kinds().some(({ kind }) => kind === 'zfs')) requireZfs(t);
+export function requireVolumes(t: Test, chosen = fromEnvironment): void {
+  if (kinds(chosen).some(({ kind }) => kind === 'btrfs')) requireBtrfs(t);
+  if (kinds(chosen).some(({ kind }) => kind === 'zfs')) requireZfs(t);
 }
 
 /** SNAPCOMMIT_TEST_SHARE=0.1 makes a tenth of what a suite repeats, for machines that are slow; two at least. */

@@ -23,7 +23,7 @@ import { atEnd } from './at-end.js';
 import { makeCgroup, type TestCgroup } from './cgroups.js';
 import { TestPools, zfs } from './pools.js';
 import { cli, startCli, type CliOptions, type CliResult, type RunningCli } from './run-cli.js';
-import { kindOf } from './volume-kinds.js';
+import { kindOf, type VolumeKind } from './volume-kinds.js';
 
 export interface WorldOptions {
   readonly volumes?: readonly string[];
@@ -34,6 +34,8 @@ export interface WorldOptions {
   /** The group has a pre- and a post-hook, which append a line to `hooks.log`. */
   readonly hooks?: boolean;
   readonly sizeMiB?: number;
+  /** What the volumes are made of, whatever the environment says; see volume-kinds.ts. */
+  readonly kinds?: 'zfs' | 'mixed';
 }
 
 export interface WorldVolume {
@@ -70,7 +72,7 @@ export class World {
     this.hookLog = join(this.directory, 'hooks.log');
     this.#pools = new TestPools(this.directory);
     this.volumes = (options.volumes ?? ['db', 'wal']).map((name, index) =>
-      this.#makeVolume(name, index, options.sizeMiB ?? 200),
+      this.#makeVolume(name, kindOf(index, options.kinds), options.sizeMiB ?? 200),
     );
     this.stateImage = options.stateOnImage === true ? this.#makeStateImage() : null;
     this.stateDirectory = join(this.directory, 'state', 'snapcommit');
@@ -78,8 +80,7 @@ export class World {
     this.cgroup = options.freeze === true ? makeCgroup(t) : null;
   }
 
-  #makeVolume(name: string, index: number, sizeMiB: number): WorldVolume {
-    const chosen = kindOf(index);
+  #makeVolume(name: string, chosen: VolumeKind, sizeMiB: number): WorldVolume {
     if (chosen.kind === 'btrfs') return makeVolume(this.directory, name, sizeMiB, (point) => this.mounted.push(point));
     const { dataset, mount, image } = this.#pools.dataset(chosen.pool, name);
     const live = join(mount, 'live');

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { isWithin, type Mount } from '../../native/mountinfo.js';
 import type { Inspection, VolumePlace } from '../../ports/volume-driver.js';
 import { parentOf } from './names.js';
-import type { Dataset } from './properties.js';
+import { valueOf, type Dataset } from './properties.js';
 import { datasetOfMount, mountOf, mountsAt } from './site.js';
 
 export function exchangePossible(
@@ -24,6 +24,8 @@ function obstacle(
   mounts: readonly Mount[],
 ): string | null {
   if (parentOf(live.name) === null) return `${live.name} is its pool’s root dataset, which cannot be renamed`;
+  if (valueOf(live, 'encryptionroot') === live.name && valueOf(live, 'keylocation') === 'prompt')
+    return `${live.name} is an encryption root whose key is typed in (keylocation=prompt), and ZFS forgets the key when a clone is promoted; set keylocation to a file or address, or put the dataset below an encrypted one`;
   const [child] = children;
   if (child !== undefined) return `${live.name} has child datasets (${child}), which would go away with the old tree`;
   const below = mounts.find(

@@ -41,9 +41,7 @@ export async function exchange(
     if (stage === 'not begun') await renameBase(commands, volume, before, cloneName, identities);
     if (stage !== 'renamed') await renameClone(commands, before, identities);
     const renamed = stage === 'renamed' ? before : await readFamily(commands, volume);
-    // what the parent says of its children, the clone hears only now
-    if (renamed.live !== null && isReadOnly(renamed.live))
-      await commands.zfs(['set', 'readonly=off', renamed.liveName]);
+    if (renamed.live !== null) await open(commands, renamed.live);
     const isShownAnew = await showClone(commands, volume, renamed);
     const isSettledAnew = await settle(commands, volume, renamed, byGuid(renamed, identities.base));
     await setLinks(volume, await readFamily(commands, volume));
@@ -118,6 +116,13 @@ async function renameClone(commands: ZfsCommands, family: Family, identities: Id
   const clone = required(byGuid(family, identities.clone));
   await commands.zfs(['rename', '-u', clone.name, family.liveName]);
   crashPoint('exchange.after-exchange');
+}
+
+/** What a dataset hears of its parent only where it is now, and what a promotion of an encryption root forgets. */
+async function open(commands: ZfsCommands, live: Dataset): Promise<void> {
+  if (isReadOnly(live)) await commands.zfs(['set', 'readonly=off', live.name]);
+  if (valueOf(live, 'keystatus') === 'unavailable')
+    await commands.zfs(['load-key', valueOf(live, 'encryptionroot') ?? live.name]);
 }
 
 function required(dataset: Dataset | null): Dataset {

@@ -29,6 +29,7 @@ export const ASKED = [
   'canmount',
   'encryptionroot',
   'keystatus',
+  'keylocation',
   'snapdir',
   'reservation',
   'refreservation',

@@ -21,7 +21,7 @@ export function youngText(generation: GenerationReport): string {
 }
 
 export function generationText(generation: GenerationReport): string {
-  const { grade, stallMs, skewMs, frozen } = generation.consistency;
+  const { grade, stallMs, skewMs, frozen, hosts } = generation.consistency;
   const labels = Object.entries(generation.labels).map(([key, value]) => `${key}=${value}`);
   const head = pairs([
     ['generation', nameOf(generation)],
@@ -34,10 +34,20 @@ export function generationText(generation: GenerationReport): string {
     ['grade', grade],
     ['stall', `${String(stallMs)} ms`],
     ['skew', `${String(skewMs)} ms`],
+    // Of a single host the lines above tell it.
+    ...(hosts.length > 1 ? hosts.map(hostRow) : []),
     ['frozen', joined(frozen)],
     ['holds', joined(generation.holds)],
   ]);
   return `${head}volumes\n${paths(generation, '  ')}`;
+}
+
+function hostRow({
+  node,
+  stallMs,
+  skewMs,
+}: GenerationReport['consistency']['hosts'][number]): readonly [string, string] {
+  return [`  on ${node}`, `stall ${String(stallMs)} ms, skew ${String(skewMs)} ms`];
 }
 
 function madeBy({ mode, group, sourceGeneration }: GenerationReport): string {

@@ -1,4 +1,7 @@
-/** One node with its embedded log: every command's use of coordinator, participant and log. One short method each. */
+/**
+ * The node as commands and programs on its own machine use it, whichever form its log has: every command's use of
+ * coordinator, participant and log. One short method each.
+ */
 import { lookup } from '../machine/record.js';
 import { planTransaction, requireGroup } from '../coordinator/begin.js';
 import { capture, requireRecord, type Committed } from '../coordinator/commit.js';
@@ -21,6 +24,7 @@ import type { State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { assertStamps } from '../participant/stamps.js';
 import { addVolume } from './add-volume.js';
+import { afterOthers } from './after-others.js';
 import { withCourtesy } from './courtesy.js';
 import { diffGenerations } from './diff.js';
 import {
@@ -45,7 +49,7 @@ import { shown } from './shown.js';
 import { statusReport } from './status.js';
 import { verifyGenerations } from './verify.js';
 
-export class EmbeddedNode implements SnapcommitNode {
+export class LocalNode implements SnapcommitNode {
   readonly #context: Context;
   /** The cluster's other nodes; null: this log is of one node alone, or only this node is meant. */
   readonly #others: (OtherNodes & RecoverableNodes) | null;
@@ -155,7 +159,9 @@ export class EmbeddedNode implements SnapcommitNode {
     const context = this.#context;
     requireGroup(await context.log.read(), request.group);
     const waiting = wait ? { signal: request.signal } : null;
-    const { record } = await withCourtesy(context, request.group, waiting, run);
+    const { record } = await withCourtesy(context, request.group, waiting, async () =>
+      afterOthers(context, waiting, run),
+    );
     try {
       return await generationReport(context, await context.log.read(), record);
     } catch (error) {
