@@ -6,7 +6,6 @@ import { lookup } from '../machine/record.js';
 import { planTransaction, requireGroup } from '../coordinator/begin.js';
 import { capture, requireRecord, type Committed } from '../coordinator/commit.js';
 import { append } from '../participant/append.js';
-import { asUnseen } from '../participant/publishing.js';
 import { exec, type ExecRequest } from '../coordinator/exec.js';
 import { isStale } from '../coordinator/open-stale.js';
 import { open, type OpenRequest } from '../coordinator/open.js';
@@ -45,7 +44,7 @@ import { openTransactionReports, type OtherNodes } from './open-transactions.js'
 import type { RecoverableNodes } from './recover-cluster.js';
 import { assertOwn, removeVolume, requireVolume } from './remove-volume.js';
 import type * as reports from './reports.js';
-import { shown } from './shown.js';
+import { shown, shownGeneration } from './shown.js';
 import { statusReport } from './status.js';
 import { verifyGenerations } from './verify.js';
 
@@ -81,8 +80,9 @@ export class LocalNode implements SnapcommitNode {
   async moveVolume(request: MoveVolumeRequest): Promise<reports.VolumeReport> {
     await this.#read(request.name);
     await moveVolume(this.#context, request);
-    const { name } = request;
-    return shown(`volume ${name} is moved`, `volume show ${name}`, async () => this.volume(name));
+    return shown(`volume ${request.name} is moved`, `volume show ${request.name}`, async () =>
+      this.volume(request.name),
+    );
   }
 
   async volumes(): Promise<readonly reports.VolumeReport[]> {
@@ -162,11 +162,7 @@ export class LocalNode implements SnapcommitNode {
     const { record } = await withCourtesy(context, request.group, waiting, async () =>
       afterOthers(context, waiting, run),
     );
-    try {
-      return await generationReport(context, await context.log.read(), record);
-    } catch (error) {
-      throw asUnseen(record.group, record.generation, error);
-    }
+    return shownGeneration(context, record);
   }
 
   async commitDryRun(request: CommitRequest): Promise<reports.DryRunReport> {
