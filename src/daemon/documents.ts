@@ -21,7 +21,6 @@ import type {
 import type { Context } from '../participant/context.js';
 import { replacedName } from '../participant/names.js';
 import { pathHere } from '../participant/publish.js';
-import { asUnseen } from '../participant/publishing.js';
 import type {
   DryRunReport,
   GenerationReport,
@@ -37,15 +36,6 @@ import type { NodeRecovery } from './recover-cluster.js';
 /** RFC 3339, UTC. */
 export function timeOf(ms: number): string {
   return new Date(ms).toISOString();
-}
-
-/** Of what was committed just now: where that cannot be looked at any more, it is committed all the same (L6). */
-export async function committedReport(context: Context, record: GenerationRecord): Promise<GenerationReport> {
-  try {
-    return await generationReport(context, await context.log.read(), record);
-  } catch (error) {
-    throw asUnseen(record.group, record.generation, error);
-  }
 }
 
 export async function generationReport(

@@ -27,7 +27,6 @@ import { afterOthers } from './after-others.js';
 import { withCourtesy } from './courtesy.js';
 import { diffGenerations } from './diff.js';
 import {
-  committedReport,
   dryRunReport,
   finishedReport,
   generationReport,
@@ -45,7 +44,7 @@ import { openTransactionReports, type OtherNodes } from './open-transactions.js'
 import type { RecoverableNodes } from './recover-cluster.js';
 import { assertOwn, removeVolume, requireVolume } from './remove-volume.js';
 import type * as reports from './reports.js';
-import { shown } from './shown.js';
+import { shown, shownGeneration } from './shown.js';
 import { statusReport } from './status.js';
 import { verifyGenerations } from './verify.js';
 
@@ -81,8 +80,9 @@ export class LocalNode implements SnapcommitNode {
   async moveVolume(request: MoveVolumeRequest): Promise<reports.VolumeReport> {
     await this.#read(request.name);
     await moveVolume(this.#context, request);
-    const { name } = request;
-    return shown(`volume ${name} is moved`, `volume show ${name}`, async () => this.volume(name));
+    return shown(`volume ${request.name} is moved`, `volume show ${request.name}`, async () =>
+      this.volume(request.name),
+    );
   }
 
   async volumes(): Promise<readonly reports.VolumeReport[]> {
@@ -162,7 +162,7 @@ export class LocalNode implements SnapcommitNode {
     const { record } = await withCourtesy(context, request.group, waiting, async () =>
       afterOthers(context, waiting, run),
     );
-    return committedReport(context, record);
+    return shownGeneration(context, record);
   }
 
   async commitDryRun(request: CommitRequest): Promise<reports.DryRunReport> {

@@ -1,7 +1,7 @@
 /** A change that was made and cannot be shown any more. */
 import t from 'tap';
 import { contextOver } from '#src/daemon/compose.js';
-import { EmbeddedNode } from '#src/daemon/embedded-node.js';
+import { LocalNode } from '#src/daemon/local-node.js';
 import { SnapcommitError } from '#src/errors.js';
 import type { Operation, Slot } from '#src/machine/entry.js';
 import { emptyState, type State } from '#src/machine/state.js';
@@ -20,7 +20,7 @@ t.test('L6 what was done is not told as if nothing had been begun, because it ca
     return Promise.resolve({ status: 'chosen', slot: 2 as Slot, outcome });
   };
   const log = { ...logWith({ read }), append };
-  const node = new EmbeddedNode(contextOver(log, { stateDirectory: '/none' }));
+  const node = new LocalNode(contextOver(log, { stateDirectory: '/none' }));
   await t.rejects(node.drainNode('b'), { code: 'OUTCOME_UNKNOWN', message: /b is drained.*majority is gone/ });
   t.strictSame(done, ['drainNode']);
 });
