@@ -11,7 +11,7 @@ const bundle = join(dist, 'bundle', 'main.cjs');
 
 /** Hands the exports of dist/cli/main to `use`. */
 function load(use) {
-  if (isFresh() && !isForMembers(process.argv)) use(runBundle(readCache(kindOf(process.argv))).exports);
+  if (isFresh() && !isLeftOut(process.argv)) use(runBundle(readCache(kindOf(process.argv))).exports);
   else void import('../dist/cli/main.js').then(use);
 }
 
@@ -23,9 +23,9 @@ function runBundle(cachedData) {
   return { exports: module.exports, script };
 }
 
-/** What a member of a cluster runs is not in the bundle. A group of that name is only served more slowly. */
-function isForMembers(words) {
-  return words.includes('daemon') || words.includes('cluster');
+/** What members of a cluster and machines that are set up run is not in the bundle. A group of that name is only served more slowly. */
+function isLeftOut(words) {
+  return ['daemon', 'cluster', 'install-units'].some((word) => words.includes(word));
 }
 
 function isFresh() {

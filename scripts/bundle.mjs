@@ -60,7 +60,7 @@ await build({
       setup: (own) => own.onResolve({ filter: /^execa$/ }, () => ({ path: './execa.cjs', external: true })),
     },
     {
-      // What only members of a cluster load: bin/load.js leaves the bundle out for their commands.
+      // What few commands load, most of them of a cluster's members: bin/load.js leaves the bundle out for them.
       name: 'members',
       setup(own) {
         own.onResolve({ filter: /^\.\// }, ({ path, importer }) =>

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-// `npm run check`: types, lint, format, import law, unused code, house rules. Runs all of them and reports each.
+// `npm run check`: types, lint, format, import law, unused code, house rules, planted bugs. Runs all of them and reports each.
 import { readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bootstrapOrExit } from './bootstrap.mjs';
 import { filesBelow, root } from './lib/files.mjs';
+import { problemsOfPlants } from './lib/plant-table.mjs';
 import { inParallel, run } from './lib/run.mjs';
 
 const tool = (path) => join(root, 'node_modules', ...path.split('/'));
@@ -40,7 +41,7 @@ const SPEAKS_OF_THEM = ['scripts/check.mjs', 'test/scripts/runner.test.ts'];
 
 /** Returns one verdict a step. @returns {Promise<{ name: string, ok: boolean, output: string, seconds: number }[]>} */
 export async function check() {
-  const results = [await types(), houseRules()];
+  const results = [await types(), houseRules(), plantedBugs()];
   await inParallel(STEPS, 2, async ({ name, args }) => {
     const { status, output, seconds } = await run(process.execPath, args);
     results.push({ name, ok: status === 0, output, seconds });
@@ -67,6 +68,12 @@ function houseRules() {
       ),
   );
   return { name: 'house rules', ok: findings.length === 0, output: findings.join('\n'), seconds: 0 };
+}
+
+/** Whether each can still be planted, and each failure has one; `npm run mutants` shows that tests catch them. */
+function plantedBugs() {
+  const problems = problemsOfPlants();
+  return { name: 'planted bugs', ok: problems.length === 0, output: problems.join('\n'), seconds: 0 };
 }
 
 /** One step as a person reads it: its verdict, and what it said where it failed. */

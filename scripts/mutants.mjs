@@ -1,34 +1,38 @@
 #!/usr/bin/env node
 // `npm run mutants`: plants each bug of test/mutants/*.json in a copy of the tree and shows that its test fails.
 // A plant that no test catches (MISSED), or that cannot be planted, makes this fail.
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bootstrapOrExit } from './bootstrap.mjs';
-import { root } from './lib/files.mjs';
-import { copyTree, plantIn, readPlants, removeTree, sample } from './lib/plants.mjs';
+import { writeTable } from './lib/plant-table.mjs';
+import { copyTree, plantIn, readPlants, removeTree, sample, shard, testKey } from './lib/plants.mjs';
 import { inParallel, run } from './lib/run.mjs';
 import { judge } from './lib/tap.mjs';
 
-const USAGE = `Usage: npm run mutants [-- [--only ID] [--sample N [--seed S]] [--jobs N] [--timeout SECONDS] [--write]]
-  --only ID   the plants of one failure (D4), of one area (log), or whose name contains ID
+const USAGE = `Usage: npm run mutants [-- [--only WHAT]… [--sample N [--seed S]] [--shard I/N] [--jobs N] [--timeout SECONDS] [--table | --write]]
+  --only WHAT the plants of one failure (D4), of one area (log), or whose name contains WHAT; may be given again
   --sample N  N plants, picked by the seed, which is printed
-  --write     put the measured table into test/mutants/README.md
+  --shard I/N the I-th of N parts, plants of one test together
+  --table     try nothing, and write what stands for each failure into test/mutants/README.md
+  --write     put what was measured into test/mutants/README.md; what it says of other plants stays
 `;
 
 const { values } = parseArgs({
   options: {
     help: { type: 'boolean', default: false },
     jobs: { type: 'string', default: '2' },
-    only: { type: 'string' },
+    only: { type: 'string', multiple: true, default: [] },
     sample: { type: 'string' },
     seed: { type: 'string' },
+    shard: { type: 'string' },
+    table: { type: 'boolean', default: false },
     timeout: { type: 'string', default: '300' },
     write: { type: 'boolean', default: false },
   },
 });
 
 if (values.help) process.stdout.write(USAGE);
+else if (values.table) writeTable(readPlants().plants, []);
 else await main();
 
 async function main() {
@@ -57,7 +61,7 @@ async function main() {
   await inParallel(plants.filter(isSerial), 1, tryOut);
 
   const bad = rows.filter(({ verdict }) => verdict !== 'caught').length + problems.length;
-  if (values.write) writeTable(rows.sort((a, b) => plants.indexOf(a.plant) - plants.indexOf(b.plant)));
+  if (values.write) writeTable(all, rows);
   process.stdout.write(`${String(rows.length - bad + problems.length)} caught, ${String(bad)} not\n`);
   process.exitCode = bad === 0 ? 0 : 1;
 }
@@ -66,24 +70,25 @@ function isSerial(plant) {
   return plant.test.endsWith('.serial.test.js');
 }
 
-/** Plants with the same key run the same tests. */
-function testKey(plant) {
-  return `${plant.test} ${plant.filter ?? ''}`;
+function choose(all) {
+  const chosen = new Set(values.only.flatMap((what) => matching(all, what)));
+  const wanted = values.only.length === 0 ? all : all.filter((plant) => chosen.has(plant));
+  return shard(sampled(wanted), values.shard ?? '1/1');
 }
 
-function choose(all) {
-  const { only } = values;
-  const wanted =
-    only === undefined
-      ? all
-      : all.filter(
-          ({ id, area, name }) => id === only || area === only || id.startsWith(`${only}-`) || name.includes(only),
-        );
-  if (only !== undefined && wanted.length === 0) process.stdout.write(`no plant matches ${only}\n`);
-  if (values.sample === undefined) return wanted;
+/** Names are looked at only where it is neither an area nor an id: many of them hold "log" or "host". */
+function matching(all, what) {
+  const exact = all.filter(({ id, area }) => id === what || area === what || id.startsWith(`${what}-`));
+  const found = exact.length > 0 ? exact : all.filter(({ name }) => name.includes(what));
+  if (found.length === 0) process.stdout.write(`no plant matches ${what}\n`);
+  return found;
+}
+
+function sampled(plants) {
+  if (values.sample === undefined) return plants;
   const seed = Number(values.seed ?? Date.now() % 1_000_000);
   process.stdout.write(`sample of ${values.sample}, --seed ${String(seed)}\n`);
-  return sample(wanted, Number(values.sample), seed);
+  return sample(plants, Number(values.sample), seed);
 }
 
 /** The tests that fail although nothing is planted: they would "catch" everything. */
@@ -141,24 +146,4 @@ async function runTest(plant, copy) {
 function lineOf({ plant, verdict, by, seconds }) {
   const time = `${seconds.toFixed(1)} s`.padStart(8);
   return `${verdict.padEnd(7)} ${plant.id.padEnd(6)} ${time}  ${plant.name}${by === '' ? '' : ` (${by})`}\n`;
-}
-
-function writeTable(rows) {
-  const cell = (text) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
-  const lines = rows.map(
-    ({ plant, verdict, by, seconds }) =>
-      `| ${plant.id} | ${cell(plant.name)} | ${plant.file} | ${verdict} | ${cell(by)} | ${seconds.toFixed(1)} |`,
-  );
-  const text = [
-    '# Planted bugs',
-    '',
-    'Each plant is a bug that the named failure speaks of, put into a copy of the tree; its test must then fail.',
-    'Written by `npm run mutants -- --write`; the plants stand in the JSON files beside this one.',
-    '',
-    '| failure | planted bug | in | result | the test that failed | seconds |',
-    '| --- | --- | --- | --- | --- | --- |',
-    ...lines,
-    '',
-  ].join('\n');
-  writeFileSync(join(root, 'test', 'mutants', 'README.md'), text);
 }

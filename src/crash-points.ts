@@ -38,6 +38,8 @@ export const CRASH_POINTS = {
   'hooks.after-post': 'cut',
   // transact and restore, before the decision
   'clone.before': 'transact',
+  'tree.base-taken': 'transact',
+  'tree.made': 'transact',
   'clone.after-first': 'transact',
   'clone.after': 'transact',
   'command.before': 'transact',
@@ -56,7 +58,9 @@ export const CRASH_POINTS = {
   'abort.after': 'commit',
   // publishing
   'publish.fence-checked': 'publish',
+  'exchange.promoted': 'publish',
   'exchange.before': 'publish',
+  'exchange.after-base': 'publish',
   'exchange.after-exchange': 'publish',
   'exchange.after-first-sync': 'publish',
   'exchange.after-mount-beneath': 'publish',

@@ -5,7 +5,7 @@
  *     const generation = await node.commit({ group: 'app', … }, false);
  */
 export { SnapcommitError, type ErrorCode, type Details } from './errors.js';
-export { openNode, initNode, rebuildNode, doctor, thawAll, type NodeOptions } from './daemon/compose.js';
+export { openNode, initNode, rebuildNode, doctor, thaw, type NodeOptions } from './daemon/compose.js';
 export { CGROUP_LAW, isUnitName, parseCgroupTarget, parseUnitTarget, UNIT_LAW } from './machine/freeze-targets.js';
 export { isName } from './machine/names.js';
 export { GRADES, type Grade, type GroupRecord, type DriverName } from './machine/entry.js';
@@ -19,10 +19,19 @@ export type { ExecRequest } from './coordinator/exec.js';
 export type { OpenRequest } from './coordinator/open.js';
 export type { PruneRequest, Pruned } from './coordinator/prune.js';
 export type { RecoveryAction } from './coordinator/recovery.js';
-export { initCluster, joinCluster, openCluster, recoverCluster, recoveryPreview, runDaemon } from './daemon/doors.js';
+export {
+  initCluster,
+  installUnits,
+  joinCluster,
+  openCluster,
+  recoverCluster,
+  recoveryPreview,
+  runDaemon,
+} from './daemon/doors.js';
 export type * from './daemon/cluster/admin.js';
 export type { ClusterClient, ClusterOptions } from './daemon/cluster/client.js';
 export type { FoundedReport, FoundingOptions } from './daemon/cluster/found.js';
 export type { JoinedReport, JoinOptions } from './daemon/cluster/join.js';
 export type { RecoveredClusterReport, RecoveryPreview } from './daemon/cluster/recover.js';
 export type { DaemonOptions, DaemonReport } from './daemon/run.js';
+export type { InstallUnitsRequest, UnitReport, UnitsReport } from './daemon/units/reports.js';

@@ -42,6 +42,8 @@ function whatIsWrong(plant) {
   if (missing.length > 0) return `lacks ${missing.join(', ')}`;
   if (!/^src\/.+\.ts$/.test(plant.file)) return `${plant.file} is no source under src`;
   if (!/^build\/test\/.+\.test\.js$/.test(plant.test)) return `${plant.test} is no compiled test under build/test`;
+  const test = plant.test.replace(/^build\/(.+)\.js$/, '$1.ts');
+  if (!existsSync(join(root, test))) return `its test ${test} does not exist`;
   if (!existsSync(join(root, plant.file))) return `${plant.file} does not exist`;
   const times = readFileSync(join(root, plant.file), 'utf8').split(plant.search).length - 1;
   if (times !== 1) return `its search text occurs ${String(times)} times in ${plant.file}`;
@@ -112,6 +114,24 @@ function compile(ts, text, plant) {
   if (diagnostics.length === 0) return outputText;
   const messages = diagnostics.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
   throw new Error(`the plant ${plant.id} (${plant.name}) does not compile: ${messages.join('; ')}`);
+}
+
+/** Plants with the same key run the same tests. @param {Plant} plant */
+export function testKey(plant) {
+  return `${plant.test} ${plant.filter ?? ''}`;
+}
+
+/**
+ * One of several parts that together are all: `2/5` is the second of five. Plants of one test stand together, since each
+ * part first runs its tests without a plant.
+ * @param {Plant[]} plants @param {string} part
+ */
+export function shard(plants, part) {
+  const [index, count] = part.split('/').map(Number);
+  if (!(index >= 1 && index <= count)) throw new Error(`--shard takes I/N with 1 <= I <= N, not ${part}`);
+  const ordered = [...new Set(plants.map(testKey))].flatMap((key) => plants.filter((plant) => testKey(plant) === key));
+  const from = (number) => Math.round((ordered.length * number) / count);
+  return ordered.slice(from(index - 1), from(index));
 }
 
 /** A seeded sample, in the given order: the same seed picks the same. */

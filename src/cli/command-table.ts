@@ -19,6 +19,7 @@ const TRANSACTION: Operand = { name: '<ID>', description: 'a transaction, as `tr
 const READ: readonly ExitStatus[] = [0, 1, 2, 3, 4, 5, 6, 8, 130, 143];
 const VERIFY: readonly ExitStatus[] = [0, 1, 2, 3, 4, 5, 6, 8, 10, 130, 143];
 const LOCAL: readonly ExitStatus[] = [0, 1, 2];
+const INSTALL: readonly ExitStatus[] = [0, 1, 2, 3, 4, 6, 8, 130, 143];
 const COMMIT: readonly ExitStatus[] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130, 143];
 
 /** In the order of the program's help. */
@@ -117,7 +118,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     operands: [GROUP],
     endsItself: true,
     statuses: COMMIT,
-    examples: ['snapcommit commit app --require barrier --message "before the upgrade"'],
+    examples: [
+      'snapcommit commit app --require barrier --message "before the upgrade"',
+      'snapcommit commit app --if-older-than 30m --wait',
+    ],
     load: async () => (await import('./commands/commit.js')).commit,
   },
   transact: {
@@ -220,10 +224,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./commands/recover.js')).recover,
   },
   thaw: {
-    summary: 'thaw every cgroup that snapcommit froze, also under commits that still run',
+    summary: 'thaw the cgroups that snapcommit froze: all, or what a dead commit left',
     operands: [],
     statuses: READ,
-    examples: ['snapcommit thaw --all'],
+    examples: ['snapcommit thaw --all', 'snapcommit thaw --abandoned'],
     load: async () => (await import('./commands/thaw.js')).thaw,
   },
   status: {
@@ -239,6 +243,17 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     statuses: READ,
     examples: ['snapcommit doctor'],
     load: async () => (await import('./commands/doctor.js')).doctor,
+  },
+  'install-units': {
+    summary: "put systemd's units for boot, daemon and timers into place, or take them away",
+    operands: [],
+    statuses: INSTALL,
+    examples: [
+      'snapcommit install-units --dry-run',
+      'snapcommit install-units --enable && systemctl enable --now snapcommit-commit@app.timer',
+      'snapcommit install-units --remove',
+    ],
+    load: async () => (await import('./commands/install-units.js')).installUnits,
   },
   'transaction list': {
     summary: 'list the open and the newest decided transactions',

@@ -17,6 +17,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Absolute. */
   readonly cwd: string;
+  /** What runs us: a program and its first arguments, absolute paths. */
+  readonly program: readonly string[];
   /** All of stdin as text; null when it is more than `most` bytes. */
   readStdin(most: number): string | null;
   /** Calls `listener` for every SIGINT and SIGTERM until the returned function is called. */
@@ -30,6 +32,8 @@ export function processIo(): Io {
     stderr: output(2, () => process.stderr),
     env: process.env,
     cwd: process.cwd(),
+    // As it was called, links and all: what stands behind a link may move with the next version.
+    program: [process.execPath, ...process.argv.slice(1, 2)],
     readStdin: (most) => readUpTo(0, most),
     onStop(listener) {
       const interrupted = (): void => {

@@ -7,6 +7,7 @@ import type {
   DaemonReport,
   FoundedReport,
   FoundingOptions,
+  InstallUnitsRequest,
   JoinedReport,
   JoinOptions,
   NodeOptions,
@@ -16,6 +17,7 @@ import type {
   RecoveryPreview,
   SnapcommitNode,
   Thawed,
+  UnitsReport,
 } from '../index.js';
 
 export interface Openers {
@@ -26,7 +28,7 @@ export interface Openers {
   }): Promise<{ readonly cluster: string; readonly node: string; readonly stateDirectory: string }>;
   rebuildNode(request: RebuildRequest): Promise<RebuildReport>;
   doctor(stateDirectory: string): Promise<readonly CheckReport[]>;
-  thawAll(stateDirectory: string): Promise<readonly Thawed[]>;
+  thaw(stateDirectory: string, all: boolean): Promise<readonly Thawed[]>;
   /** Resolves when it has stopped. */
   runDaemon(options: DaemonOptions): Promise<DaemonReport>;
   openCluster(options: ClusterOptions): Promise<ClusterClient>;
@@ -34,6 +36,7 @@ export interface Openers {
   joinCluster(options: JoinOptions): Promise<JoinedReport>;
   recoveryPreview(stateDirectory: string): Promise<RecoveryPreview>;
   recoverCluster(options: { readonly stateDirectory: string }): Promise<RecoveredClusterReport>;
+  installUnits(request: InstallUnitsRequest): Promise<UnitsReport>;
 }
 
 export const libraryOpeners: Openers = {
@@ -41,11 +44,12 @@ export const libraryOpeners: Openers = {
   initNode: async (options) => (await import('../index.js')).initNode(options),
   rebuildNode: async (request) => (await import('../index.js')).rebuildNode(request),
   doctor: async (stateDirectory) => (await import('../index.js')).doctor(stateDirectory),
-  thawAll: async (stateDirectory) => (await import('../index.js')).thawAll(stateDirectory),
+  thaw: async (stateDirectory, all) => (await import('../index.js')).thaw(stateDirectory, all),
   runDaemon: async (options) => (await import('../index.js')).runDaemon(options),
   openCluster: async (options) => (await import('../index.js')).openCluster(options),
   initCluster: async (options) => (await import('../index.js')).initCluster(options),
   joinCluster: async (options) => (await import('../index.js')).joinCluster(options),
   recoveryPreview: async (stateDirectory) => (await import('../index.js')).recoveryPreview(stateDirectory),
   recoverCluster: async (options) => (await import('../index.js')).recoverCluster(options),
+  installUnits: async (request) => (await import('../index.js')).installUnits(request),
 };

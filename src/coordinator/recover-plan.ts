@@ -67,7 +67,8 @@ export async function planOwed(
           if (!isPayable(context, await context.log.read(), debt)) return;
           if ((await readDebt(context, debt.transaction)) === null) return;
           crashPoint('recover.before-owed');
-          await payDebt(context, debt, 'recovered', true);
+          // At boot the units are ordered after this very recovery: to wait for them would be to wait for ourselves.
+          await payDebt(context, debt, 'recovered', true, false);
           crashPoint('recover.after-owed');
         });
       },

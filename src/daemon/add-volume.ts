@@ -22,7 +22,7 @@ export async function addVolume(context: Context, request: AddVolumeRequest): Pr
       { volume: name },
     );
   }
-  const driverName = request.driver ?? (await detectDriver(request.source));
+  const driverName = request.driver ?? (await detectDriver(context, request.source));
   const driver = await context.driver(driverName);
   const { source, publishDirectory, filesystem } = await driver.inspect(name, request.source, request.publishDirectory);
   await refuseOwnState(context.stateDirectory, source, driverName);
@@ -46,12 +46,23 @@ export async function addVolume(context: Context, request: AddVolumeRequest): Pr
   return record;
 }
 
-export async function detectDriver(source: string): Promise<DriverName> {
+/** Which driver a source is for: a dataset by its name or its mount point, a subvolume, or any directory. */
+export async function detectDriver(context: Pick<Context, 'runner'>, source: string): Promise<DriverName> {
   if (!source.startsWith('/')) {
-    throw new SnapcommitError('SOURCE_INVALID', `the source ${source} is no absolute path; name the whole path.`, {
-      source,
-    });
+    const { isDataset } = await import('../adapters/driver-zfs/index.js');
+    if (await isDataset(await context.runner(), source)) return 'zfs';
+    throw new SnapcommitError(
+      'SOURCE_INVALID',
+      `the source ${source} is neither an absolute path nor a ZFS dataset; name the whole path.`,
+      { source },
+    );
   }
+  return driverOfPath(source);
+}
+
+export async function driverOfPath(source: string): Promise<DriverName> {
+  const { isZfsMountPoint } = await import('../adapters/driver-zfs/index.js');
+  if (isZfsMountPoint(source)) return 'zfs';
   const { isBtrfsSubvolume } = await import('../adapters/driver-btrfs/index.js');
   return (await isBtrfsSubvolume(source)) ? 'btrfs' : 'directory';
 }
@@ -60,8 +71,9 @@ export async function detectDriver(source: string): Promise<DriverName> {
 export async function refuseOwnState(stateDirectory: string, source: string, driver: DriverName): Promise<void> {
   const state = await realpath(stateDirectory);
   const isInside = state === source || state.startsWith(source === '/' ? '/' : `${source}/`);
-  // Every btrfs subvolume has a device number of its own, whatever path it is mounted at.
-  const sameSubvolume = driver === 'btrfs' && (await stat(state)).dev === (await stat(source)).dev;
+  // Every btrfs subvolume and ZFS dataset has a device number of its own, whatever path it is mounted at.
+  const sameSubvolume =
+    (driver === 'btrfs' || driver === 'zfs') && (await stat(state)).dev === (await stat(source)).dev;
   if (!isInside && !sameSubvolume) return;
   throw new SnapcommitError(
     'SOURCE_INVALID',

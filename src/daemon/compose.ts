@@ -132,11 +132,18 @@ async function loadDriver(name: DriverName): Promise<VolumeDriver> {
       return (await import('../adapters/driver-btrfs/index.js')).createBtrfsDriver();
     case 'directory':
       return (await import('../adapters/driver-directory/index.js')).createDirectoryDriver();
-    case 'zfs':
+    case 'zfs': {
+      const { createCommandRunner } = await import('../adapters/command-runner/index.js');
+      return (await import('../adapters/driver-zfs/index.js')).createZfsDriver(createCommandRunner());
+    }
     case 'memory':
-      throw new SnapcommitError('DRIVER_UNKNOWN', `driver ${name} is not available here; btrfs and directory are.`, {
-        driver: name,
-      });
+      throw new SnapcommitError(
+        'DRIVER_UNKNOWN',
+        `driver ${name} is not available here; btrfs, zfs and directory are.`,
+        {
+          driver: name,
+        },
+      );
   }
 }
 
@@ -166,10 +173,10 @@ export async function rebuildNode(request: RebuildRequest): Promise<RebuildRepor
   return rebuild(request, openDriver);
 }
 
-/** Thaws everything that a freeze intent names, also of living commits. Needs no log. */
-export async function thawAll(stateDirectory: string): Promise<readonly Thawed[]> {
+/** Thaws what freeze intents of dead commits name; with `all`, also those of living ones. Needs no log. */
+export async function thaw(stateDirectory: string, all: boolean): Promise<readonly Thawed[]> {
   await assertOurs(stateDirectory);
-  return (await openWriters(stateDirectory)).thawAll(true);
+  return (await openWriters(stateDirectory)).thawAll(all);
 }
 
 export { doctor } from './doctor.js';

@@ -2,6 +2,7 @@
 import { access, constants, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SnapcommitError } from '../errors.js';
+import { checkZfs } from './doctor-zfs.js';
 import type { CheckReport } from './reports.js';
 
 type Check = (stateDirectory: string) => Promise<CheckReport>;
@@ -13,6 +14,7 @@ export async function doctor(stateDirectory: string): Promise<readonly CheckRepo
     ['kernel', checkKernel],
     ['root', checkRoot],
     ['libbtrfsutil', checkLibbtrfsutil],
+    ['zfs', checkZfs],
     ['freezer', checkFreezer],
     ['mounts', checkMounts],
     ['state directory', checkState],

@@ -1,9 +1,10 @@
-/** The daemon's and the cluster's doors: loaded when they are opened, so that no other command pays for them. */
+/** The doors of the daemon, of the cluster and of its units: loaded when they are opened, so that no other command pays for them. */
 import type { ClusterClient, ClusterOptions } from './cluster/client.js';
 import type { FoundedReport, FoundingOptions } from './cluster/found.js';
 import type { JoinedReport, JoinOptions } from './cluster/join.js';
 import type { RecoveredClusterReport, RecoveryPreview } from './cluster/recover.js';
 import type { DaemonOptions, DaemonReport } from './run.js';
+import type { InstallUnitsRequest, UnitsReport } from './units/reports.js';
 
 /** Runs this machine's member of the cluster. Resolves when it has stopped. */
 export async function runDaemon(options: DaemonOptions): Promise<DaemonReport> {
@@ -28,4 +29,9 @@ export async function recoveryPreview(stateDirectory: string): Promise<RecoveryP
 
 export async function recoverCluster(options: { readonly stateDirectory: string }): Promise<RecoveredClusterReport> {
   return (await import('./cluster/recover.js')).recoverCluster(options);
+}
+
+/** Puts systemd's units for snapcommit into place, or takes them away. */
+export async function installUnits(request: InstallUnitsRequest): Promise<UnitsReport> {
+  return (await import('./units/install.js')).installUnits(request);
 }

@@ -272,8 +272,8 @@ export class LocalNode implements SnapcommitNode {
     return drainReport(await this.#read(), node);
   }
 
-  async recover(dryRun: boolean): Promise<reports.RecoverReport> {
-    if (this.#others === null) return recover(this.#context, dryRun);
+  async recover(dryRun: boolean, localOnly = false): Promise<reports.RecoverReport> {
+    if (this.#others === null || localOnly) return recover(this.#context, dryRun);
     const { recoverCluster } = await import('./recover-cluster.js');
     return recoverReport(await recoverCluster(this.#context, this.#others, dryRun));
   }

@@ -93,8 +93,8 @@ export interface SnapcommitNode {
   drainNode(node: string): Promise<DrainReport>;
   undrainNode(node: string): Promise<DrainReport>;
 
-  /** In a cluster: every node that can be reached, and what the others were coordinating. */
-  recover(dryRun: boolean): Promise<RecoverReport>;
+  /** In a cluster: every node that can be reached, and what the others were coordinating. `localOnly`: only this node. */
+  recover(dryRun: boolean, localOnly?: boolean): Promise<RecoverReport>;
   status(): Promise<StatusReport>;
   /** Of what was read so far, of a node that was opened with `stale`. */
   freshness(): Freshness;

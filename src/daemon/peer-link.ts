@@ -35,6 +35,9 @@ export class PeerLink implements TransportUser {
   #log: ReplicaHost | null = null;
   #transport: Transport | null = null;
   #peers: ReadonlyMap<string, PeerAddress> = new Map();
+  #members: ReadonlyMap<string, PeerAddress> = new Map();
+  /** Whom the transport reaches: also one that is no member any more, or not yet for all that the log has told us. */
+  readonly #reached = new Set<string>();
   /** Until when (monotonic, ms) a former member is still talked to. */
   readonly #leaving = new Map<string, number>();
   /** False: the log could not be read when the peers were last looked up. */
@@ -102,6 +105,10 @@ export class PeerLink implements TransportUser {
     this.#peers = peers;
     this.progress.keep([...members.keys()]);
     this.calls.keep([...members.keys()]);
+    const added = [...members.keys()].filter((node) => !this.#members.has(node));
+    this.#members = members;
+    // Who joins anew may have connected before we heard of it, and does not connect again.
+    for (const node of added) if (this.#reached.has(node)) this.#countAsReached(node);
     this.#transport.setPeers(peers);
   }
 
@@ -141,14 +148,15 @@ export class PeerLink implements TransportUser {
     const { logger, metrics } = this.#options;
     switch (event.type) {
       case 'connected':
-        this.progress.connected(event.peer);
-        this.calls.connected(event.peer);
+        this.#reached.add(event.peer);
+        this.#countAsReached(event.peer);
         this.#metAtMs ??= this.#options.clock.monotonic();
         logger.info({ peer: event.peer }, 'connected');
         this.#log?.met(event.peer);
         this.#tell();
         return;
       case 'disconnected':
+        this.#reached.delete(event.peer);
         this.progress.disconnected(event.peer);
         this.calls.disconnected(event.peer);
         logger.warn({ peer: event.peer, reason: event.message }, 'disconnected');
@@ -172,6 +180,11 @@ export class PeerLink implements TransportUser {
         logger.warn({ peer: event.peer, repeated: event.repeated }, event.message);
         return;
     }
+  }
+
+  #countAsReached(node: string): void {
+    this.progress.connected(node);
+    this.calls.connected(node);
   }
 
   /** Its peers have had the time to judge it, and found nothing. */

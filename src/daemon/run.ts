@@ -1,11 +1,12 @@
 /**
  * `snapcommit daemon`: one member of a cluster, from the lock to the last answer. On one screen: take the lock, open the
- * member, serve the commands of this machine, tell the service manager, catch up with publishing, wait, and stop in the
+ * member, serve the commands of this machine, catch up with publishing, tell the service manager, wait, and stop in the
  * opposite order.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino, type Logger } from 'pino';
 import { systemClock } from '../adapters/clock-system.js';
+import { systemTimers } from '../adapters/timers-system.js';
 import { recover } from '../coordinator/recover.js';
 import type { Participant } from '../ports/participant.js';
 import { announceAddress } from './announce-address.js';
@@ -20,7 +21,8 @@ import { serveMetrics, type MetricsServer } from './metrics-server.js';
 import { logIdentity, readStoreIdentity } from './open-log.js';
 import { Phases } from './participants/phases.js';
 import { participantHandler } from './participants/service.js';
-import { serviceManager, type ServiceManager } from './service-manager.js';
+import { Readiness } from './readiness.js';
+import { serviceManager } from './service-manager.js';
 import { DEFAULT_MEMBER_SETTINGS, type MemberSettings } from './settings.js';
 import { assertOurs } from './state-directory.js';
 
@@ -96,10 +98,18 @@ async function serveUntil(
   const manager = serviceManager(process.env, (reason) => {
     logger.warn({ reason }, 'the service manager was not told');
   });
-  const reload = (): void => {
-    reloadCertificates(member, manager, logger);
-  };
   const care = careFor({ member, stateDirectory, settings, logger });
+  const work = new AbortController();
+  const stopping = AbortSignal.any([stop, work.signal]);
+  const readiness = new Readiness({
+    manager,
+    timers: systemTimers,
+    caughtUp: async () => care.ready(),
+    stop: stopping,
+  });
+  const reload = (): void => {
+    void readiness.whileReloading(async () => reloadCertificates(member, logger));
+  };
   const { context } = care;
   const phases = new Phases(systemClock, () => openTransactions(member));
   member.calls.serve(
@@ -112,7 +122,6 @@ async function serveUntil(
   );
   let metrics: MetricsServer | null = null;
   let server: LocalServer | null = null;
-  const work = new AbortController();
   const renewing = setInterval(() => void renew(member, logger), RENEWAL_CHECK_MS);
   process.on('SIGHUP', reload);
   try {
@@ -130,9 +139,9 @@ async function serveUntil(
     });
     const { host, port } = member.listens;
     logger.info({ listens: { host, port }, told: member.address, metrics: metrics?.address ?? null }, 'serving');
-    manager.ready('serving');
     void renew(member, logger);
     care.start();
+    void readiness.follow();
     void announceAddress(context, member.address, logger, work.signal);
     await aborted(stop);
     const why = messageOf(stop.reason);
@@ -152,18 +161,13 @@ async function serveUntil(
   }
 }
 
-function reloadCertificates({ certificates }: Member, manager: ServiceManager, logger: Logger): void {
-  manager.reloading();
-  certificates.reload().then(
-    () => {
-      logger.info('read the certificates again');
-      manager.ready('serving');
-    },
-    (error: unknown) => {
-      logger.error({ reason: messageOf(error) }, 'kept the old certificates');
-      manager.ready('serving');
-    },
-  );
+async function reloadCertificates({ certificates }: Member, logger: Logger): Promise<void> {
+  try {
+    await certificates.reload();
+    logger.info('read the certificates again');
+  } catch (error) {
+    logger.error({ reason: messageOf(error) }, 'kept the old certificates');
+  }
 }
 
 function openTransactions({ log }: Member): ReadonlySet<string> | null {

@@ -2,7 +2,9 @@
 import { sendDatagram } from '../native/datagram.js';
 
 export interface ServiceManager {
-  /** From here on we also say that we live, as often as it wants to hear it. `status`: a line for `systemctl status`. */
+  /** A line for `systemctl status`. */
+  status(status: string): void;
+  /** From here on we also say that we live, as often as it wants to hear it. */
   ready(status: string): void;
   reloading(): void;
   stopping(): void;
@@ -25,8 +27,11 @@ export function serviceManager(environment: Environment, onFailure: (reason: str
   let watchdog: NodeJS.Timeout | undefined;
   const everyMs = watchdogMs(environment);
   return {
+    status(status) {
+      tell(`STATUS=${oneLine(status)}`);
+    },
     ready(status) {
-      tell(`READY=1\nSTATUS=${status}`);
+      tell(`READY=1\nSTATUS=${oneLine(status)}`);
       // Of the event loop: when it hangs, nothing is said, and we are restarted.
       if (everyMs !== null) watchdog ??= setInterval(tell, everyMs, 'WATCHDOG=1');
     },
@@ -43,7 +48,13 @@ export function serviceManager(environment: Environment, onFailure: (reason: str
   };
 }
 
+/** A line is a field of the message. */
+function oneLine(text: string): string {
+  return text.replaceAll('\n', ' ');
+}
+
 const ABSENT: ServiceManager = {
+  status: () => undefined,
   ready: () => undefined,
   reloading: () => undefined,
   stopping: () => undefined,

@@ -23,7 +23,7 @@ import { oncePerTurn } from './once-per-turn.js';
 import { mayReachCore, wordFor } from './message-gate.js';
 import { measure } from './replica-status.js';
 import { forgetfulReason, messageOf, stoppedServing } from './replica-errors.js';
-import { decodeWire, encodeWire } from './wire.js';
+import { coreSender, decodeWire, encodeWire } from './wire.js';
 import type { WireMessage } from './wire-message.js';
 
 const SETTLE_TICKS = 20;
@@ -57,9 +57,8 @@ export class ReplicaNode {
     this.#ports = ports;
     this.#settings = settings;
     this.#full = new FullDisk(ports.store.file, Math.ceil(settings.fullRetryMs / settings.tickMs));
-    this.#decides = new HeldDecides(ports.timers, ({ to, configuration, message }) => {
-      this.#send(to, { type: 'core', configuration, message, word: wordFor(message, this.core.life) });
-    });
+    const sendCore = coreSender(ports.send, (message) => wordFor(message, this.core.life));
+    this.#decides = new HeldDecides(ports.timers, sendCore);
     this.#known = new Acquaintances(this.self, loaded.remembered);
     this.core = new CoreLives(loaded, ports, settings, this.#coreUser());
     const { core } = this;

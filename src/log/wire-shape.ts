@@ -1,10 +1,10 @@
 /** The shapes of what hosts say to each other. Follows paxos/messages.ts and wire.ts field by field. */
 import { ballot, nodeId, type Ballot, type NodeId } from '../paxos/ballot.js';
 import type { Configuration } from '../paxos/configuration.js';
-import type { LogEntry } from '../paxos/contiguous-log.js';
 import type { Message, Presence, Standing } from '../paxos/messages.js';
 import type { PastStart, StoreLife, StoreSighting } from '../ports/replica-store.js';
 import {
+  bytes,
   list,
   literal,
   natural,
@@ -19,6 +19,7 @@ import {
   type Check,
 } from '../wire/shape.js';
 import { slotShape } from './entry-shape.js';
+import { entriesShape } from './wire-entries.js';
 import type { StoreWord, WireMessage } from './wire-message.js';
 
 /** No name of a node, a store or a digest is longer. */
@@ -37,11 +38,6 @@ const nodes: Check<readonly NodeId[]> = (value, where) => {
   if (found.length > MEMBERS_MAX) throw new TypeError(`${where} has more than ${String(MEMBERS_MAX)} names`);
   return found;
 };
-const bytes: Check<Uint8Array> = (value, where) => {
-  if (value instanceof Uint8Array) return value;
-  throw new TypeError(`${where} is not a string of bytes`);
-};
-
 const ballotShape: Check<Ballot> = (value, where) => {
   const found = plain(value, where);
   return ballot(natural(found['round'], where), node(found['node'], where));
@@ -52,20 +48,7 @@ export const configurationShape: Check<Configuration> = object<Configuration>({
   learners: nodes,
   after: slotShape,
 });
-/** By hand: of these there are many in one message. */
-const entry: Check<LogEntry> = (value, where) => {
-  const found = plain(value, where);
-  const next = found['next'];
-  return {
-    ballot: ballotShape(found['ballot'], where),
-    bytes: bytes(found['bytes'], where),
-    next: next === null ? null : configurationShape(next, where),
-  };
-};
-const entries: Check<readonly LogEntry[]> = (value, where) => {
-  if (!Array.isArray(value)) throw new TypeError(`${where} is not a list`);
-  return value.map((item) => entry(item, where));
-};
+const entries = entriesShape(node, configurationShape);
 const standing: Check<Standing> = oneOf<Standing>(['voting', 'damaged', 'forgetful']);
 const presence: Check<Presence> = oneOf<Presence>(['voting', 'damaged', 'forgetful', 'stalled']);
 

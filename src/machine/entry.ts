@@ -29,11 +29,11 @@ export interface VolumeRecord {
   readonly name: string;
   readonly node: string;
   readonly driver: DriverName;
-  /** Absolute path of the live tree (btrfs, directory) or the dataset's name (zfs). */
+  /** Absolute path of the live tree; for zfs the mount point of its dataset. */
   readonly source: string;
   /** Absolute path of the directory that holds this volume's staged and published snapshots. */
   readonly publishDirectory: string;
-  /** The filesystem's own identity (btrfs: its UUID; directory: device and inode at the time of adding). */
+  /** The filesystem's own identity (btrfs: its UUID; zfs: the pool's guid; directory: device and inode at the time of adding). */
   readonly filesystem: string;
 }
 

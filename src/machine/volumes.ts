@@ -51,7 +51,7 @@ export function recordProblem(volume: VolumeRecord): Refusal | null {
   if (!isName(volume.name)) return badName('volume', volume.name);
   if (!isName(volume.node)) return badName('node', volume.node);
   const details = { volume: volume.name, source: volume.source, publishDirectory: volume.publishDirectory };
-  if (volume.driver !== 'btrfs' && volume.driver !== 'directory') return null;
+  if (volume.driver === 'memory') return null;
   for (const path of [volume.source, volume.publishDirectory]) {
     if (isPlainPath(path)) continue;
     const message = `${JSON.stringify(path)} is no absolute path without ".", ".." or a slash at its end; resolve it first.`;
@@ -85,11 +85,16 @@ export function overlappingVolume(state: State, volume: VolumeRecord): Refusal |
 
 function meet(a: VolumeRecord, b: VolumeRecord): boolean {
   return (
-    overlaps(a.source, b.source) ||
+    (overlaps(a.source, b.source) && !areApart(a, b)) ||
     overlaps(a.source, b.publishDirectory) ||
     overlaps(b.source, a.publishDirectory) ||
     overlaps(a.publishDirectory, b.publishDirectory)
   );
+}
+
+/** A snapshot of a dataset holds nothing of the datasets that are mounted inside it. */
+function areApart(a: VolumeRecord, b: VolumeRecord): boolean {
+  return a.driver === 'zfs' && b.driver === 'zfs' && a.source !== b.source;
 }
 
 export function heldByTransaction(state: State, volume: string): Refusal | null {

@@ -1,6 +1,6 @@
 /**
  * Small files that must survive a power loss: written under a temporary name, synced, renamed over, and the directory
- * synced (D7). Mode 0600. No koffi.
+ * synced (D7). Mode 0600 unless told otherwise. No koffi.
  */
 import { open, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -12,11 +12,11 @@ let written = 0;
 export const TEMPORARY_NAME = /\.tmp-(\d+)-\d+$/;
 
 /** Writes the whole file. When this resolves the file is durable under its name; a crash leaves the old one or the new one. */
-export async function writeDurably(path: string, data: string | Uint8Array): Promise<void> {
+export async function writeDurably(path: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
   written += 1;
   const temporary = `${path}.tmp-${String(process.pid)}-${String(written)}`;
   try {
-    await writeAndSync(temporary, data);
+    await writeAndSync(temporary, data, mode);
     await rename(temporary, path);
   } catch (error) {
     await unlinkIfPresent(temporary);
@@ -25,10 +25,12 @@ export async function writeDurably(path: string, data: string | Uint8Array): Pro
   await syncDirectory(dirname(path));
 }
 
-async function writeAndSync(path: string, data: string | Uint8Array): Promise<void> {
+async function writeAndSync(path: string, data: string | Uint8Array, mode: number): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   try {
     await file.writeFile(data);
+    // Not the mode that it is opened with: a umask takes from that.
+    await file.chmod(mode);
     await file.sync();
   } finally {
     await file.close();

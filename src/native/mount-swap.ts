@@ -1,5 +1,5 @@
 /**
- * Detached mounts of a btrfs filesystem's top level, and replacing what a mount point shows without a gap
+ * Detached mounts, of a btrfs filesystem's top level above all, and replacing what a mount point shows without a gap
  * (MOVE_MOUNT_BENEATH, Linux 6.5). A detached mount is in no namespace, nobody else sees it, and it goes away with its
  * descriptor: a crash leaves nothing behind.
  */
@@ -61,6 +61,19 @@ export function mountTopLevel(device: string): number {
     call('fsconfig', device, context, SET_STRING, 'subvolid', '5', 0);
     call('fsconfig', device, context, CREATE, null, null, 0);
     return call('fsmount', device, context, CLOEXEC, 0);
+  } finally {
+    closeSync(context);
+  }
+}
+
+/** Mounts the whole filesystem `source`, detached, for filesystems that take no more than that. */
+export function mountDetached(type: string, source: string, options: Readonly<Record<string, string>>): number {
+  const context = call('fsopen', type, type, CLOEXEC);
+  try {
+    for (const [key, value] of Object.entries({ source, ...options }))
+      call('fsconfig', source, context, SET_STRING, key, value, 0);
+    call('fsconfig', source, context, CREATE, null, null, 0);
+    return call('fsmount', source, context, CLOEXEC, 0);
   } finally {
     closeSync(context);
   }

@@ -13,6 +13,8 @@ export interface Mount {
   readonly mountPoint: string;
   /** The mount's own options, such as `ro` and `noatime`. */
   readonly options: readonly string[];
+  /** What is mounted below it appears in its peers as well, in other namespaces and elsewhere in this one. */
+  readonly shared: boolean;
   readonly type: string;
   /** What was mounted: a block device's path on most filesystems. */
   readonly source: string;
@@ -31,7 +33,8 @@ export function readMounts(process: string): readonly Mount[] {
 function parseMount(line: string): Mount | null {
   const fields = line.split(' ');
   const [id, parent, device, root, mountPoint, options] = fields;
-  const [type, source] = fields.slice(fields.indexOf('-', 6) + 1);
+  const dash = fields.indexOf('-', 6);
+  const [type, source] = fields.slice(dash + 1);
   if (id === undefined || device === undefined || root === undefined) return null;
   if (mountPoint === undefined || options === undefined || type === undefined || source === undefined) return null;
   return {
@@ -41,6 +44,7 @@ function parseMount(line: string): Mount | null {
     root: unescape(root),
     mountPoint: unescape(mountPoint),
     options: options.split(','),
+    shared: fields.slice(6, dash).some((field) => field.startsWith('shared:')),
     type,
     source: unescape(source),
   };

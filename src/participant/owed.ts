@@ -96,8 +96,17 @@ function debtOf(value: unknown): Debt {
   return value as Debt;
 }
 
-/** Runs the post-hooks and starts the units, then forgets the debt. All are tried; rejects with the first failure. */
-export async function payDebt(context: Context, debt: Debt, outcome: string, recovered: boolean): Promise<void> {
+/**
+ * Runs the post-hooks and starts the units, then forgets the debt. All are tried; rejects with the first failure.
+ * `awaitsUnits` false: the service manager is told to start them, and not waited for.
+ */
+export async function payDebt(
+  context: Context,
+  debt: Debt,
+  outcome: string,
+  recovered: boolean,
+  awaitsUnits = true,
+): Promise<void> {
   let failure: unknown = null;
   for (const file of debt.postHooks) {
     try {
@@ -114,7 +123,7 @@ export async function payDebt(context: Context, debt: Debt, outcome: string, rec
   }
   for (const unit of debt.startUnits) {
     try {
-      await controlUnit(context, 'start', unit);
+      await controlUnit(context, 'start', unit, awaitsUnits);
     } catch (error) {
       failure ??= error;
     }
@@ -140,10 +149,16 @@ export async function runningUnits(context: Context, units: readonly string[]): 
   return states.filter(({ state }) => !STANDS_STILL.has(state)).map(({ unit }) => unit);
 }
 
-/** Starts or stops a systemd unit. */
-export async function controlUnit(context: Context, verb: 'start' | 'stop', unit: string): Promise<void> {
+/** Starts or stops a systemd unit, and waits until it has, unless told otherwise. */
+export async function controlUnit(
+  context: Context,
+  verb: 'start' | 'stop',
+  unit: string,
+  isAwaited = true,
+): Promise<void> {
   const runner = await context.runner();
-  const result = await runner.run(SYSTEMCTL, [verb, '--', unit], { timeoutMs: context.settings.hookTimeoutMs });
+  const words = [verb, ...(isAwaited ? [] : ['--no-block']), '--', unit];
+  const result = await runner.run(SYSTEMCTL, words, { timeoutMs: context.settings.hookTimeoutMs });
   if (result.status === 0) return;
   throw new SnapcommitError('HOOK_FAILED', `systemctl ${verb} ${unit} failed: ${result.stderr.trim()}`, { unit });
 }

@@ -2,21 +2,24 @@
  * Publishing a committed generation on this node. Idempotent, and authorised by the chosen slot alone: each volume is
  * acted on under its lock, after a read of the log that follows taking the lock. Any process may do it.
  */
-import { lookup } from '../machine/record.js';
 import { join } from 'node:path';
 import { crashPoint } from '../crash-points.js';
 import { SnapcommitError } from '../errors.js';
 import type { ManifestVolume, VolumeRecord } from '../machine/entry.js';
 import { generationKey } from '../machine/keys.js';
 import { isOn, isPublishedOn, volumesOn } from '../machine/queries.js';
+import { compareText, lookup } from '../machine/record.js';
 import type { GenerationRecord, State } from '../machine/state.js';
 import type { HeldLock } from '../ports/locks.js';
 import type { VolumeDriver } from '../ports/volume-driver.js';
 import { allDone } from './all-done.js';
+import { atVolume } from './at-volume.js';
 import type { Context } from './context.js';
-import { swapLock, viewLock, volumeLock, withFence } from './fence.js';
+import { acquireFence, swapLock, viewLock, volumeLock, withFence } from './fence.js';
 import { writeManifest } from './manifest-file.js';
 import { currentName, publishedName, replacedName } from './names.js';
+import { byPool, type Batch } from './pools.js';
+import { findSnapshot, renameStaged, swapLive, type Tree } from './publish-tree.js';
 import { raiseStamp } from './stamps.js';
 import { prepareView, replaceLink, turnView, viewDirectory } from './views.js';
 
@@ -44,14 +47,19 @@ export async function publishLocal(
   record: GenerationRecord,
   swapLocksHeld: boolean,
 ): Promise<readonly string[]> {
-  const volumes = localVolumes(context, await context.log.read(), record);
+  const state = await context.log.read();
+  const volumes = localVolumes(context, state, record);
+  const batches = await byPool(
+    context,
+    volumes.map(({ volume }) => placeOf(state, volume)),
+  );
   // Nobody sees the view's new directory before the view turns, so it is made beside the volumes.
   const [view, ...results] = await Promise.allSettled([
     onView(context, record, prepareView),
-    ...volumes.map(async (volume) => publishVolume(context, record, volume, swapLocksHeld)),
+    ...batches.map(async (batch) => publishBatch(context, record, batch, swapLocksHeld)),
   ]);
   const failures = results.flatMap((result, index) =>
-    result.status === 'rejected' ? [{ volume: volumes[index]?.volume ?? '', reason: messageOf(result.reason) }] : [],
+    result.status === 'rejected' ? failuresIn(batches[index], result.reason) : [],
   );
   const first = failures[0];
   if (first !== undefined) {
@@ -68,6 +76,21 @@ export async function publishLocal(
   return volumes.map(({ volume }) => volume);
 }
 
+/** Whose failure it is, first; the others of a pool wait for that one. */
+function failuresIn(
+  batch: Batch | undefined,
+  error: unknown,
+): readonly { readonly volume: string; readonly reason: string }[] {
+  const names = (batch?.places ?? []).map(({ name }) => name);
+  const told = error instanceof SnapcommitError ? error.details['volume'] : undefined;
+  const culprit = names.find((name) => name === told) ?? names[0] ?? '';
+  const others = names.filter((name) => name !== culprit);
+  return [
+    { volume: culprit, reason: messageOf(error) },
+    ...others.map((volume) => ({ volume, reason: `it is published together with volume ${culprit} of its pool` })),
+  ];
+}
+
 /** One step of the view, under its lock, unless somebody has published all of it meanwhile. */
 async function onView(context: Context, record: GenerationRecord, step: typeof prepareView): Promise<void> {
   await withFence(context, viewLock(record.group), async () => {
@@ -81,106 +104,86 @@ async function onView(context: Context, record: GenerationRecord, step: typeof p
   });
 }
 
-async function publishVolume(
+/** All of `batch`, under all of its locks. */
+async function publishBatch(
   context: Context,
   record: GenerationRecord,
-  volume: ManifestVolume,
+  { driver, places }: Batch,
   swapLocksHeld: boolean,
 ): Promise<void> {
-  // Always before the volume's lock, as whoever swaps holds them: in the other order two publishers wait for each other.
-  const swapHeld = swapLocksHeld ? null : await lockSwap(context, record, volume);
+  // Both kinds in the order of names, in which every round takes them, and those of swaps first, as whoever swaps holds
+  // them: in another order two publishers wait for each other.
+  const names = places.map(({ name }) => name).toSorted(compareText);
+  const held: HeldLock[] = [];
   try {
-    await withFence(context, volumeLock(volume.volume), async () => {
-      const state = await context.log.read();
-      if (!isToPublish(context, state, record, volume)) return;
-      crashPoint('publish.fence-checked');
-      const place = placeOf(state, volume.volume);
-      const driver = await context.driver(volume.driver);
-      // Nothing is written into a directory before it has shown that it is this volume's.
-      const found = await findSnapshot(driver, place, record, volume);
-      const { cluster, incarnation } = context.log.identity;
-      const definition = lookup(state.groups, record.group)?.record ?? null;
-      const link = join(viewDirectory(context.stateDirectory, record.group), 'current', volume.volume);
-      // In no order but that within publishTree: one sync makes all of it durable, and only then does the view turn.
-      await allDone([
-        publishTree(context, driver, found, volume, { cluster, place, definition, record }),
-        replaceLink(context.files, place.publishDirectory, currentName(record.group), link),
-        raiseStamp(context.files, place.publishDirectory, { cluster, incarnation, slot: record.slot }),
-      ]);
-      crashPoint('publish.before-sync');
-      await driver.sync(place);
-      crashPoint('publish.after-sync');
-    });
+    if (!swapLocksHeld) for (const name of names) held.push(...(await lockSwap(context, record, name)));
+    for (const name of names) held.push(await acquireFence(context, volumeLock(name)));
+    const state = await context.log.read();
+    const trees = record.manifest.volumes
+      .filter((volume) => names.includes(volume.volume) && isToPublish(context, state, record, volume))
+      .map((volume): Tree => ({ place: placeOf(state, volume.volume), record, volume }));
+    if (trees.length > 0) await publishTrees(context, driver, state, record, trees);
   } finally {
-    swapHeld?.release();
+    for (const lock of held.toReversed()) lock.release();
   }
 }
 
-/** The lock that an exchange needs; null where none is left to do. */
-async function lockSwap(context: Context, record: GenerationRecord, volume: ManifestVolume): Promise<HeldLock | null> {
-  if (volume.swap === null) return null;
-  const state = await context.log.read();
-  if (!isToPublish(context, state, record, volume)) return null;
-  const driver = await context.driver(volume.driver);
-  const replaced = replacedName(record.group, record.generation);
-  if ((await driver.lookup(placeOf(state, volume.volume), replaced)) !== null) return null;
-  const locks = await context.locks();
-  return locks.acquire(swapLock(volume.volume), 'exclusive', context.settings.takeOverGraceMs);
-}
-
-/** The manifest first: whatever this volume shows of the generation, a rebuild can tell that it was committed. */
-async function publishTree(
+async function publishTrees(
   context: Context,
   driver: VolumeDriver,
-  found: 'published' | 'staged',
-  volume: ManifestVolume,
-  manifest: Parameters<typeof writeManifest>[1],
+  state: State,
+  record: GenerationRecord,
+  trees: readonly Tree[],
 ): Promise<void> {
-  const { place, record } = manifest;
-  await writeManifest(context.files, manifest);
-  if (volume.swap !== null) await swapLive(driver, place, record, volume.swap);
-  if (found === 'staged') await publishSnapshot(driver, place, record, volume);
+  crashPoint('publish.fence-checked');
+  // Nothing is written into a directory before it has shown that it is this volume's.
+  const found = await allDone(trees.map(async (tree) => atVolume(tree.place, async () => findSnapshot(driver, tree))));
+  const { cluster, incarnation } = context.log.identity;
+  const definition = lookup(state.groups, record.group)?.record ?? null;
+  const view = join(viewDirectory(context.stateDirectory, record.group), 'current');
+  /** The manifests first: whatever a volume shows of the generation, a rebuild can tell that it was committed. */
+  const showTrees = async (): Promise<void> => {
+    await allDone(
+      trees.map(async (tree) =>
+        atVolume(tree.place, async () => {
+          await writeManifest(context.files, { cluster, place: tree.place, definition, record });
+          await swapLive(driver, tree);
+        }),
+      ),
+    );
+    await renameStaged(
+      driver,
+      trees.filter((_, index) => found[index] === 'staged'),
+    );
+  };
+  // In no order but that: one sync makes all of a volume's durable, and only then does the view turn.
+  await allDone([
+    showTrees(),
+    ...trees.flatMap(({ place }) => [
+      atVolume(place, async () =>
+        replaceLink(context.files, place.publishDirectory, currentName(record.group), join(view, place.name)),
+      ),
+      atVolume(place, async () =>
+        raiseStamp(context.files, place.publishDirectory, { cluster, incarnation, slot: record.slot }),
+      ),
+    ]),
+  ]);
+  crashPoint('publish.before-sync');
+  await allDone(trees.map(async ({ place }) => atVolume(place, async () => driver.sync(place))));
+  crashPoint('publish.after-sync');
 }
 
-/** Where the snapshot that the manifest names stands. @throws VOLUME_UNAVAILABLE when it is neither here nor there. */
-async function findSnapshot(
-  driver: VolumeDriver,
-  place: VolumeRecord,
-  record: GenerationRecord,
-  volume: ManifestVolume,
-): Promise<'published' | 'staged'> {
-  const name = publishedName(record.group, record.generation);
-  const published = await driver.lookup(place, name);
-  if (published?.id === volume.id) return 'published';
-  if (published !== null) throw foreignSnapshot(place, name, volume.id, published.id);
-  const staged = await driver.lookup(place, volume.staged);
-  if (staged?.id === volume.id) return 'staged';
-  throw foreignSnapshot(place, volume.staged, volume.id, staged?.id ?? null);
-}
-
-async function publishSnapshot(
-  driver: VolumeDriver,
-  place: VolumeRecord,
-  record: GenerationRecord,
-  volume: ManifestVolume,
-): Promise<void> {
-  crashPoint('publish.before-rename');
-  await driver.rename(place, volume.staged, publishedName(record.group, record.generation));
-  crashPoint('publish.after-rename');
-}
-
-/** Exchanges the live tree with the clone and gives the replaced tree its name. Never under an `exec` (T9). */
-async function swapLive(
-  driver: VolumeDriver,
-  place: VolumeRecord,
-  record: GenerationRecord,
-  swap: NonNullable<ManifestVolume['swap']>,
-): Promise<void> {
+/** The lock that an exchange needs; none where nothing is left to do. */
+async function lockSwap(context: Context, record: GenerationRecord, name: string): Promise<readonly HeldLock[]> {
+  const volume = record.manifest.volumes.find((one) => one.volume === name);
+  if (volume === undefined || volume.swap === null) return [];
+  const state = await context.log.read();
+  if (!isToPublish(context, state, record, volume)) return [];
+  const driver = await context.driver(volume.driver);
   const replaced = replacedName(record.group, record.generation);
-  if ((await driver.lookup(place, replaced)) !== null) return;
-  await driver.exchange(place, swap.cloneName, swap);
-  crashPoint('publish.before-replaced');
-  await driver.rename(place, swap.cloneName, replaced);
+  if ((await driver.lookup(placeOf(state, name), replaced)) !== null) return [];
+  const locks = await context.locks();
+  return [await locks.acquire(swapLock(name), 'exclusive', context.settings.takeOverGraceMs)];
 }
 
 export function placeOf(state: State, volume: string): VolumeRecord {
@@ -202,16 +205,6 @@ export async function pathHere(context: Context, state: State, volume: string, n
   const place = lookup(state.volumes, volume)?.record;
   if (place?.node !== context.self.node) return null;
   return (await context.driver(place.driver)).path(place, name);
-}
-
-function foreignSnapshot(place: VolumeRecord, name: string, wanted: string, found: string | null): SnapcommitError {
-  return new SnapcommitError(
-    'VOLUME_UNAVAILABLE',
-    found === null
-      ? `the snapshot ${join(place.publishDirectory, name)} of volume ${place.name} is gone; another tool may have deleted it`
-      : `${join(place.publishDirectory, name)} is not the snapshot that was committed (found ${found}, wanted ${wanted})`,
-    { volume: place.name, name, wanted, found },
-  );
 }
 
 export function messageOf(reason: unknown): string {

@@ -14,7 +14,7 @@ import { assertEpoch } from './epoch.js';
 import { acquireFence, volumeLock } from './fence.js';
 import { hiddenName, partOf, type Part } from './part.js';
 import { prepareVolume } from './prepare-volume.js';
-import { closeStages, openStages, stagedVolume, type OpenStage } from './stages.js';
+import { closeStages, openStages, stagedVolumes, type OpenStage } from './stages.js';
 
 /** Everything that can be done while writers run. Leaves nothing behind when it rejects. `isQuiesced`: by this very process. */
 export async function prepareRound(context: Context, name: RoundName, isQuiesced: boolean): Promise<Round> {
@@ -96,7 +96,7 @@ export class Round {
     const { clock } = this.#context;
     const started = clock.monotonic();
     const taken = await Promise.allSettled(
-      this.#stages.map(async ({ place, call }) => {
+      this.#stages.map(async ({ places: [place], call }) => {
         await atVolume(place, async () => call.take());
         crashPoint('stage.after-first');
       }),
@@ -118,7 +118,7 @@ export class Round {
     try {
       const released = await this.#freeze?.release();
       const { unbroken = true, reason = null, stallMs = 0 } = released ?? {};
-      const volumes = await Promise.all(this.#stages.map(async (stage) => stagedVolume(stage)));
+      const volumes = (await Promise.all(this.#stages.map(async (stage) => stagedVolumes(stage)))).flat();
       const frozen = this.#freeze?.frozen ?? [];
       return { unbroken, reason, stallMs: Math.ceil(stallMs), skewMs: this.#skewMs, frozen, volumes };
     } finally {

@@ -11,7 +11,7 @@ import { bounded, isLong, teach } from './catch-up.js';
 import { entriesAfter, entryAt, lastSlot, slot, type LogEntry, type Slot } from './contiguous-log.js';
 import type { Rejection } from './effects.js';
 import { bytesOf, chosenThrough, decideThrough, isStop } from './learner.js';
-import type { Accepted, PromiseBallot } from './messages.js';
+import type { Accept, Accepted, Decide, PromiseBallot } from './messages.js';
 import { becomeFollower, isAlone } from './role.js';
 import type { Leading, Progress, Replica } from './state.js';
 import { change, send, sendBack, sendEarly, type Turn } from './turn.js';
@@ -81,9 +81,13 @@ export function replicate(turn: Turn): void {
   const { role, self } = turn.state;
   if (role.kind !== 'leading') return;
   let members: Map<NodeId, Progress> | null = null;
+  let newest: readonly Accept[] = [];
   for (const [node, progress] of role.members) {
     if (node === self || progress.sent === null) continue;
-    const sent = sendEntries(turn, role, node, progress.sent);
+    const end = windowEnd(turn.state, role, node, progress.sent);
+    // Members that are equally far are told the same: one message, which the host has to encode once.
+    if (!reaches(newest, progress.sent, end)) newest = acceptsFor(turn.state, role, progress.sent, end);
+    const sent = sendAll(turn, node, newest, progress.sent);
     if (sent > progress.sent) members = (members ?? new Map(role.members)).set(node, { ...progress, sent });
   }
   if (members !== null) change(turn, { role: { ...role, members } });
@@ -97,19 +101,42 @@ function vouch(turn: Turn, { ballot }: Leading): void {
   else sendBack(turn, message);
 }
 
-/** Sends what follows `after`, in messages of a bounded size; answers up to where. */
-function sendEntries(turn: Turn, { ballot, members }: Leading, node: NodeId, after: Slot): Slot {
-  const { log, decided, limits } = turn.state;
+/** Up to where a member is sent entries: so many more than it has accepted. */
+function windowEnd({ log, limits }: Replica, { members }: Leading, node: NodeId, after: Slot): Slot {
   const window = (members.get(node)?.accepted ?? after) + limits.inFlightEntries;
-  const end = Math.min(lastSlot(log), Math.max(window, after));
-  let sent = after;
-  if (after < log.base) return sent;
-  while (sent < end) {
+  return slot(after < log.base ? after : Math.min(lastSlot(log), Math.max(window, after)));
+}
+
+/** What follows `after` up to `end`, in messages of a bounded size. */
+function acceptsFor({ log, decided, limits }: Replica, { ballot }: Leading, after: Slot, end: Slot): readonly Accept[] {
+  const accepts: Accept[] = [];
+  for (let sent = after; sent < end;) {
     const entries = bounded(entriesAfter(log, sent, slot(Math.min(end, sent + limits.learnEntries))), limits);
-    sendEarly(turn, node, { type: 'accept', ballot, after: sent, entries, decided });
+    accepts.push({ type: 'accept', ballot, after: sent, entries, decided });
     sent = slot(sent + entries.length);
   }
-  return sent;
+  return accepts;
+}
+
+function reaches(accepts: readonly Accept[], after: Slot, end: Slot): boolean {
+  return accepts[0]?.after === after && endOf(accepts, after) === end;
+}
+
+function endOf(accepts: readonly Accept[], after: Slot): Slot {
+  const last = accepts.at(-1);
+  return last === undefined ? after : slot(last.after + last.entries.length);
+}
+
+/** Sends a member these; answers up to where it has been sent all. */
+function sendAll(turn: Turn, node: NodeId, accepts: readonly Accept[], after: Slot): Slot {
+  for (const accept of accepts) sendEarly(turn, node, accept);
+  return endOf(accepts, after);
+}
+
+/** Sends what follows `after`; answers up to where. */
+function sendEntries(turn: Turn, leading: Leading, node: NodeId, after: Slot): Slot {
+  const end = windowEnd(turn.state, leading, node, after);
+  return sendAll(turn, node, acceptsFor(turn.state, leading, after, end), after);
 }
 
 export function onLatePromise(turn: Turn, leading: Leading, from: NodeId, message: PromiseBallot): void {
@@ -178,8 +205,9 @@ function afterProgress(turn: Turn, node: NodeId): void {
 function tellDecided(turn: Turn): void {
   const { role, self, decided } = turn.state;
   if (role.kind !== 'leading') return;
+  const message: Decide = { type: 'decide', ballot: role.ballot, decided };
   for (const [node, progress] of role.members)
-    if (node !== self && progress.accepted !== null) send(turn, node, { type: 'decide', ballot: role.ballot, decided });
+    if (node !== self && progress.accepted !== null) send(turn, node, message);
 }
 
 function replicateTo(turn: Turn, node: NodeId): void {

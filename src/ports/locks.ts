@@ -22,6 +22,9 @@ export interface KernelLocks {
   forget(name: string): void;
   /** Who holds it now, as far as the kernel tells. */
   holders(name: string): readonly LockHolder[];
-  /** SIGKILLs this lock's holder by pidfd and waits until it is gone; BUSY when it cannot die. Never ends ourselves. */
+  /**
+   * SIGKILLs this lock's holders by pidfd and waits until they are gone and the lock is free; BUSY when one cannot die.
+   * Never ends ourselves.
+   */
   endHolders(name: string, waitMs: number): Promise<void>;
 }

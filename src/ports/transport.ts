@@ -42,6 +42,7 @@ export interface TransportUser {
    * An error here is the user's own: it is not caught.
    */
   onMessage(from: string, message: Uint8Array): void | Promise<void>;
+  /** Of one peer `connected` and `disconnected` come by turns: the last one of them is how it is. */
   onEvent(event: TransportEvent): void;
 }
 

@@ -46,14 +46,40 @@ export interface FreeSpace {
   readonly metadataBytes: number;
 }
 
-/** A stage call with everything done that can be done before the writers stand still. Close it in any case. */
+/** A stage call, of one volume or of several, with everything done that can be done before the writers stand still. Close it in any case. */
 export interface StageCall {
   /** Makes the snapshot, and does nothing else. Durable when it resolves. STAGED_NAME_EXISTS when the name is taken. */
   take(): Promise<void>;
-  /** The identity of what `take` made. Only after `take`. */
-  identity(): Promise<string>;
+  /** The identity of what `take` made of this volume. Only after `take`. */
+  identity(volume: VolumePlace): Promise<string>;
   /** Lets go of what was opened. Never rejects. */
   close(): Promise<void>;
+}
+
+/** One entry of a publish directory that gets another name. */
+export interface Move {
+  readonly volume: VolumePlace;
+  readonly from: string;
+  readonly to: string;
+}
+
+/**
+ * Calls for many volumes at once, of filesystems whose pool snapshots and renames them in one transaction of its own. What
+ * a call rejects with names a volume (`details.volume`): the one at fault where there is one, otherwise any of them.
+ */
+export interface PoolCalls {
+  /** The pool that the volume stands in: those of which this is the same can be acted on in one call. Changes nothing. */
+  poolOf(volume: VolumePlace): Promise<string>;
+  /**
+   * `openStage` for volumes of one pool. One call of `take` makes all of their snapshots, at one instant: all are there or
+   * none, also after a failure and a power loss. STAGED_NAME_EXISTS when the name is taken on any of them.
+   */
+  openStage(volumes: readonly VolumePlace[], name: string): Promise<StageCall>;
+  /**
+   * Renames entries of volumes of one pool in one call, replacing nothing: all or none, also after a failure and a power
+   * loss. VOLUME_UNAVAILABLE where an entry is not there, EXISTS where a name is taken. Not durable until each is synced.
+   */
+  rename(moves: readonly Move[]): Promise<void>;
 }
 
 export interface VolumeDriver {
@@ -84,6 +110,8 @@ export interface VolumeDriver {
    * there is nothing to do beforehand.
    */
   readonly openStage: ((volume: VolumePlace, name: string) => Promise<StageCall>) | null;
+  /** Used instead of `stage`, `openStage` and `rename` to stage and publish. Null where every volume is acted on by itself. */
+  readonly pools: PoolCalls | null;
   /** A writable clone under `name`, of the live tree (null) or of the snapshot `from`. STAGED_NAME_EXISTS when taken. */
   clone(volume: VolumePlace, name: string, from: string | null): Promise<{ readonly id: string }>;
   /** A read-only snapshot `name` of the clone `cloneName`. Durable when it resolves. */

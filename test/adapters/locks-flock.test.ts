@@ -16,7 +16,10 @@ requireCgroups(t);
 requireLoopDevices(t);
 requireCommand(t, 'fsfreeze');
 
-/** A process of its own that holds the lock until it ends. */
+/** exit(2), which ends one thread: of the two architectures that Node is built for here. */
+const SYS_EXIT = process.arch === 'arm64' ? 93 : 60;
+
+/** A process of its own that holds the lock until it ends; told anything, it ends its first thread and no other one. */
 async function holdElsewhere(
   t: Test,
   directory: string,
@@ -25,9 +28,11 @@ async function holdElsewhere(
 ): Promise<ChildProcess> {
   const source = `
     import { createFlockLocks } from ${JSON.stringify(import.meta.resolve('#src/adapters/locks-flock/index.js'))};
+    import { loadLibc } from ${JSON.stringify(import.meta.resolve('#src/native/library.js'))};
     const lock = createFlockLocks(${JSON.stringify(directory)}).tryAcquire('${name}', '${mode}');
-    process.stdout.write(lock === null ? 'refused' : 'held');
-    process.stdin.resume();`;
+    const endThread = loadLibc().func('long syscall(long number, long status)');
+    process.stdin.on('data', () => endThread(${String(SYS_EXIT)}, 0));
+    process.stdout.write(lock === null ? 'refused' : 'held');`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: ['pipe', 'pipe', 'inherit'] });
   t.teardown(() => child.kill('SIGKILL'));
   const [answer] = (await once(child.stdout, 'data')) as [Buffer];
@@ -130,6 +135,24 @@ void t.test('endHolders ends a stopped holder and every shared one, and nobody e
   t.equal(bystander.exitCode, null);
   t.match(locks.holders('b'), [{ pid: bystander.pid }]);
 });
+
+void t.test(
+  'endHolders waits until the kernel has let go of the lock, also where nobody living holds it',
+  async (t) => {
+    const directory = temporaryDirectory(t);
+    const locks = createFlockLocks(directory);
+    const child = await holdElsewhere(t, directory, 'a', 'exclusive');
+    child.stdin?.write('end');
+    await until('its first thread has ended', () => readProcessStat(child.pid ?? 0)?.state === 'Z');
+    t.same(locks.holders('a'), [], 'a process that ends');
+    t.equal(locks.tryAcquire('a', 'shared'), null, 'has the lock as long as its last thread');
+    await t.rejects(locks.endHolders('a', 0), { code: 'BUSY', message: /cannot be seen/ });
+    const ending = locks.endHolders('a', 20_000);
+    child.kill('SIGKILL');
+    await ending;
+    t.ok(locks.tryAcquire('a', 'exclusive'), 'and then it is free');
+  },
+);
 
 void t.test('endHolders never ends ourselves', async (t) => {
   const locks = createFlockLocks(temporaryDirectory(t));

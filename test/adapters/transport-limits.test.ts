@@ -278,6 +278,31 @@ t.test('a second connection of the same node replaces the first', async (t) => {
   await until('the first is closed', () => first.socket.closed);
   t.equal(b.transport.counters().get('a')?.connected, true);
   t.match(await b.event('disconnected'), { message: 'replaced by a newer connection' });
+  t.strictSame(
+    b.events.map(({ type }) => type),
+    ['connected', 'disconnected', 'connected'],
+    'the end of the first is told before the second begins, so that the peer does not count as gone',
+  );
+});
+
+t.test('who is taken out and in again at once is connected', async (t) => {
+  const b = await calledNode(t);
+  const first = await rawMember(t, 'a', b);
+  first.socket.write(Buffer.concat([hello(), encodeFrame(2, Buffer.alloc(0))]));
+  await b.event('connected');
+  const members = new Map([['a', { host: '127.0.0.1', port: 9 }]]);
+  b.transport.setPeers(new Map());
+  b.transport.setPeers(members);
+  const second = await rawMember(t, 'a', b);
+  second.socket.write(Buffer.concat([hello(), encodeFrame(2, Buffer.alloc(0)), encodeFrame(5, Buffer.from('back'))]));
+  await until('it is back', () => b.messages.includes('back'));
+  t.strictSame(
+    b.events.map(({ type }) => type),
+    ['connected', 'disconnected', 'refused', 'connected'],
+  );
+  second.socket.destroy();
+  await until('its end', () => b.transport.counters().get('a')?.connected === false);
+  t.equal(b.events.filter(({ type }) => type === 'disconnected').length, 2, 'each of the two ends once');
 });
 
 t.test('the wrong one calls', async (t) => {

@@ -130,6 +130,13 @@ t.test('a pulled cable, a silent machine and a killed one', async (t) => {
   b.signal('SIGCONT');
   await until('they meet again', () => count(a, 'connected') >= 3 && count(b, 'connected') >= 3);
   await talk(a, b, 'third');
+  for (const { lines } of [a, b]) {
+    const told = lines.flatMap(({ type }) => (type === 'connected' || type === 'disconnected' ? [type] : []));
+    t.ok(
+      told.every((type, index) => type === (index % 2 === 0 ? 'connected' : 'disconnected')),
+      `each end is told before the next beginning: ${told.join(', ')}`,
+    );
+  }
 
   b.signal('SIGKILL');
   await until('a notices at once', () => count(a, 'disconnected') >= 3);

@@ -11,6 +11,7 @@ import type {
   NodeOptions,
   RebuildReport,
   SnapcommitNode,
+  UnitsReport,
   VolumeReport,
 } from '#src/index.js';
 
@@ -128,6 +129,21 @@ const TRANSACTION = {
   phase: null,
   waitingFor: [],
 } as const;
+
+export const UNITS: UnitsReport = {
+  unitDirectory: '/etc/systemd/system',
+  dryRun: false,
+  units: [
+    { unit: 'snapcommit.service', path: '/etc/systemd/system/snapcommit.service', action: 'written' },
+    {
+      unit: 'snapcommit-recover.service',
+      path: '/etc/systemd/system/snapcommit-recover.service',
+      action: 'unchanged',
+    },
+  ],
+  enabled: ['snapcommit-recover.service'],
+  warnings: [],
+};
 
 export const CLUSTER: ClusterStatus = {
   cluster: 'c1',
@@ -314,6 +330,7 @@ export async function run(argv: readonly string[], world: World = {}): Promise<R
     stderr: output('stderr'),
     env: world.env ?? { SNAPCOMMIT_STATE_DIR: '/state' },
     cwd: '/work',
+    program: ['/usr/bin/node', '/usr/local/bin/snapcommit'],
     readStdin: () => world.stdin ?? '',
     onStop(listener) {
       listeners.add(listener);
@@ -358,7 +375,8 @@ export async function run(argv: readonly string[], world: World = {}): Promise<R
     }),
     recoveryPreview: noted('recoveryPreview', PREVIEW),
     recoverCluster: noted('recoverCluster', { ...PREVIEW, lastSlot: 42, incarnation: 2 }),
-    thawAll: noted('thawAll', [{ cgroup: '/app', result: 'thawed' as const, reason: null }]),
+    installUnits: noted('installUnits', UNITS),
+    thaw: noted('thaw', [{ cgroup: '/app', result: 'thawed' as const, reason: null }]),
     ...world.openers,
   };
   const status = await main(argv, io, openers);

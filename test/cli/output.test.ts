@@ -60,12 +60,13 @@ t.test('with --json every failure is one JSON document on stdout', async (t) => 
       initNode: fail,
       rebuildNode: fail,
       doctor: fail,
-      thawAll: fail,
+      thaw: fail,
       runDaemon: fail,
       openCluster: fail,
       initCluster: fail,
       joinCluster: fail,
       recoverCluster: fail,
+      installUnits: fail,
     };
     const ran = await run(
       [

@@ -167,9 +167,11 @@ t.test('the rest', async (t) => {
   t.same(await call('verify'), ['verify', null, null]);
   t.same(await call('verify', 'app'), ['verify', 'app', null]);
   t.same(await call('verify', 'app@3'), ['verify', 'app', 3]);
-  t.same(await call('recover'), ['recover', false]);
-  t.same(await call('recover', '--dry-run'), ['recover', true]);
-  t.same(await call('thaw', '--all'), ['thawAll', '/state']);
+  t.same(await call('recover'), ['recover', false, false]);
+  t.same(await call('recover', '--dry-run'), ['recover', true, false]);
+  t.same(await call('recover', '--local-only'), ['recover', false, true]);
+  t.same(await call('thaw', '--all'), ['thaw', '/state', true]);
+  t.same(await call('thaw', '--abandoned'), ['thaw', '/state', false]);
   t.same(await call('doctor'), ['doctor', '/state']);
   t.same(await call('transaction', 'abort', 'id'), ['abortTransaction', 'id']);
   const rules = { keepLast: 3, keepHourly: 0, keepDaily: 7, keepWeekly: 0, keepMonthly: 0, keepYearly: 1 };

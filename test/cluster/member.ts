@@ -15,6 +15,7 @@ export class Member {
   readonly address: string;
   readonly disk: Disk;
   readonly #under: readonly string[];
+  readonly #commands = new Set<RunningCli>();
   #daemon: RunningCli | null = null;
   #log = '';
   isPaused = false;
@@ -57,7 +58,10 @@ export class Member {
 
   /** Starts a command with --json. */
   run(args: readonly string[], env: Readonly<Record<string, string>> = {}): RunningCli {
-    return startCli(['--json', ...args], { stateDirectory: this.stateDirectory, under: this.#under, env });
+    const running = startCli(['--json', ...args], { stateDirectory: this.stateDirectory, under: this.#under, env });
+    this.#commands.add(running);
+    void running.done.finally(() => this.#commands.delete(running));
+    return running;
   }
 
   /** Starts a command that speaks to a person. */
@@ -75,10 +79,12 @@ export class Member {
   }
 
   async serves(): Promise<void> {
-    await until(`the daemon of ${this.node} serves`, () => {
-      if (!this.isRunning) throw new Error(`the daemon of ${this.node} ended: ${this.#log}`);
-      return this.#log.includes('"serving"');
-    });
+    try {
+      await until(`the daemon of ${this.node} serves`, () => !this.isRunning || this.#log.includes('"serving"'));
+    } catch (error) {
+      throw new Error(`${String(error)}: ${this.lastWords}`, { cause: error });
+    }
+    if (!this.isRunning) throw new Error(`the daemon of ${this.node} ended: ${this.#log}`);
   }
 
   /** What the newest daemon said last. */
@@ -98,6 +104,18 @@ export class Member {
   /** At once, without waiting. */
   end(): void {
     this.#daemon?.child.kill('SIGKILL');
+  }
+
+  /** The daemon and all commands, also at once. */
+  endAll(): void {
+    for (const { child } of this.#commands) child.kill('SIGKILL');
+    this.end();
+  }
+
+  async killCommands(): Promise<void> {
+    const commands = [...this.#commands];
+    for (const { child } of commands) child.kill('SIGKILL');
+    await Promise.all(commands.map(async ({ done }) => done));
   }
 
   async kill(): Promise<void> {

@@ -74,8 +74,8 @@ export class Network {
 
   #add(what: string): string {
     const name = this.#name(what);
-    run('ip', 'netns', 'add', name);
     this.#made.push(name);
+    run('ip', 'netns', 'add', name);
     return name;
   }
 }

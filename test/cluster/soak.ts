@@ -2,20 +2,20 @@
  * A cluster of real daemons under faults, with clients whose history is checked. Everything that is made (processes,
  * namespaces, disks) is gone when it ends, however it ends.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '#src/adapters/clock-system.js';
 import { openRemoteLog } from '#src/daemon/local-api/remote-log.js';
 import type { LogIdentity } from '#src/ports/log.js';
 import { checkLinearizable, type Verdict } from '../support/linearizability/check.js';
 import { registersModel } from '../support/linearizability/models.js';
+import { Scope } from '../support/scope.js';
+import { Dice } from '../simulation/random.js';
 import { Client, groupRecord, VOLUME, type ClusterEvent } from './clients.js';
 import { wreak } from './faults.js';
 import { found } from './found.js';
-import { Member } from './member.js';
-import { Network } from './network.js';
+import { makeMachines } from './machines.js';
+import type { Member } from './member.js';
+import type { Network } from './network.js';
 
 export interface SoakOptions {
   readonly seed: number;
@@ -37,44 +37,15 @@ const REGISTERS = Array.from({ length: 4 }, (_, n) => `register${String(n)}`);
 const FLAGS = Array.from({ length: 3 }, (_, n) => `flag${String(n)}`);
 
 export async function soak(options: SoakOptions): Promise<SoakReport> {
-  const directory = mkdtempSync(join(tmpdir(), 'snapcommit-soak-'));
-  const network = new Network(options.members);
-  const members: Member[] = [];
-  const clean = (): void => {
-    for (const member of members) attempt(() => member.end());
-    for (const member of members) attempt(() => member.disk.remove());
-    network.remove();
-    rmSync(directory, { recursive: true, force: true });
-  };
-  process.once('exit', clean);
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, exitOnSignal);
+  const scope = new Scope();
   try {
-    network.build();
-    for (let n = 0; n < options.members; n += 1) members.push(new Member(network, directory, n));
-    for (const member of members) member.prepare();
+    const { directory, network, members } = makeMachines(scope, options.members);
     await found(members, directory);
     const identities = await Promise.all(members.map(identityOf));
     return await run(options, network, members, identities);
   } finally {
-    for (const member of members) await member.kill();
-    clean();
-    process.removeListener('exit', clean);
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.removeListener(signal, exitOnSignal);
+    await scope.end();
   }
-}
-
-function attempt(action: () => void): void {
-  try {
-    action();
-  } catch (error) {
-    // The rest is taken away all the same.
-    console.error(error);
-  }
-}
-
-/** So that what was made is taken away (`exit`). */
-function exitOnSignal(): void {
-  process.exit(1);
 }
 
 async function identityOf(member: Member): Promise<LogIdentity> {
@@ -142,15 +113,9 @@ function outcomesOf(history: readonly ClusterEvent[]): SoakReport['outcomes'] {
   return { ok: count('ok'), fail: count('fail'), unknown: count('unknown') };
 }
 
-/** mulberry32. */
 function randomFrom(seed: number): (bound: number) => number {
-  let state = seed >>> 0;
-  return (bound) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
-  };
+  const dice = new Dice(seed);
+  return (bound) => dice.below(bound);
 }
 
 export function describeSoak({ verdict, faults, outcomes, converged }: SoakReport): string {

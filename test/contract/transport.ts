@@ -32,8 +32,10 @@ export function transportContract(t: Test, subject: TransportSubject): void {
         heard.push(`${from}: ${Buffer.from(message).toString()}`);
       },
       onEvent: (event) => {
+        if (event.type !== 'connected' && event.type !== 'disconnected') return;
+        if (peers.has(event.peer) === (event.type === 'connected')) t.fail(`${event.peer} is ${event.type} twice`);
         if (event.type === 'connected') peers.add(event.peer);
-        if (event.type === 'disconnected') peers.delete(event.peer);
+        else peers.delete(event.peer);
       },
     });
     return { ...made, node, heard, peers };

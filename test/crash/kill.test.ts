@@ -4,12 +4,13 @@
  */
 import t from 'tap';
 import { problemsOf } from '../support/check-world.js';
-import { requireBtrfs, requireCgroups } from '../support/requirements.js';
+import { requireCgroups } from '../support/requirements.js';
+import { requireVolumes } from '../support/volume-kinds.js';
 import { makeWorld, type World } from '../support/world.js';
 import { OPERATIONS, passesOf, type CrashOperation } from './operations.js';
 import { all, choose, makeRandom, seed } from './sample.js';
 
-requireBtrfs(t);
+requireVolumes(t);
 requireCgroups(t);
 
 const random = makeRandom(seed);

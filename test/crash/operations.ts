@@ -3,7 +3,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openNode, type SnapcommitNode } from '#src/index.js';
 import { published } from '../support/check-world.js';
-import { readMarker, type World } from '../support/world.js';
+import { readMarker, type WorldParts } from '../support/world.js';
 
 export interface Prepared {
   readonly args: readonly string[];
@@ -14,11 +14,13 @@ export interface Prepared {
 export interface CrashOperation {
   readonly name: string;
   /** Brings the world to where the operation can run, and says how to run it. */
-  prepare(world: World): Promise<Prepared>;
+  prepare(world: WorldParts): Promise<Prepared>;
 }
 
+/** Another process's marks, and those of before a reboot, are others. */
+const markedBy = Date.now().toString(36);
 let marks = 0;
-const nextMark = (): string => `mark-${String(++marks)}`;
+const nextMark = (): string => `mark-${markedBy}-${String(++marks)}`;
 const request = {
   group: 'app',
   message: '',
@@ -28,7 +30,7 @@ const request = {
   requestId: null,
 } as const;
 
-export async function withNode<T>(world: World, use: (node: SnapcommitNode) => Promise<T>): Promise<T> {
+export async function withNode<T>(world: WorldParts, use: (node: SnapcommitNode) => Promise<T>): Promise<T> {
   const node = await openNode({ stateDirectory: world.stateDirectory });
   try {
     return await use(node);
@@ -38,7 +40,7 @@ export async function withNode<T>(world: World, use: (node: SnapcommitNode) => P
 }
 
 /** Commits `count` generations, each with a marker of its own. */
-export async function commitSome(world: World, count: number): Promise<void> {
+export async function commitSome(world: WorldParts, count: number): Promise<void> {
   await withNode(world, async (node) => {
     for (let done = 0; done < count; done += 1) {
       world.mark(nextMark());
@@ -56,7 +58,7 @@ const commit: CrashOperation = {
   },
 };
 
-function transactArgs(world: World, mark: string): readonly string[] {
+function transactArgs(world: WorldParts, mark: string): readonly string[] {
   const script = world.volumes.map(({ live }) => `echo ${mark} > ${live}/marker`).join('; ');
   return ['transact', 'app', '--', '/bin/sh', '-c', script];
 }
@@ -118,7 +120,7 @@ export const OPERATIONS: readonly CrashOperation[] = [
 ];
 
 /** Runs the operation once, unharmed, and answers every point that it passes as `POINT#COUNT`, in order. */
-export async function passesOf(world: World, operation: CrashOperation): Promise<readonly string[]> {
+export async function passesOf(world: WorldParts, operation: CrashOperation): Promise<readonly string[]> {
   const trace = join(world.directory, 'trace');
   rmSync(trace, { force: true });
   const { args } = await operation.prepare(world);

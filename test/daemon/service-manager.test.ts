@@ -1,43 +1,8 @@
 /** What systemd hears: over a real datagram socket, which this test binds. */
-import { closeSync } from 'node:fs';
-import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { serviceManager } from '#src/daemon/service-manager.js';
-import { checkResult, loadLibc } from '#src/native/library.js';
-import { temporaryDirectory } from '../support/temp.js';
+import { listen } from '../support/notify-socket.js';
 import { until } from '../support/until.js';
-
-const AF_UNIX = 1;
-const SOCK_DGRAM = 2;
-const MSG_DONTWAIT = 0x40;
-
-interface Listener {
-  readonly path: string;
-  /** The next message; null when there is none yet. */
-  next(): string | null;
-}
-
-/** `name`: in a new directory; one that begins with `@` is a name without a file. */
-function listen(t: Test, name: string): Listener {
-  const path = name.startsWith('@') ? name : join(temporaryDirectory(t, 'notify'), name);
-  const libc = loadLibc();
-  const bind = libc.func('int bind(int fd, const uint8_t *address, uint32_t size)');
-  const receive = libc.func('long recv(int fd, uint8_t *buffer, size_t size, int flags)');
-  const fd = checkResult(Number(libc.func('int socket(int, int, int)')(AF_UNIX, SOCK_DGRAM, 0)), 'socket', path);
-  t.teardown(() => {
-    closeSync(fd);
-  });
-  const named = Buffer.concat([Buffer.from([AF_UNIX, 0]), Buffer.from(path.replace(/^@/, '\0'))]);
-  checkResult(Number(bind(fd, named, named.length)), 'bind', path);
-  return {
-    path,
-    next() {
-      const buffer = Buffer.alloc(4096);
-      const size = Number(receive(fd, buffer, buffer.length, MSG_DONTWAIT));
-      return size < 0 ? null : buffer.toString('utf8', 0, size);
-    },
-  };
-}
 
 for (const name of ['socket', `@snapcommit-test-${String(process.pid)}`]) {
   t.test(
@@ -46,6 +11,8 @@ for (const name of ['socket', `@snapcommit-test-${String(process.pid)}`]) {
       const heard = listen(t, name);
       const failures: string[] = [];
       const manager = serviceManager({ NOTIFY_SOCKET: heard.path }, (reason) => failures.push(reason));
+      manager.status('catching\nup');
+      t.equal(heard.next(), 'STATUS=catching up');
       manager.ready('serving');
       t.equal(heard.next(), 'READY=1\nSTATUS=serving');
       manager.reloading();
@@ -80,13 +47,17 @@ t.test('nobody is told where nobody asked, and another process’s watchdog is n
     manager.end();
   }
   t.same(failures, []);
-  const heard = listen(t, 'socket');
-  const manager = serviceManager({ NOTIFY_SOCKET: heard.path, WATCHDOG_USEC: '1', WATCHDOG_PID: '1' }, note);
-  manager.ready('serving');
-  heard.next();
-  await new Promise((resolve) => setImmediate(resolve));
-  t.equal(heard.next(), null);
-  manager.end();
+  const [others, ours] = [listen(t, 'others'), listen(t, 'ours')];
+  const watched = { NOTIFY_SOCKET: others.path, WATCHDOG_USEC: '2000', WATCHDOG_PID: '1' };
+  const managers = [
+    serviceManager(watched, note),
+    serviceManager({ NOTIFY_SOCKET: ours.path, WATCHDOG_USEC: '40000' }, note),
+  ];
+  for (const manager of managers) manager.ready('serving');
+  others.next();
+  await until('our own is answered, which waits longer', () => ours.next() === 'WATCHDOG=1');
+  t.equal(others.next(), null);
+  for (const manager of managers) manager.end();
 });
 
 t.test('a service manager that does not listen is told of, and nothing else comes of it', async (t) => {

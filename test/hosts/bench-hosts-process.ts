@@ -1,13 +1,15 @@
 /** `npm run bench:hosts`: three nodes at their default settings on this machine, all on its processors and its disk. */
 import { parseArgs } from 'node:util';
+import { endWithSupervisor } from '../support/at-end.js';
 import { measureDecisions } from './bench-decisions.js';
 import { measureMemory } from './bench-memory.js';
 import { measureStall } from './bench-stall.js';
 import { printTable, type Row } from './bench-table.js';
 import { makeFleet } from './fleet.js';
 import { startRelay } from './relay.js';
-import { Scope } from './scope.js';
+import { Scope } from '../support/scope.js';
 
+endWithSupervisor();
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { rounds: { type: 'string', default: '7' } },

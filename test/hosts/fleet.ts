@@ -3,13 +3,11 @@
  * two btrfs volumes on loop devices and a cgroup for its writer; and the group `app` over all volumes. Everything is taken
  * away when the test ends, however it ends.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Test } from 'tap';
 import { found } from '../cluster/found.js';
-import { Member } from '../cluster/member.js';
-import { Network, type Cut } from '../cluster/network.js';
+import { makeMachines } from '../cluster/machines.js';
+import type { Cut, Network } from '../cluster/network.js';
+import { atEnd, attempt } from '../support/at-end.js';
 import { until } from '../support/until.js';
 import { Host } from './host.js';
 
@@ -22,7 +20,6 @@ export interface FleetOptions {
 }
 
 const IMPATIENT = { takeOverGraceMs: 500, lockWaitMs: 4_000 };
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export class Fleet {
   readonly directory: string;
@@ -57,15 +54,20 @@ export class Fleet {
     return leader;
   }
 
-  /** Resolves when every daemon can reach every other one. */
+  /** Resolves when every daemon can reach every other one; otherwise tells what the daemons said last. */
   async together(): Promise<void> {
-    for (const host of this.hosts)
-      await until(`${host.node} reaches everybody`, async () => {
-        const { members } = (await host.ask('cluster', 'status')) as {
-          readonly members: readonly { readonly unreachableSince: string | null }[];
-        };
-        return members.every(({ unreachableSince }) => unreachableSince === null);
-      });
+    for (const host of this.hosts) {
+      let missing: readonly string[] = [];
+      try {
+        await until(`${host.node} reaches everybody`, async () => {
+          missing = await unreachableBy(host);
+          return missing.length === 0;
+        });
+      } catch (error) {
+        const words = this.hosts.map(({ node, member }) => `--- the daemon of ${node}:\n${member.lastWords}`);
+        throw new Error(`${String(error)}; not ${missing.join(', ')}\n${words.join('\n')}`, { cause: error });
+      }
+    }
   }
 
   /** Nobody hears that host, nor does it hear anybody, until `heal`. */
@@ -88,37 +90,31 @@ export class Fleet {
 
 /** Resolves when all daemons serve and vote, and the group stands. */
 export async function makeFleet(t: Pick<Test, 'teardown'>, options: FleetOptions = {}): Promise<Fleet> {
-  const size = options.hosts ?? 3;
-  const directory = mkdtempSync(join(tmpdir(), 'snapcommit-hosts-'));
-  const network = new Network(size);
-  const members = Array.from({ length: size }, (_, number) => new Member(network, directory, number));
+  const { directory, network, members } = makeMachines(t, options.hosts ?? 3, options.settings ?? IMPATIENT);
   const hosts: Host[] = [];
-  const clean = (): void => {
-    process.off('exit', clean);
-    for (const signal of SIGNALS) process.off(signal, exitOnSignal);
-    for (const host of hosts) host.endNow();
-    for (const member of members) attempt(() => member.end());
-    for (const host of hosts) attempt(() => host.unmount());
-    for (const member of members) attempt(() => member.disk.remove());
-    network.remove();
-    rmSync(directory, { recursive: true, force: true });
-  };
-  t.teardown(clean);
-  for (const signal of SIGNALS) process.once(signal, exitOnSignal);
-  try {
-    network.build();
-    for (const member of members) {
-      member.prepare(options.settings ?? IMPATIENT);
-      hosts.push(new Host(t, member, directory, options.volumesPerHost ?? 2));
-    }
-  } finally {
-    // After those of the cgroups: whoever still writes is ended before its disk is taken away.
-    process.once('exit', clean);
-  }
+  // Whoever still writes is ended before its disk is taken away: the daemons here, what is in cgroups with these, which are
+  // made later and so removed earlier.
+  t.teardown(
+    atEnd(() => {
+      for (const member of members) member.endAll();
+      for (const host of hosts) attempt(() => host.unmount());
+    }),
+  );
+  for (const member of members) hosts.push(new Host(t, member, directory, options.volumesPerHost ?? 2));
   await found(members, directory);
   const fleet = new Fleet(directory, network, hosts);
   await makeGroup(fleet, options.stallLimit);
   return fleet;
+}
+
+/** Whom that host cannot reach, and since when. */
+async function unreachableBy(host: Host): Promise<readonly string[]> {
+  const { members } = (await host.ask('cluster', 'status')) as {
+    readonly members: readonly { readonly node: string; readonly unreachableSince: string | null }[];
+  };
+  return members.flatMap(({ node, unreachableSince }) =>
+    unreachableSince === null ? [] : [`${node} since ${unreachableSince}`],
+  );
 }
 
 async function makeGroup({ hosts }: Fleet, stallLimit: string | undefined): Promise<void> {
@@ -130,18 +126,4 @@ async function makeGroup({ hosts }: Fleet, stallLimit: string | undefined): Prom
   const writers = hosts.flatMap(({ node, cgroup }) => ['--freeze-cgroup', `${node}:${cgroup.cgroup}`]);
   const limit = stallLimit === undefined ? [] : ['--stall-limit', stallLimit];
   await hosts[0]?.ask('group', 'create', 'app', ...volumes, ...writers, ...limit);
-}
-
-function attempt(action: () => void): void {
-  try {
-    action();
-  } catch (error) {
-    // The rest is taken away all the same.
-    console.error(error);
-  }
-}
-
-/** So that what was made is taken away (`exit`). */
-function exitOnSignal(): void {
-  process.exit(1);
 }

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { Member } from '../cluster/member.js';
+import { attempt } from '../support/at-end.js';
 import { makeCgroup, type TestCgroup } from '../support/cgroups.js';
 import type { CliResult, RunningCli } from '../support/run-cli.js';
 import { isStopped } from '../support/power-loss.js';
@@ -19,7 +20,6 @@ export class Host {
   readonly volumes: readonly WorldVolume[];
   readonly cgroup: TestCgroup;
   readonly #mounted: string[] = [];
-  readonly #running = new Set<RunningCli>();
 
   constructor(t: Pick<Test, 'teardown'>, member: Member, directory: string, volumes: number) {
     this.member = member;
@@ -55,10 +55,7 @@ export class Host {
 
   /** Starts a command with --json; it is ended with the fleet at the latest. */
   start(args: readonly string[], env: Environment = {}): RunningCli {
-    const running = this.member.run(args, env);
-    this.#running.add(running);
-    void running.done.finally(() => this.#running.delete(running));
-    return running;
+    return this.member.run(args, env);
   }
 
   /** Starts a command that stops itself (SIGSTOP) at `point`; resolves when it stands there. */
@@ -66,10 +63,15 @@ export class Host {
     const running = this.start(args, { SNAPCOMMIT_STOP_AT: point });
     const { child, done } = running;
     const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
-    await until(`${args.join(' ')} stops at ${point}`, () => hasEnded() || isStopped(child.pid));
-    if (!hasEnded()) return running;
-    const { status, stdout, stderr } = await done;
-    throw new Error(`${args.join(' ')} did not pass ${point}: ${String(status)} ${stdout}${stderr}`);
+    try {
+      await until(`${args.join(' ')} stops at ${point}`, () => hasEnded() || isStopped(child.pid));
+      if (!hasEnded()) return running;
+    } catch {
+      child.kill('SIGKILL');
+    }
+    const { status, signal, stdout, stderr } = await done;
+    const said = `${String(status ?? signal)} ${stdout}${stderr}\n${this.node}'s daemon: ${this.member.lastWords}`;
+    throw new Error(`${args.join(' ')} did not come to ${point}: ${said}`);
   }
 
   mark(marker: string): void {
@@ -78,9 +80,7 @@ export class Host {
 
   /** The whole machine at once: its commands and its daemon. */
   async kill(): Promise<void> {
-    for (const { child } of this.#running) child.kill('SIGKILL');
-    await this.member.kill();
-    await Promise.all([...this.#running].map(async ({ done }) => done));
+    await Promise.all([this.member.killCommands(), this.member.kill()]);
   }
 
   /** Takes a volume's disk out of this machine, whose daemon does not run. */
@@ -95,7 +95,7 @@ export class Host {
     mkdirSync(mount);
     mountImage(image, mount);
     this.#mounted.push(mount);
-    return { name, image, mount, live: join(mount, 'live'), publish: join(mount, '.snapcommit', name) };
+    return { name, image, mount, live: join(mount, 'live'), publish: join(mount, '.snapcommit', name), dataset: null };
   }
 
   /** What is on a volume's disk now, and not only in memory: where a copy of the disk is mounted. */
@@ -114,14 +114,7 @@ export class Host {
     await this.member.serves();
   }
 
-  /** At once and without waiting, so that it also works when the process ends. */
-  endNow(): void {
-    for (const { child } of this.#running) child.kill('SIGKILL');
-    this.member.end();
-  }
-
   unmount(): void {
-    for (const point of this.#mounted.splice(0).reverse()) unmountPatiently(point);
-    this.member.disk.remove();
+    for (const point of this.#mounted.splice(0).reverse()) attempt(() => unmountPatiently(point));
   }
 }

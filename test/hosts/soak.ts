@@ -5,12 +5,13 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openNode } from '#src/index.js';
+import { Dice } from '../simulation/random.js';
 import type { CliResult } from '../support/run-cli.js';
 import { problemsAfterRecovery } from './check-fleet.js';
 import { makeFleet, type Fleet } from './fleet.js';
 import type { Host } from './host.js';
 import { startRelay } from './relay.js';
-import { Scope } from './scope.js';
+import { Scope } from '../support/scope.js';
 import { BLOWS, COMMIT, pointsOf } from './trial.js';
 
 export interface HostsSoakOptions {
@@ -69,7 +70,8 @@ class Soak {
   constructor(fleet: Fleet, options: HostsSoakOptions) {
     this.#fleet = fleet;
     this.#options = options;
-    this.#below = randomFrom(options.seed);
+    const dice = new Dice(options.seed);
+    this.#below = (bound) => dice.below(bound);
   }
 
   async run(): Promise<HostsSoakReport> {
@@ -82,6 +84,8 @@ class Soak {
         await this.#round(Math.min(end, performance.now() + roundSeconds * 1_000));
         await this.#check();
       }
+    } catch (error) {
+      this.#problems.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
     } finally {
       clearInterval(watching);
     }
@@ -201,17 +205,6 @@ function contradiction({ message, result }: Attempt, messages: readonly string[]
 
 function count(counts: Map<string, number>, what: string): void {
   counts.set(what, (counts.get(what) ?? 0) + 1);
-}
-
-/** mulberry32. */
-function randomFrom(seed: number): (bound: number) => number {
-  let state = seed >>> 0;
-  return (bound) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound;
-  };
 }
 
 export function describeHostsSoak({ problems, blows, answers, checks, longestFreezeMs }: HostsSoakReport): string {

@@ -26,6 +26,12 @@ async function killed(_: Fleet, victim: Host): Promise<() => Promise<void>> {
   return async () => victim.restart();
 }
 
+/** Only what was started on it, not its daemon. */
+async function abandoned(_: Fleet, victim: Host): Promise<() => Promise<void>> {
+  await victim.member.killCommands();
+  return async () => undefined;
+}
+
 async function paused(_: Fleet, victim: Host): Promise<() => Promise<void>> {
   victim.member.pause();
   return async () => {
@@ -52,12 +58,15 @@ const leader = async (fleet: Fleet, coordinator: Host): Promise<Host> => fleet.l
 /** What may happen to a machine while a commit runs. A machine's death is its commands' and its daemon's. */
 export const BLOWS: readonly Blow[] = [
   { name: 'the coordinator’s machine dies', victim: itself, fall: killed },
+  { name: 'the coordinator’s command dies', victim: itself, fall: abandoned },
   { name: 'a participant’s daemon dies', victim: bystander, fall: killed },
   { name: 'the log’s leader dies', victim: leader, fall: killed },
   { name: 'the coordinator’s daemon is stopped', victim: itself, fall: paused },
   { name: 'a participant’s daemon is stopped', victim: bystander, fall: paused },
+  { name: 'the log’s leader’s daemon is stopped', victim: leader, fall: paused },
   { name: 'the coordinator is cut off', victim: itself, fall: cutOff },
   { name: 'a participant is cut off', victim: bystander, fall: cutOff },
+  { name: 'the log’s leader is cut off', victim: leader, fall: cutOff },
 ];
 
 /** The points that a commit of this host passes, in their order, as `POINT#COUNT`. */

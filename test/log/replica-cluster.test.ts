@@ -6,7 +6,7 @@ import { openReplicaStore } from '#src/adapters/store-sqlite/replica/index.js';
 import { systemTimers } from '#src/adapters/timers-system.js';
 import { vouches } from '#src/log/message-gate.js';
 import { openReplica, type ReplicaHost } from '#src/log/replica-host.js';
-import { decodeWire } from '#src/log/wire.js';
+import { decodeWire, encodeWire } from '#src/log/wire.js';
 import type { Operation } from '#src/machine/entry.js';
 import { nodeId } from '#src/paxos/ballot.js';
 import { slot } from '#src/paxos/contiguous-log.js';
@@ -166,6 +166,28 @@ t.test('P6 a change that was worked out before another one came takes nothing of
   deaf.clear();
   const { id, learners } = await joined;
   t.same([id, learners], [3, ['d', 'e']], 'd was never out');
+  for (const host of all) await host.end();
+});
+
+t.test('P6 whoever leads refuses a change that was worked out from an earlier configuration', async (t) => {
+  const { hosts, said } = await clusterIn(temporaryDirectory(t));
+  const all = [...hosts.values()];
+  await all[0]?.reconfigure(joining('d'));
+  await until('everybody has heard', () => all.every((host) => host.configuration.id === 2));
+  const [voters, learners] = [NAMES.map(nodeId), [nodeId('e')]];
+  let id = 0;
+  await until('it was refused as stale', () => {
+    const leader = all.find((host) => host.replicaStatus().role === 'leader');
+    const [other] = all.filter((host) => host !== leader);
+    const late = encodeWire({ type: 'reconfigure', id: (id += 1), base: 1, voters, learners });
+    leader?.receive(other?.identity.node ?? '', late);
+    return said.map(decodeWire).some((one) => one.type === 'reconfigureRefused' && one.reason === 'stale');
+  });
+  t.same(
+    all.map((host) => host.configuration.learners),
+    [['d'], ['d'], ['d']],
+    'd was never out',
+  );
   for (const host of all) await host.end();
 });
 

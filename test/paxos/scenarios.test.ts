@@ -184,6 +184,18 @@ t.test('P5 acceptances under an earlier ballot choose nothing', async (t) => {
   t.equal(fresh.state.decided, 2);
 });
 
+t.test('D10 the promise of a voter that lost rows, or of one that forgot, makes nobody a leader', async (t) => {
+  const chosen = entries(ballotOf(0, b), 'chosen');
+  for (const standing of ['damaged', 'forgetful'] as const) {
+    const waiting = step(replicaWith(), { kind: 'campaign', entries: [bytes('mine')] }).state;
+    const told = receive(waiting, b, promise(ballotOf(1), { standing })).state;
+    t.equal(told.role.kind, 'preparing', `${standing}: it may have accepted what it does not name`);
+    const { state } = receive(told, c, promise(ballotOf(1), { last: slot(1), suffix: chosen }));
+    t.equal(state.role.kind, 'leading');
+    t.same(texts(state), ['chosen', 'mine'], 'which the third voter still has');
+  }
+});
+
 t.test('a leader that hears of a higher ballot steps down and goes past it next time', async (t) => {
   const waiting = step(replicaWith(), { kind: 'campaign', entries: [bytes('x')] }).state;
   const { state, effects } = receive(waiting, b, { type: 'nack', ballot: ballotOf(1), promised: ballotOf(7, c) });

@@ -6,13 +6,13 @@ import t, { type Test } from 'tap';
 import { commitSome } from '../crash/operations.js';
 import { problemsOf } from '../support/check-world.js';
 import { startReader, type Sightings } from '../support/readers.js';
-import { requireBtrfs } from '../support/requirements.js';
+import { requireVolumes, share } from '../support/volume-kinds.js';
 import { makeWorld } from '../support/world.js';
 
-requireBtrfs(t);
+requireVolumes(t);
 
-const COMMITS = 200;
-const SWAPS = 6;
+const COMMITS = share(200);
+const SWAPS = share(6);
 
 /** Where a command is killed, and whether by then its generation is decided. */
 const CRASHES = [
@@ -55,7 +55,7 @@ await t.test('exec shows one generation at all live paths, whatever is committed
     }
   })();
   // Until exec has met a few generations: it starts a process, a commit does not.
-  while (new Set(seen).size < 6) await commitSome(world, 5);
+  while (new Set(seen).size < share(6)) await commitSome(world, 5);
   over.abort();
   await reading;
 });

@@ -84,6 +84,9 @@ await t.test('G4 a commit that gives up while its guard is being armed leaves ne
   });
   const held = createFlockLocks(join(stateDirectory, 'locks')).tryAcquire('volume-db', 'exclusive');
   t.teardown(() => held?.release());
+  t.teardown(() => {
+    for (const pid of guards(stateDirectory)) process.kill(Number(pid), 'SIGKILL');
+  });
   const request = { group: 'app', message: '', labels: {}, require: null, expectGeneration: null, requestId: null };
   await t.rejects(node.commit({ ...request, signal: new AbortController().signal }, false), { code: 'BUSY' });
   t.strictSame(readdirSync(join(stateDirectory, 'freeze')), [], 'no intent');

@@ -24,7 +24,8 @@ const fake = join(world.directory, 'systemctl');
 const markers = world.volumes.map(({ live }) => `$(dd status=none iflag=noatime if=${live}/marker)`).join(' ');
 const inactive = join(world.directory, 'inactive');
 const state = `if [ "$1" = is-active ]; then [ -e ${inactive} ] && echo inactive; exit 0; fi`;
-writeFileSync(fake, `#!/bin/sh\n${state}\necho "$1 ${markers}" >> ${log}\n`);
+const verb = 'if [ "$2" = -- ]; then verb=$1; else verb="$1 $2"; fi';
+writeFileSync(fake, `#!/bin/sh\n${state}\n${verb}\necho "$verb ${markers}" >> ${log}\n`);
 chmodSync(fake, 0o755);
 await world.ask('group', 'update', 'app', '--stop-unit', 'database.service');
 world.mark('old');
@@ -46,7 +47,8 @@ await t.test('T7 neither does a recovery start them before it has finished the s
   t.strictSame(asked(), ['stop old old'], 'still stopped');
   rmdirSync(obstacle);
   t.equal(run(['recover']).status, 0);
-  t.strictSame(asked(), ['stop old old', 'start new new']);
+  // A unit may be ordered after the recovery that starts it: whoever waits for it then waits for itself.
+  t.strictSame(asked(), ['stop old old', 'start --no-block new new']);
   t.end();
 });
 

@@ -41,7 +41,7 @@ export class Disks {
 
   async rollBack(node: SimNode): Promise<void> {
     const kept = this.#stage.kept.get(node.name);
-    if (kept === undefined || !this.#othersRemember(node, kept.contents.life.batches + 1)) return;
+    if (kept === undefined || !this.othersRemember(node, kept.contents.life.batches + 1)) return;
     this.#stage.tally.count('store rolled back');
     await node.kill();
     node.disk = kept.copy();
@@ -49,7 +49,7 @@ export class Disks {
   }
 
   async wipe(node: SimNode): Promise<void> {
-    if (!this.#othersRemember(node, 1)) return;
+    if (!this.othersRemember(node, 1)) return;
     this.#stage.tally.count('store wiped');
     await node.kill();
     node.disk = this.newDisk(node.name, 2 + node.starts);
@@ -57,7 +57,7 @@ export class Disks {
   }
 
   /** What nobody has noticed nobody can notice: the others' disks know this store, and further than it will be. */
-  #othersRemember(node: SimNode, batches: number): boolean {
+  othersRemember(node: SimNode, batches: number): boolean {
     const others = [...this.#stage.nodes.values()].filter((one) => one !== node);
     const { id } = node.disk.contents.life;
     return others.every(({ disk }) => {

@@ -37,9 +37,11 @@ export type Action =
       readonly node: string;
       readonly how: Damage;
     }
-  /** Keeps what the disk holds now, for a `rollBack`. */
+  /** Keeps what the disk holds now, for a `rollBack` or a `clone`. */
   | { readonly kind: 'keep'; readonly node: string }
   | { readonly kind: 'rollBack'; readonly node: string }
+  /** What was kept of `node` is started beside it, under its name (`on` is `node`), or on another's machine, in its place. */
+  | { readonly kind: 'clone'; readonly node: string; readonly on: string; readonly forMs: number }
   | { readonly kind: 'wipe'; readonly node: string }
   | {
       readonly kind: 'members';
@@ -179,14 +181,28 @@ class PlanMaker {
 
   #lose(node: string): void {
     const dice = this.#dice;
-    const how = dice.below(6);
+    const how = dice.below(8);
     if (how === 0) this.#add({ kind: 'wipe', node });
     else if (how === 1) {
       const kept = dice.below(this.#lastsMs / 2);
       this.items.push({ at: kept, kind: 'keep', node });
       this.items.push({ at: kept + 500 + dice.below(this.#lastsMs / 2), kind: 'rollBack', node });
-    } else if (how <= 4)
+    } else if (how <= 2) this.#clone(node);
+    else if (how <= 6)
       for (let n = dice.between(1, 2); n > 0; n -= 1) this.#add({ kind: 'damage', node, how: dice.pick(DAMAGES) });
+  }
+
+  /** A snapshot of a volume with a log on it, made into a second volume that somebody starts: of this node, or on it. */
+  #clone(on: string): void {
+    const dice = this.#dice;
+    const node = dice.below(3) === 0 ? dice.pick(this.#voters) : on;
+    const kept = dice.below(this.#lastsMs / 2);
+    this.items.push({ at: kept, kind: 'keep', node });
+    const at = kept + 500 + dice.below(this.#lastsMs / 2);
+    this.items.push({ at, kind: 'clone', node, on, forMs: dice.between(500, 4000) });
+    // Some clones are made to be used while the original is away.
+    if (dice.below(2) === 0)
+      this.items.push({ at: at - dice.below(200), kind: 'crash', node, forMs: dice.below(3000) });
   }
 
   #cut(): Action {

@@ -32,6 +32,8 @@ const EXPECTED = [
   'generation committed',
   'transaction taken over',
   'store rolled back',
+  'store cloned beside its node',
+  'store cloned to another node',
   'store wiped',
   'members done',
   'event retired',

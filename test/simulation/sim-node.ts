@@ -49,12 +49,17 @@ export class SimNode {
   /** Added to the wall clock. */
   clockMs = 0;
   starts = 0;
+  /** Its machine is taken away: nothing starts there again. */
+  isGone = false;
+  /** Whose messages it sends and gets. */
+  readonly speaksAs: string;
   readonly ratePerMille: number;
   readonly #user: SimNodeUser;
   readonly #dice: Dice;
 
-  constructor(name: string, disk: MemoryDisk, ratePerMille: number, user: SimNodeUser) {
+  constructor(name: string, disk: MemoryDisk, ratePerMille: number, user: SimNodeUser, speaksAs = name) {
     this.name = name;
+    this.speaksAs = speaksAs;
     this.disk = disk;
     this.ratePerMille = ratePerMille;
     this.#user = user;
@@ -66,7 +71,7 @@ export class SimNode {
   }
 
   async start(): Promise<void> {
-    if (this.process !== null) return;
+    if (this.process !== null || this.isGone) return;
     const { scheduler, settings } = this.#user;
     const running = new Process();
     this.process = running;
@@ -86,7 +91,7 @@ export class SimNode {
       {
         store,
         send: (to, bytes) => {
-          if (running.alive) this.#user.send(this.name, to, bytes);
+          if (running.alive) this.#user.send(this.speaksAs, to, bytes);
         },
         timers: {
           after: (ms, work) =>

@@ -14,7 +14,9 @@ export class Stage {
   readonly trace: Trace;
   readonly history = new History();
   readonly nodes = new Map<string, SimNode>();
-  /** Copies of disks, for a `rollBack`. */
+  /** Machines that run a clone of a node's store under its name. */
+  readonly clones = new Map<string, SimNode>();
+  /** Copies of disks, for a `rollBack` or a `clone`. */
   readonly kept = new Map<string, MemoryDisk>();
   violation: { readonly law: string; readonly message: string } | null = null;
   /** The safety phase is over: no fault happens any more. */
@@ -26,7 +28,7 @@ export class Stage {
   }
 
   node(name: string): SimNode {
-    const node = this.nodes.get(name);
+    const node = this.nodes.get(name) ?? this.clones.get(name);
     if (node === undefined) throw new Error(`there is no node ${name}`);
     return node;
   }

@@ -7,13 +7,15 @@ import type { HostSettings } from '#src/log/host-settings.js';
 import { DEFAULT_LIMITS } from '#src/paxos/limits.js';
 import { SnapcommitError, unreachable } from '#src/errors.js';
 import { Clients } from './clients.js';
+import { Clones } from './clones.js';
 import { describe } from './describe.js';
+import type { MemoryDisk } from '../support/memory-replica-store.js';
 import { Disks } from './disks.js';
 import { Liveness } from './liveness.js';
 import { FAIR, Network } from './network.js';
 import { changing } from './operations.js';
 import type { Plan, PlanItem } from './plan.js';
-import { SimNode } from './sim-node.js';
+import { SimNode, type SimNodeUser } from './sim-node.js';
 import { Stage } from './stage.js';
 import { Transactions } from './transactions.js';
 
@@ -55,6 +57,7 @@ class World {
   readonly #stage: Stage;
   readonly #network: Network;
   readonly #disks: Disks;
+  readonly #clones: Clones;
   readonly #clients: Clients;
   readonly #transactions: Transactions;
 
@@ -65,8 +68,13 @@ class World {
     this.#transactions = new Transactions(this.#stage, this.#clients);
     this.#network = new Network(plan.seed, this.#stage.scheduler, this.#stage.tally, (from, to, bytes) => {
       this.#stage.nodes.get(to)?.deliver(from, bytes);
+      for (const clone of this.#stage.clones.values()) if (clone.speaksAs === to) clone.deliver(from, bytes);
     });
-    for (const name of [...plan.voters, ...plan.spares]) this.#stage.nodes.set(name, this.#newNode(name));
+    for (const name of [...plan.voters, ...plan.spares])
+      this.#stage.nodes.set(name, this.#newNode(name, this.#disks.newDisk(name, 1)));
+    this.#clones = new Clones(this.#stage, this.#disks, this.#clients, (name, disk, speaksAs) =>
+      this.#newNode(name, disk, speaksAs),
+    );
   }
 
   async run(): Promise<WorldResult> {
@@ -76,6 +84,7 @@ class World {
         if (!this.#stage.healed) this.#stage.do(() => this.#act(item));
       });
     await this.#stage.scheduler.run(this.#stage.plan.lastsMs, () => this.#isOver());
+    await this.#clones.endAll();
     if (this.#stage.violation === null)
       await new Liveness(this.#stage, this.#network, this.#clients, () => this.#isOver()).run();
     if (this.#stage.violation === null)
@@ -95,8 +104,8 @@ class World {
     };
   }
 
-  #newNode(name: string): SimNode {
-    return new SimNode(name, this.#disks.newDisk(name, 1), this.#stage.plan.ratesPerMille[name] ?? 1000, {
+  #newNode(name: string, disk: MemoryDisk, speaksAs = name): SimNode {
+    const user: SimNodeUser = {
       seed: this.#stage.plan.seed,
       scheduler: this.#stage.scheduler,
       settings: SETTINGS,
@@ -153,7 +162,8 @@ class World {
       broke: (error) => {
         this.#stage.fail('error', String(error));
       },
-    });
+    };
+    return new SimNode(name, disk, this.#stage.plan.ratesPerMille[name] ?? 1000, user, speaksAs);
   }
 
   #isOver(): boolean {
@@ -238,6 +248,8 @@ class World {
         return;
       case 'rollBack':
         return this.#disks.rollBack(this.#stage.node(item.node));
+      case 'clone':
+        return this.#clones.begin(item);
       case 'wipe':
         return this.#disks.wipe(this.#stage.node(item.node));
       case 'members':

@@ -6,6 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import type { Test } from 'tap';
+import { atEnd } from './at-end.js';
 import { until } from './until.js';
 
 export interface TestCgroup {
@@ -58,19 +59,17 @@ export function makeCgroup(t: Pick<Test, 'teardown'>, parent?: TestCgroup): Test
     await Promise.all(children.map(ended));
     rmdirSync(directory);
   };
-  // A file that throws outside of its tests ends without tap's teardown.
-  const removeAtOnce = (): void => {
+  const removeAtOnce = atEnd(() => {
     for (const left of children) left.kill('SIGKILL');
     for (let tries = 0; tries < 200 && !isRemoved(directory); tries += 1) pause();
-  };
-  process.once('exit', removeAtOnce);
+  });
   t.teardown(async () => {
-    process.off('exit', removeAtOnce);
     try {
       await remove();
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
+    removeAtOnce();
   });
   return {
     cgroup,

@@ -5,10 +5,11 @@
 import { accessSync, constants, readdirSync, readlinkSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { openNode } from '#src/index.js';
-import { readMarker, type World } from './world.js';
+import { leftInDatasets } from './pools.js';
+import { readMarker, type WorldParts } from './world.js';
 
 /** Everything that is wrong, one sentence each; empty: nothing. `allowed`: the markers that the live trees may show. */
-export async function problemsOf(world: World, allowed: readonly string[]): Promise<readonly string[]> {
+export async function problemsOf(world: WorldParts, allowed: readonly string[]): Promise<readonly string[]> {
   const generations = published(world);
   return [
     ...wholeness(world, generations),
@@ -20,7 +21,7 @@ export async function problemsOf(world: World, allowed: readonly string[]): Prom
 }
 
 /** The generations that stand on the first volume. */
-export function published(world: World): readonly number[] {
+export function published(world: WorldParts): readonly number[] {
   const [first] = world.volumes;
   return first === undefined ? [] : publishedOn(first.publish);
 }
@@ -33,7 +34,7 @@ function publishedOn(directory: string): readonly number[] {
 }
 
 /** Every generation is on every volume, and its trees belong together. */
-function wholeness(world: World, generations: readonly number[]): readonly string[] {
+function wholeness(world: WorldParts, generations: readonly number[]): readonly string[] {
   const problems: string[] = [];
   for (const { name, publish } of world.volumes) {
     const here = publishedOn(publish);
@@ -57,7 +58,7 @@ function markerOf(tree: string): string {
 }
 
 /** The view and every `current` show the newest generation. */
-function views(world: World, newest: number): readonly string[] {
+function views(world: WorldParts, newest: number): readonly string[] {
   if (newest === 0) return [];
   const wanted = `app@${String(newest)}`;
   const view = join(world.stateDirectory, 'views', 'app');
@@ -67,19 +68,20 @@ function views(world: World, newest: number): readonly string[] {
   for (const { name, publish } of world.volumes) {
     for (const link of [join(publish, 'app@current'), join(view, 'current', name)]) {
       const target = realpathSync(link);
-      if (target !== join(publish, wanted)) problems.push(`${link} leads to ${target}`);
+      if (target !== realpathSync(join(publish, wanted))) problems.push(`${link} leads to ${target}`);
     }
   }
   return problems;
 }
 
-function leftovers(world: World): readonly string[] {
+function leftovers(world: WorldParts): readonly string[] {
   const problems: string[] = [];
-  for (const { mount, publish } of world.volumes) {
+  for (const { mount, publish, dataset } of world.volumes) {
     const hidden = readdirSync(publish).filter((name) => /^\.(staged|clone|trash)~|\.new$/.test(name));
     problems.push(...hidden.map((name) => `${publish}/${name} is left over`));
     const beside = readdirSync(mount).filter((name) => name !== 'live' && name !== '.snapcommit');
     problems.push(...beside.map((name) => `${mount}/${name} is left over`));
+    if (dataset !== null) problems.push(...leftInDatasets(dataset));
   }
   for (const room of ['freeze', 'owed']) {
     const names = readdirSync(join(world.stateDirectory, room)).filter((name) => name.endsWith('.json'));
@@ -94,7 +96,7 @@ function leftovers(world: World): readonly string[] {
 }
 
 /** The live trees belong together, show what they may, and are writable. */
-function lives(world: World, allowed: readonly string[]): readonly string[] {
+function lives(world: WorldParts, allowed: readonly string[]): readonly string[] {
   const problems: string[] = [];
   const markers = world.liveMarkers();
   if (new Set(markers).size !== 1) problems.push(`the live trees are a mix: ${markers.join(', ')}`);
@@ -110,7 +112,7 @@ function lives(world: World, allowed: readonly string[]): readonly string[] {
   return problems;
 }
 
-async function ownWords(world: World, generations: readonly number[]): Promise<readonly string[]> {
+async function ownWords(world: WorldParts, generations: readonly number[]): Promise<readonly string[]> {
   const node = await openNode({ stateDirectory: world.stateDirectory });
   try {
     const problems: string[] = [];

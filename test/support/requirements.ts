@@ -31,6 +31,14 @@ export function requireBtrfs(t: Test): void {
   }
 }
 
+/** Ends the file unless pools of ZFS can be made here: root, its module and its programs. */
+export function requireZfs(t: Test): void {
+  requireRoot(t);
+  requireCommand(t, 'zfs');
+  requireCommand(t, 'zpool');
+  if (!existsSync('/dev/zfs')) endWithout(t, 'ZFS in the kernel (modprobe zfs)');
+}
+
 /** Ends the file unless files can be mounted. */
 export function requireLoopDevices(t: Test): void {
   requireRoot(t);

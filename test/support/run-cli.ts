@@ -4,7 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 
 const CHECKOUT = join(import.meta.dirname, '..', '..', '..');
-const PROGRAM = join(CHECKOUT, 'bin', 'snapcommit.js');
+export const PROGRAM = join(CHECKOUT, 'bin', 'snapcommit.js');
 const MINIMAL_ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', NO_COLOR: '1' };
 
 export interface CliOptions {

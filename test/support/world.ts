@@ -1,5 +1,6 @@
 /**
- * A small machine of its own for a test: two real btrfs volumes in files on loop devices, a state directory (on an ext4
+ * A small machine of its own for a test: two real volumes (btrfs in files on loop devices, unless SNAPCOMMIT_TEST_VOLUMES
+ * says otherwise), a state directory (on an ext4
  * image of its own where power losses are played), a frozen writer's cgroup, hooks, and the group `app` over both.
  *
  * Every live volume carries a marker file; which generation a tree belongs to can so be read from outside.
@@ -18,8 +19,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { atEnd } from './at-end.js';
 import { makeCgroup, type TestCgroup } from './cgroups.js';
+import { TestPools, zfs } from './pools.js';
 import { cli, startCli, type CliOptions, type CliResult, type RunningCli } from './run-cli.js';
+import { kindOf, type VolumeKind } from './volume-kinds.js';
 
 export interface WorldOptions {
   readonly volumes?: readonly string[];
@@ -30,6 +34,8 @@ export interface WorldOptions {
   /** The group has a pre- and a post-hook, which append a line to `hooks.log`. */
   readonly hooks?: boolean;
   readonly sizeMiB?: number;
+  /** What the volumes are made of, whatever the environment says; see volume-kinds.ts. */
+  readonly kinds?: 'zfs' | 'mixed';
 }
 
 export interface WorldVolume {
@@ -38,6 +44,8 @@ export interface WorldVolume {
   readonly mount: string;
   readonly live: string;
   readonly publish: string;
+  /** The dataset that `mount` is, which holds the live one; null on btrfs. */
+  readonly dataset: string | null;
 }
 
 const MARKER = 'marker';
@@ -51,25 +59,33 @@ export class World {
   readonly hookLog: string;
   /** Mount points, in the order of mounting. */
   readonly mounted: string[] = [];
+  readonly #pools: TestPools;
 
   constructor(t: Test, options: WorldOptions) {
     this.directory = mkdtempSync(join(tmpdir(), 'snapcommit-world-'));
-    const clean = (): void => {
-      process.off('exit', clean);
-      this.unmount();
-      rmSync(this.directory, { recursive: true, force: true });
-    };
-    t.teardown(clean);
-    // A file that throws outside of its tests ends without tap's teardown.
-    process.once('exit', clean);
+    t.teardown(
+      atEnd(() => {
+        this.unmount();
+        rmSync(this.directory, { recursive: true, force: true });
+      }),
+    );
     this.hookLog = join(this.directory, 'hooks.log');
-    this.volumes = (options.volumes ?? ['db', 'wal']).map((name) =>
-      makeVolume(this.directory, name, options.sizeMiB ?? 200, (point) => this.mounted.push(point)),
+    this.#pools = new TestPools(this.directory);
+    this.volumes = (options.volumes ?? ['db', 'wal']).map((name, index) =>
+      this.#makeVolume(name, kindOf(index, options.kinds), options.sizeMiB ?? 200),
     );
     this.stateImage = options.stateOnImage === true ? this.#makeStateImage() : null;
     this.stateDirectory = join(this.directory, 'state', 'snapcommit');
     mkdirSync(join(this.directory, 'state'), { recursive: true });
     this.cgroup = options.freeze === true ? makeCgroup(t) : null;
+  }
+
+  #makeVolume(name: string, chosen: VolumeKind, sizeMiB: number): WorldVolume {
+    if (chosen.kind === 'btrfs') return makeVolume(this.directory, name, sizeMiB, (point) => this.mounted.push(point));
+    const { dataset, mount, image } = this.#pools.dataset(chosen.pool, name);
+    const live = join(mount, 'live');
+    mark(live, 'start');
+    return { name, image, mount, live, publish: join(mount, '.snapcommit', name), dataset };
   }
 
   #makeStateImage(): string {
@@ -89,11 +105,16 @@ export class World {
 
   unmount(): void {
     for (const point of this.mounted.splice(0).reverse()) unmountPatiently(point);
+    this.#pools.destroy();
   }
 
   /** Takes a volume's disk away for good. */
   lose(name: string): void {
-    const { mount } = this.volume(name);
+    const { mount, dataset } = this.volume(name);
+    if (dataset !== null) {
+      zfs('unmount', '-f', dataset);
+      return;
+    }
     this.mounted.splice(this.mounted.indexOf(mount), 1);
     unmountPatiently(mount);
   }
@@ -134,6 +155,12 @@ export class World {
   }
 }
 
+/** What the operations and the checks use of a world; that of test/vm outlives its process, and boots again. */
+export type WorldParts = Pick<
+  World,
+  'directory' | 'stateDirectory' | 'volumes' | 'mark' | 'liveMarkers' | 'cli' | 'start' | 'sync'
+> & { readonly cgroup: Pick<TestCgroup, 'requested' | 'frozen'> | null };
+
 /** A btrfs of its own in a file, mounted, with a live volume in it; `mounted` hears of the mount point at once. */
 export function makeVolume(
   directory: string,
@@ -152,7 +179,7 @@ export function makeVolume(
   tool('btrfs', '--quiet', 'subvolume', 'create', join(mount, 'live'));
   const live = join(mount, 'live');
   mark(live, 'start');
-  return { name, image, mount, live, publish: join(mount, '.snapcommit', name) };
+  return { name, image, mount, live, publish: join(mount, '.snapcommit', name), dataset: null };
 }
 
 export function mountImage(image: string, point: string): void {

@@ -7,7 +7,7 @@ import { runCase } from './crash-case.js';
 import { replayOf, runJobs, type Job } from './system-fleet.js';
 
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-const count = Number(process.env['CASES'] ?? 40);
+const count = Number(process.env['CASES'] ?? 27);
 
 t.test('a command without a fault is one trace, run after run', async (t) => {
   for (const [name, setup] of Object.entries(SETUPS)) {

@@ -14,6 +14,14 @@ export const SETUPS: Readonly<Record<string, Setup>> = {
   'commit from a node without volumes': { ...ACROSS, seed: 2, on: 'c', errand: 'commit' },
   restore: { ...ACROSS, seed: 3, on: 'a', errand: 'restore' },
   transact: { ...ALONE, seed: 4, on: 'a', errand: 'transact' },
+  'commit over pools': {
+    ...ACROSS,
+    volumes: ['a:db:tank', 'b:wal:tank', 'b:blobs:tank'],
+    seed: 5,
+    on: 'a',
+    errand: 'commit',
+  },
+  'transact in a pool': { ...ALONE, volumes: ['a:db:tank', 'a:wal:tank'], seed: 6, on: 'a', errand: 'transact' },
 };
 
 export const FAULTS: readonly Fault[] = [

@@ -35,7 +35,7 @@ export function contextOf(
   log: ReplicatedLog,
   user: ContextUser,
 ): Omit<Context, 'participant'> {
-  const driver = process.asEffects('driver', user.driver(machine));
+  const driver = driverOf(process, user.driver(machine));
   const writers = machine.freezer.writersOf(process);
   const locks = machine.kernel.locksOf(process);
   const hooks = process.asEffects('hooks', hooksOf(machine, user));
@@ -64,6 +64,24 @@ export function contextOf(
     report: (progress) => {
       const text = progress.kind === 'warning' ? progress.message : JSON.stringify(progress);
       user.reported(process.identity, text);
+    },
+  };
+}
+
+/** What is done to a pool is told as what is done to a volume: `driver.stage`, `driver.rename`. */
+function driverOf(process: SimProcess, driver: VolumeDriver): VolumeDriver {
+  const effects = process.asEffects('driver', driver);
+  const { pools } = driver;
+  if (pools === null) return effects;
+  return {
+    ...effects,
+    pools: {
+      poolOf: (volume) => process.call('driver.poolOf', () => pools.poolOf(volume)),
+      openStage: async (volumes, name) => {
+        const call = await process.call('driver.openStage', () => pools.openStage(volumes, name));
+        return { ...call, take: () => process.call('driver.stage', () => call.take()) };
+      },
+      rename: (moves) => process.call('driver.rename', () => pools.rename(moves)),
     },
   };
 }

@@ -37,6 +37,8 @@ export interface Daemon {
 }
 
 export interface MachineUser {
+  /** Whether its volumes are staged and published a pool at a time. */
+  readonly pooled: boolean;
   readonly boundaries: Boundaries;
   readonly dice: Dice;
   /** Makes what runs in a daemon that has just started. */
@@ -48,7 +50,7 @@ export interface MachineUser {
 export class Machine implements LocalDaemon {
   readonly name: string;
   readonly sim: SimNode;
-  readonly driver: MemoryDriver = createMemoryDriver();
+  readonly driver: MemoryDriver;
   readonly files: MemoryNodeFiles = createMemoryNodeFiles();
   readonly kernel: Kernel;
   readonly freezer: Freezer;
@@ -65,6 +67,7 @@ export class Machine implements LocalDaemon {
     this.sim = sim;
     this.identity = identity;
     this.#user = user;
+    this.driver = createMemoryDriver(undefined, user.pooled);
     this.kernel = new Kernel((process) => {
       this.kill(process);
     });

@@ -203,7 +203,7 @@ class Run {
   }
 
   #volume(text: string): PlacedVolume {
-    const found = this.#world.volumes.find(({ node, name }) => `${node}:${name}` === text);
+    const found = this.#world.volumes.find(({ name }) => text.split(':')[1] === name);
     if (found === undefined) throw new Error(`there is no volume ${text}`);
     return found;
   }

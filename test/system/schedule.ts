@@ -32,7 +32,7 @@ export type ScheduleItem = Action & { readonly at: number };
 export interface Schedule {
   readonly seed: number;
   readonly nodes: readonly string[];
-  /** `NODE:NAME`. */
+  /** `NODE:NAME` or `NODE:NAME:POOL`, see WorldOptions. */
   readonly volumes: readonly string[];
   readonly hooks: boolean;
   /** Whether the application writes on; where it does a transact meets a conflict. */
@@ -60,12 +60,19 @@ export function scheduleFor(seed: number): Schedule {
   return {
     seed,
     nodes,
-    volumes,
+    volumes: inPools(seed, volumes),
     hooks: dice.perMille(500),
     writes: placed.length > 1 || dice.perMille(200),
     lastsMs,
     items,
   };
+}
+
+/** In some worlds all volumes stand in pools, two on a machine at most. */
+function inPools(seed: number, volumes: readonly string[]): readonly string[] {
+  const dice = new Dice(seedFor(seed, 'pools'));
+  if (!dice.perMille(400)) return volumes;
+  return volumes.map((volume) => `${volume}:${dice.perMille(700) ? 'tank' : 'dozer'}`);
 }
 
 function errands(

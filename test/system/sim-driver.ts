@@ -4,7 +4,7 @@
  */
 import type { MemoryDriver } from '#src/adapters/driver-memory/index.js';
 import type { MemoryNodeFiles } from '#src/adapters/node-files-memory.js';
-import type { Listed, VolumeDriver, VolumePlace } from '#src/ports/volume-driver.js';
+import type { Listed, PoolCalls, StageCall, VolumeDriver, VolumePlace } from '#src/ports/volume-driver.js';
 
 export interface DriverWatch {
   /** A snapshot with this identity was made of the live tree as it is now. */
@@ -32,6 +32,7 @@ export function withFiles(driver: MemoryDriver, files: MemoryNodeFiles, watch: D
       watch.staged(volume, staged.id);
       return staged;
     }),
+    pools: driver.pools === null ? null : withFilesOfPool(driver.pools, files, watch),
     seal: committing(driver.seal),
     flush: committing(driver.flush),
     sync: committing(driver.sync),
@@ -45,6 +46,28 @@ export function withFiles(driver: MemoryDriver, files: MemoryNodeFiles, watch: D
       const found = await driver.lookup(volume, name);
       if (found !== null || !(await names(volume)).includes(name)) return found;
       return { name, id: null, readOnly: false };
+    },
+  };
+}
+
+/** A pool's transaction writes everything that was changed in it. */
+function withFilesOfPool(pools: PoolCalls, files: MemoryNodeFiles, watch: DriverWatch): PoolCalls {
+  return {
+    ...pools,
+    openStage: async (volumes, name): Promise<StageCall> => {
+      const call = await pools.openStage(volumes, name);
+      const take = async (): Promise<void> => {
+        await call.take();
+        for (const volume of volumes) {
+          watch.staged(volume, await call.identity(volume));
+          files.syncTree(volume.publishDirectory);
+        }
+      };
+      return { ...call, take };
+    },
+    rename: async (moves) => {
+      await pools.rename(moves);
+      for (const { volume } of moves) files.syncTree(volume.publishDirectory);
     },
   };
 }

@@ -38,12 +38,14 @@ export interface PlacedVolume {
   readonly node: string;
   readonly source: string;
   readonly publishDirectory: string;
+  /** Of this machine's. null: it stands alone, on a filesystem that knows no pools. */
+  readonly pool: string | null;
 }
 
 export interface WorldOptions {
   readonly seed: number;
   readonly nodes: readonly string[];
-  /** `NODE:NAME`. */
+  /** `NODE:NAME` or, where all of them stand in pools, `NODE:NAME:POOL`. */
   readonly volumes: readonly string[];
   readonly hooks: boolean;
   /** Whether the application writes; a transact's own command does in any case. */
@@ -94,8 +96,8 @@ export class SystemWorld {
     this.#options = options;
     this.trace = new Trace(options.traced);
     this.volumes = options.volumes.map((text) => {
-      const [node = '', name = ''] = text.split(':');
-      return { name, node, source: `/srv/${name}`, publishDirectory: `/srv/.snapcommit/${name}` };
+      const [node = '', name = '', pool = null] = text.split(':');
+      return { name, node, source: `/srv/${name}`, publishDirectory: `/srv/.snapcommit/${name}`, pool };
     });
     this.judge = new Judge((committed) => {
       this.#committed(committed);
@@ -294,6 +296,7 @@ export class SystemWorld {
     });
     const latencies = this.#dice('latency', name);
     const machine = new Machine(sim, identity, {
+      pooled: this.volumes.some(({ pool }) => pool !== null),
       dice: this.#dice('machine', name),
       boundaries: {
         scheduler: this.scheduler,
@@ -308,8 +311,8 @@ export class SystemWorld {
       },
     });
     machine.freezer.addCgroup(CGROUP);
-    for (const { node, source } of this.volumes)
-      if (node === name) machine.driver.world.addVolume(source, { counter: '0' });
+    for (const { node, source, pool } of this.volumes)
+      if (node === name) machine.driver.world.addVolume(source, { counter: '0' }, pool ?? source);
     return machine;
   }
 

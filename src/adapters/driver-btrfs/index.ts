@@ -27,6 +27,7 @@ export function createBtrfsDriver(): VolumeDriver {
     live,
     stage,
     openStage,
+    pools: null,
     clone,
     seal,
     rename,

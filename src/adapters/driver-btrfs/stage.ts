@@ -37,7 +37,7 @@ export async function stage(volume: VolumePlace, name: string): Promise<{ readon
   const call = await openStage(volume, name);
   try {
     await call.take();
-    return { id: await call.identity() };
+    return { id: await call.identity(volume) };
   } finally {
     await call.close();
   }

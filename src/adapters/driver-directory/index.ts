@@ -37,6 +37,7 @@ export function createDirectoryDriver(): VolumeDriver {
     }),
     stage: (volume, name) => makeSnapshot(volume, volume.source, name),
     openStage: null,
+    pools: null,
     clone: async (volume, name, from) =>
       from === null
         ? makeClone(volume, volume.source, name, true)

@@ -1,7 +1,7 @@
 /** Faults that a simulation plants in the memory driver's calls. */
 import type { VolumeDriver } from '../../ports/volume-driver.js';
 
-export type DriverMethod = Exclude<keyof VolumeDriver, 'name' | 'capabilities' | 'path'>;
+export type DriverMethod = Exclude<keyof VolumeDriver, 'name' | 'capabilities' | 'path' | 'pools'>;
 
 /**
  * What a failing call did all the same: nothing; everything (G3, L6: failed, yet it took effect); or nothing yet, until

@@ -22,6 +22,7 @@ import {
   treeOf,
   type Boundary,
 } from './operations.js';
+import { poolCalls } from './pools.js';
 import { createMemoryWorld, type MemoryWorld } from './world.js';
 
 export type MemoryDriver = VolumeDriver &
@@ -30,7 +31,8 @@ export type MemoryDriver = VolumeDriver &
     onBoundary: Boundary;
   };
 
-export function createMemoryDriver(world: MemoryWorld = createMemoryWorld()): MemoryDriver {
+/** `pooled`: volumes of one pool are staged and published in one call, as ZFS does; otherwise each by itself, as btrfs does. */
+export function createMemoryDriver(world: MemoryWorld = createMemoryWorld(), pooled = false): MemoryDriver {
   const faults = createFaults();
   const boundary: Boundary = (name, volume) => {
     driver.onBoundary(name, volume);
@@ -61,6 +63,7 @@ export function createMemoryDriver(world: MemoryWorld = createMemoryWorld()): Me
     stage: (volume, name) =>
       act('stage', () => make(world, volume, name, published(world, volume).live, { readOnly: true, ofLive: false })),
     openStage: null,
+    pools: pooled ? poolCalls(world, act) : null,
     clone: (volume, name, from) =>
       act('clone', () => {
         const source = from === null ? published(world, volume).live : treeOf(world, volume, from);

@@ -40,13 +40,7 @@ export function make(
   from: MemoryTree,
   { readOnly, ofLive }: { readonly readOnly: boolean; readonly ofLive: boolean },
 ): { readonly id: string } {
-  const image = published(world, volume);
-  if (image.entries.has(checkName(volume, name))) {
-    throw new SnapcommitError('STAGED_NAME_EXISTS', `volume ${volume.name}: ${name} exists already`, {
-      volume: volume.name,
-      name,
-    });
-  }
+  const image = checkAbsent(world, volume, name);
   const tree = { id: world.newId(), readOnly, files: from.files };
   const entry: MemoryEntry = { tree, base: ofLive ? from.files : null };
   // a writable clone need not be durable; a snapshot commits the whole filesystem
@@ -54,11 +48,27 @@ export function make(
   return { id: tree.id };
 }
 
-export function rename(world: MemoryWorld, volume: VolumePlace, from: string, to: string): 'renamed' | 'absent' {
-  checkName(volume, to);
+export function checkAbsent(world: MemoryWorld, volume: VolumePlace, name: string): MemoryImage {
   const image = published(world, volume);
+  if (!image.entries.has(checkName(volume, name))) return image;
+  throw new SnapcommitError('STAGED_NAME_EXISTS', `volume ${volume.name}: ${name} exists already`, {
+    volume: volume.name,
+    name,
+  });
+}
+
+export function rename(world: MemoryWorld, volume: VolumePlace, from: string, to: string): 'renamed' | 'absent' {
+  const image = moved(published(world, volume), volume, from, to);
+  if (image === null) return 'absent';
+  world.advance(volume.source, image, false);
+  return 'renamed';
+}
+
+/** The image with an entry renamed; null where there is none of that name. */
+export function moved(image: MemoryImage, volume: VolumePlace, from: string, to: string): MemoryImage | null {
+  checkName(volume, to);
   const entry = image.entries.get(checkName(volume, from));
-  if (entry === undefined) return 'absent';
+  if (entry === undefined) return null;
   if (image.entries.has(to)) {
     throw new SnapcommitError(
       'EXISTS',
@@ -68,8 +78,7 @@ export function rename(world: MemoryWorld, volume: VolumePlace, from: string, to
   }
   const entries = new Map(image.entries).set(to, entry);
   entries.delete(from);
-  world.advance(volume.source, { ...image, entries }, false);
-  return 'renamed';
+  return { ...image, entries };
 }
 
 export function changedSince(

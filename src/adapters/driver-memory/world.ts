@@ -25,8 +25,9 @@ export interface MemoryImage {
 }
 
 export interface MemoryWorld {
-  /** Makes a volume whose live tree holds `files`. */
-  addVolume(source: string, files?: Readonly<Record<string, string>>): void;
+  /** Makes a volume whose live tree holds `files`, by default in a pool of its own. */
+  addVolume(source: string, files?: Readonly<Record<string, string>>, pool?: string): void;
+  poolOf(source: string): string;
   /** Takes the disk away, or gives it back as it was. */
   setAvailable(source: string, available: boolean): void;
   setFreeBytes(source: string, bytes: number): void;
@@ -52,6 +53,7 @@ export interface MemoryWorld {
 }
 
 interface Volume {
+  readonly pool: string;
   durable: MemoryImage;
   /** The images after each change that is not durable, oldest first. */
   pending: readonly MemoryImage[];
@@ -81,11 +83,12 @@ export function createMemoryWorld(): MemoryWorld {
     volume.pending = durable ? [] : [...volume.pending, next];
   };
   return {
-    addVolume: (source, files = {}) => {
+    addVolume: (source, files = {}, pool = source) => {
       const live = { id: newId(), readOnly: false, files: new Map(Object.entries(files)) };
       const durable = { live, prepared: false, entries: new Map() };
-      volumes.set(source, { durable, pending: [], available: true, freeBytes: FREE_BYTES });
+      volumes.set(source, { pool, durable, pending: [], available: true, freeBytes: FREE_BYTES });
     },
+    poolOf: (source) => find(source).pool,
     setAvailable: (source, available) => {
       find(source).available = available;
     },

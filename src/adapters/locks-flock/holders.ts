@@ -11,12 +11,19 @@ import type { LockHolder } from '../../ports/locks.js';
 export function findHolders(file: string): readonly LockHolder[] {
   const stats = statSync(file, { bigint: true, throwIfNoEntry: false });
   if (stats === undefined) return [];
-  const key = lockKey(file, stats);
-  if (key === null) return [];
-  const lockers = namedByKernel(key);
+  const lockers = namedByKernel(file, stats);
   if (lockers.length === 0) return [];
   const pids = new Set(processIds().filter((pid) => holds(pid, stats, lockers)));
   return [...pids].sort((a, b) => a - b).flatMap(describe);
+}
+
+/**
+ * Whether the kernel still has a lock on the file. It may have one that no living process holds: of a process that ends, the
+ * first thread is gone before the last one, and only with that one its descriptors.
+ */
+export function isLocked(file: string): boolean {
+  const stats = statSync(file, { bigint: true, throwIfNoEntry: false });
+  return stats !== undefined && namedByKernel(file, stats).length > 0;
 }
 
 /**
@@ -46,7 +53,9 @@ function openIfPresent(file: string): number | null {
 }
 
 /** The pids that took a flock on that file; dead ones too. A line with `->` is somebody who waits. */
-function namedByKernel(key: string): readonly number[] {
+function namedByKernel(file: string, stats: BigIntStats): readonly number[] {
+  const key = lockKey(file, stats);
+  if (key === null) return [];
   const lines = readFileSync('/proc/locks', 'utf8').split('\n');
   return lines.flatMap((line) => {
     const [, type, , , pid, place] = line.split(/\s+/);

@@ -10,7 +10,7 @@ import { tryFlock } from '../../native/flock.js';
 import { SystemCallError } from '../../native/library.js';
 import { pidfdSendSignal, withPidfd } from '../../native/pidfd.js';
 import type { HeldLock, KernelLocks, LockHolder } from '../../ports/locks.js';
-import { findHolders } from './holders.js';
+import { findHolders, isLocked } from './holders.js';
 
 type Mode = 'shared' | 'exclusive';
 
@@ -115,13 +115,14 @@ async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   }
 }
 
+/** Until the kernel has let go of the lock, which it does some time after there is no living holder any more. */
 async function endHolders(file: string, name: string, waitMs: number): Promise<void> {
   const until = performance.now() + waitMs;
   for (let step = FIRST_STEP_MS; ; step = Math.min(2 * step, LONGEST_STEP_MS)) {
+    if (!isLocked(file)) return;
     const holders = findHolders(file);
-    if (holders.length === 0) return;
     const others = holders.filter(({ pid }) => pid !== process.pid);
-    if (others.length === 0) throw busy(name, holders, 'held by this very process');
+    if (holders.length > 0 && others.length === 0) throw busy(name, holders, 'held by this very process');
     for (const { pid } of others) endHolder(file, pid);
     if (performance.now() >= until)
       throw busy(name, findHolders(file), `its holder did not end within ${String(waitMs)} ms`);

@@ -35,10 +35,16 @@ export interface StoredCheckpoint {
   readonly crc: number;
 }
 
+const INTEGER_BYTES = 8;
+
+function writeInteger(into: Buffer, value: number, offset: number): void {
+  into.writeUInt32BE(Math.floor(value / 2 ** 32), offset);
+  into.writeUInt32BE(value % 2 ** 32, offset + 4);
+}
+
 function integer(value: number): Buffer {
-  const bytes = Buffer.allocUnsafe(8);
-  bytes.writeUInt32BE(Math.floor(value / 2 ** 32));
-  bytes.writeUInt32BE(value % 2 ** 32, 4);
+  const bytes = Buffer.allocUnsafe(INTEGER_BYTES);
+  writeInteger(bytes, value, 0);
   return bytes;
 }
 
@@ -81,9 +87,29 @@ function parseHeader(header: string): Pick<LogEntry, 'ballot' | 'next'> {
   };
 }
 
+/** Where pieces are laid side by side to be hashed: new memory for each row would cost as much as its hash. */
+let table = Buffer.allocUnsafeSlow(16 * 1024);
+
+/** Lays a row's slot and header behind the first `from` bytes, with room for `more` after them; answers where they end. */
+function layHead(from: number, at: number, header: string, more: number): number {
+  const text = headerText(header);
+  const end = from + INTEGER_BYTES + text.length;
+  if (table.length < end + more) table = Buffer.allocUnsafeSlow(2 * (end + more));
+  writeInteger(table, at, from);
+  table.set(text, from + INTEGER_BYTES);
+  return end;
+}
+
 /** The chain of slot `at`, whose entry has this header and these bytes. */
 export function chainAfter(previous: Buffer, at: number, header: string, bytes: Uint8Array): Buffer {
-  return hash('sha256', Buffer.concat([previous, integer(at), headerText(header), bytes]), 'buffer');
+  return chainBehind(previous, layHead(previous.length, at, header, bytes.length), bytes);
+}
+
+/** As chainAfter, of a head that lies behind the place for `previous` and ends at `end`. */
+function chainBehind(previous: Buffer, end: number, bytes: Uint8Array): Buffer {
+  table.set(previous);
+  table.set(bytes, end);
+  return hash('sha256', table.subarray(0, end + bytes.length), 'buffer');
 }
 
 /**
@@ -94,20 +120,23 @@ function crcAfter(before: number, bytes: Uint8Array): number {
   return bytes.length === 0 ? before : crc32(bytes, before);
 }
 
-function rowCrc(row: Omit<StoredRow, 'crc'>): number {
-  return crcAfter(crc32(Buffer.concat([integer(row.slot), headerText(row.header), row.chain])), row.bytes);
+/** The CRC of a row, whose slot and header are `head`. */
+function rowCrc(head: Buffer, chain: Buffer, bytes: Uint8Array): number {
+  return crcAfter(crcAfter(crc32(head), chain), bytes);
 }
 
 /** Whether its CRC is right; 0 is what was written for rows without bytes before they were looked at. */
-export function isChecked(row: StoredRow): boolean {
-  return rowCrc(row) === row.crc || (row.bytes.length === 0 && row.crc === 0);
+export function isChecked({ slot: at, header, chain, bytes, crc }: StoredRow): boolean {
+  const end = layHead(0, at, header, 0);
+  return rowCrc(table.subarray(0, end), chain, bytes) === crc || (bytes.length === 0 && crc === 0);
 }
 
 export function rowOf(previous: Buffer, at: Slot, entry: LogEntry): StoredRow {
   const header = headerOf(entry);
   const bytes = Buffer.from(entry.bytes.buffer, entry.bytes.byteOffset, entry.bytes.byteLength);
-  const row = { slot: at, header, bytes, chain: chainAfter(previous, at, header, bytes) };
-  return { ...row, crc: rowCrc(row) };
+  const end = layHead(previous.length, at, header, bytes.length);
+  const chain = chainBehind(previous, end, bytes);
+  return { slot: at, header, bytes, chain, crc: rowCrc(table.subarray(previous.length, end), chain, bytes) };
 }
 
 /** Whether `row` stands in its place, whole. Whether it belongs to this history, only the chain says. */

@@ -86,7 +86,7 @@ export class SqliteStore implements LogStore {
   #begin(sql: 'BEGIN' | 'BEGIN IMMEDIATE', floorBytes: number): void {
     this.#guarded('begin', () => {
       assertSpace(this.file, floorBytes);
-      this.#database.exec(sql);
+      this.#tables.run(sql);
     });
   }
 
@@ -105,7 +105,9 @@ export class SqliteStore implements LogStore {
     assertInvariant(this.#tables.synchronous() === SYNCHRONOUS_FULL, 'D4', 'SQLite would commit without a sync');
     crashPoint(onlyCheckpoint ? 'log.before-checkpoint' : 'log.before-sync');
     try {
-      this.#guarded('commit', () => this.#database.exec('COMMIT'));
+      this.#guarded('commit', () => {
+        this.#tables.run('COMMIT');
+      });
     } catch (error) {
       this.#rollBack();
       throw error;
@@ -129,7 +131,7 @@ export class SqliteStore implements LogStore {
 
   /** A store whose sync failed is not touched again, not even to roll back: its connection ends with the process. */
   #rollBack(): void {
-    if (this.#failure === null && this.#database.inTransaction) this.#database.exec('ROLLBACK');
+    if (this.#failure === null && this.#database.inTransaction) this.#tables.run('ROLLBACK');
   }
 
   #guarded<T>(phase: Phase, act: () => T): T {

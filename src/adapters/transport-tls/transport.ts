@@ -65,7 +65,8 @@ export class TlsTransport implements Transport {
       if (addresses.has(node)) continue;
       this.#peers.delete(node);
       peer.caller?.stop();
-      peer.connection?.refuse({ reason: 'unknown-member', message: `${node} is no longer a member` });
+      const message = `${node} is no longer a member`;
+      this.#lose(node, peer, message)?.refuse({ reason: 'unknown-member', message });
     }
     for (const [node, address] of addresses) {
       if (node === this.#options.self.node) continue;
@@ -198,7 +199,8 @@ export class TlsTransport implements Transport {
       connection.refuse({ reason: 'unknown-member', message: `${String(node)} is no longer a member` });
       return;
     }
-    peer.connection?.cut('replaced by a newer connection');
+    const message = 'replaced by a newer connection';
+    this.#lose(node, peer, message)?.cut(message);
     peer.connection = connection;
     peer.counters.connections += 1;
     this.#repeats.forget(`${node} `);
@@ -222,9 +224,19 @@ export class TlsTransport implements Transport {
   #onClosed(connection: Connection, message: string): void {
     this.#connections.delete(connection);
     const peer = connection.peer === null ? undefined : this.#peers.get(connection.peer);
-    if (connection.peer === null || !connection.wasReady) return;
-    if (peer?.connection === connection) peer.connection = null;
-    this.#user.onEvent({ type: 'disconnected', peer: connection.peer, message });
+    if (connection.peer !== null && peer?.connection === connection) this.#lose(connection.peer, peer, message);
+  }
+
+  /**
+   * The peer's connection no longer counts; answers it, where there was one. Told at once and not when its socket has
+   * closed: by then the next one may stand, and whoever heard of this end after that beginning would take the peer for gone.
+   */
+  #lose(node: string, peer: Peer, message: string): Connection | null {
+    const { connection } = peer;
+    if (connection === null) return null;
+    peer.connection = null;
+    this.#user.onEvent({ type: 'disconnected', peer: node, message });
+    return connection;
   }
 
   #tellRefused(

@@ -6,10 +6,12 @@ import { printable } from '../render/text.js';
 
 export const recover: CommandModule = {
   define(command) {
-    command.option('--dry-run', 'say what would be done, and change nothing');
+    command
+      .option('--dry-run', 'say what would be done, and change nothing')
+      .option('--local-only', 'this node alone, whatever becomes of the others of its cluster');
   },
   async run({ options, openNode }) {
-    const recovery = await (await openNode()).recover(options.flag('dryRun'));
+    const recovery = await (await openNode()).recover(options.flag('dryRun'), options.flag('localOnly'));
     const { actions, failures } = recovery;
     return {
       json: failures.length === 0 ? { actions } : { actions, failures },

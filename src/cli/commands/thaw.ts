@@ -1,4 +1,4 @@
-/** `snapcommit thaw --all`: needs no log, and waits for nothing. */
+/** `snapcommit thaw --all`, `snapcommit thaw --abandoned`: needs no log, and waits for nothing. */
 import type { CommandModule } from '../command.js';
 import type { ExitStatus } from '../exit-status.js';
 import { usage } from '../failure.js';
@@ -9,11 +9,18 @@ const NOT_THAWED: ExitStatus = 6;
 
 export const thaw: CommandModule = {
   define(command) {
-    command.option('--all', 'every cgroup that a freeze intent names (needed, so that nobody thaws by mistake)');
+    command
+      .option('--all', 'every cgroup that a freeze intent names, also under commits that still run')
+      .option('--abandoned', 'only what a dead commit left frozen; for units and scripts, at any time');
   },
   async run({ options, globals, openers }) {
-    if (!options.flag('all')) throw usage('say `snapcommit thaw --all`: it thaws under commits that still run, too.');
-    const thawed = await openers.thawAll(globals.stateDirectory);
+    const all = options.flag('all');
+    // One of them must be said, so that nobody thaws under a commit by mistake.
+    if (all === options.flag('abandoned'))
+      throw usage(
+        'say `snapcommit thaw --all`, which thaws under commits that still run, too, or `snapcommit thaw --abandoned`, which does not.',
+      );
+    const thawed = await openers.thaw(globals.stateDirectory, all);
     const rows = thawed.map(({ cgroup, result, reason }) => [cgroup, WORDS[result], reason ?? '']);
     return {
       json: { thawed },

@@ -1,4 +1,6 @@
 /** `snapcommit volume add`: puts a tree under management. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { DriverName } from '../../index.js';
 import type { CommandModule } from '../command.js';
@@ -23,8 +25,7 @@ export const volumeAdd: CommandModule = {
     const publish = options.text('publish');
     const request = {
       name,
-      // A dataset's name is no path.
-      source: driver === 'zfs' && given !== '' ? given : pathOf('--source', given, io.cwd),
+      source: isDatasetName(driver, given, io.cwd) ? given : pathOf('--source', given, io.cwd),
       driver,
       publishDirectory: publish === null ? null : pathOf('--publish', publish, io.cwd),
     };
@@ -32,6 +33,12 @@ export const volumeAdd: CommandModule = {
     return { json: volume, text: () => `Volume ${volume.name} was added.\n${volumeText(volume)}` };
   },
 };
+
+/** A dataset's name is no path: it is taken for one where nothing is there under it. */
+function isDatasetName(driver: DriverName | null, given: string, cwd: string): boolean {
+  if (given === '' || /^[./]/.test(given)) return false;
+  return driver === 'zfs' || (driver === null && !existsSync(resolve(cwd, given)));
+}
 
 function driverOf(text: string | null): DriverName | null {
   if (text === null) return null;

@@ -15,6 +15,11 @@ export function committedText(generation: GenerationReport): string {
   return `${nameOf(generation)} committed: ${facts.join(', ')}\n${paths(generation, '  ')}`;
 }
 
+/** Of a commit that was not needed. */
+export function youngText(generation: GenerationReport): string {
+  return `${nameOf(generation)} was committed ${shortTime(generation.committedAt)}, which is young enough: no new one was made.\n`;
+}
+
 export function generationText(generation: GenerationReport): string {
   const { grade, stallMs, skewMs, frozen, hosts } = generation.consistency;
   const labels = Object.entries(generation.labels).map(([key, value]) => `${key}=${value}`);

@@ -12,6 +12,8 @@ export interface Care {
   readonly context: Context;
   readonly participant: LocalParticipant;
   start(): void;
+  /** As Caretaker.ready. */
+  ready(): Promise<void>;
   /** Lets go of all writers and locks; resolves when nothing is under way. */
   end(): Promise<void>;
 }
@@ -55,6 +57,7 @@ export function careFor({ member, stateDirectory, settings, logger }: CareOption
     start: () => {
       care.start();
     },
+    ready: async () => care.ready(),
     async end() {
       // The writers first: what the caretaker is at may take its time.
       await Promise.all([own.endAll(), care.end()]);

@@ -11,7 +11,7 @@ import type { ManifestFile } from '../../participant/manifest-file.js';
 import { parsePublished, publishedName } from '../../participant/names.js';
 import { readStamp } from '../../participant/stamps.js';
 import type { Listed, VolumeDriver } from '../../ports/volume-driver.js';
-import { detectDriver, SOURCE_NAME } from '../add-volume.js';
+import { driverOfPath, SOURCE_NAME } from '../add-volume.js';
 import type { FoundVolume } from './found.js';
 
 export type OpenDriver = (name: DriverName) => Promise<VolumeDriver>;
@@ -86,7 +86,7 @@ async function identify(
   }
   const name = basename(directory);
   if (!isName(name)) throw unusable(directory, 'holds no manifest that says whose it is', 'Leave it out');
-  return { name, node, driver: await detectDriver(source), source, publishDirectory: directory, filesystem: '' };
+  return { name, node, driver: await driverOfPath(source), source, publishDirectory: directory, filesystem: '' };
 }
 
 /** By a snapshot that stands here with the identity that a manifest gives to one volume. */

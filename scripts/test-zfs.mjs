@@ -1,0 +1,76 @@
+#!/usr/bin/env node
+// `npm run test:zfs [-- NAME…]`: boots a virtual machine with OpenZFS and runs the test files for it: all of test/zfs inside,
+// with what scripts/vm/suites.json names, and all of test/vm, which boot, reboot and cut the power of guests of their own.
+// With names, only the files whose path contains one of them. The last line is the count.
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { bootstrap, BootstrapError } from './bootstrap.mjs';
+import { root } from './lib/files.mjs';
+import { Report } from './lib/report.mjs';
+import { inParallel, run } from './lib/run.mjs';
+import { judge } from './lib/tap.mjs';
+import { prepareRig } from './vm/guest.mjs';
+import { TestGuest } from './vm/inside.mjs';
+import { suites } from './vm/suites.mjs';
+import { RigError, say } from './vm/tools.mjs';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { list: { type: 'boolean', default: false }, timeout: { type: 'string', default: '900' } },
+});
+const { inside, outside } = suites(positionals, Number(values.timeout));
+const report = new Report();
+
+if (values.list) {
+  for (const suite of inside) process.stdout.write(`inside   ${suite.label}\n`);
+  for (const suite of outside) process.stdout.write(`outside  ${suite.label}\n`);
+} else {
+  try {
+    await main();
+  } catch (error) {
+    if (!(error instanceof RigError || error instanceof BootstrapError)) throw error;
+    report.count(`FAIL  the virtual machine\n${error.message}\n`, { failed: 1 });
+  }
+  process.exitCode = report.close();
+}
+
+async function main() {
+  if (inside.length + outside.length === 0) {
+    return report.count(`FAIL  no test file matches ${positionals.join(' ')}\n`, { failed: 1 });
+  }
+  bootstrap({ packages: 'required', tests: true });
+  const started = process.hrtime.bigint();
+  const rig = await prepareRig();
+  const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+  say(
+    `image and disks are ready after ${seconds.toFixed(0)} s; ${String(inside.length)} files inside a guest, ${String(outside.length)} outside`,
+  );
+  // One guest for the files inside, and beside it those that are mostly waiting for boots.
+  const lines = [() => runInside(rig), () => runOutside()];
+  await inParallel(lines, lines.length, (line) => line());
+}
+
+async function runInside(rig) {
+  const guest = new TestGuest(rig);
+  try {
+    for (const suite of inside) {
+      say(`${suite.label} …`);
+      const { result, more } = await guest.run(suite);
+      report.file(suite.label, result, judge(result, { allowSkips: false }), more);
+    }
+  } finally {
+    await guest.release();
+  }
+}
+
+async function runOutside() {
+  for (const suite of outside) {
+    say(`${suite.label} …`);
+    const env = { ...process.env, TAP_TIMEOUT: String(Math.ceil(suite.timeoutMs / 1000)) };
+    const result = await run(process.execPath, [join(root, 'build', 'test', suite.name)], {
+      timeoutMs: suite.timeoutMs,
+      env,
+    });
+    report.file(suite.label, result, judge(result, { allowSkips: false }));
+  }
+}

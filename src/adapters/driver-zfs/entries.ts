@@ -1,0 +1,76 @@
+/** The entries of the publish directory: look up, list, rename, sync. */
+import { SnapcommitError } from '../../errors.js';
+import { syncDirectory } from '../../native/sync.js';
+import type { Listed, VolumePlace } from '../../ports/volume-driver.js';
+import type { ZfsCommands } from './command.js';
+import { meaningOf, translated, zfsError } from './failures.js';
+import { entryOf, listed, readFamily, type Entry } from './family.js';
+import { entryPath, foreignNames, isForeign, mendLink, removeLink, setLink } from './links.js';
+import { encodeName, splitSnapshot } from './names.js';
+import { ENTRY } from './properties.js';
+
+export async function lookup(commands: ZfsCommands, volume: VolumePlace, name: string): Promise<Listed | null> {
+  const path = entryPath(volume, name);
+  const family = await readFamily(commands, volume);
+  return translated(volume, 'look at', path, async () => {
+    const entry = entryOf(family, name);
+    if (entry === null) return (await isForeign(volume, name)) ? { name, id: null, readOnly: false } : null;
+    if (entry.kind !== 'unfinished') await mendLink(volume, family, entry);
+    return listed(entry);
+  });
+}
+
+export async function list(commands: ZfsCommands, volume: VolumePlace): Promise<readonly Listed[]> {
+  const family = await readFamily(commands, volume);
+  const entries = family.entries.map((entry) => listed(entry));
+  const foreign = await translated(volume, 'list', volume.publishDirectory, () => foreignNames(volume));
+  const others = foreign.map((name) => ({ name, id: null, readOnly: false }));
+  return [...entries, ...others].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+export async function rename(
+  commands: ZfsCommands,
+  volume: VolumePlace,
+  from: string,
+  to: string,
+): Promise<'renamed' | 'absent'> {
+  const source = entryPath(volume, from);
+  const target = entryPath(volume, to);
+  const family = await readFamily(commands, volume);
+  const entry = entryOf(family, from);
+  if (entry === null) return 'absent';
+  if (entryOf(family, to) !== null || (await translated(volume, 'look at', target, () => isForeign(volume, to))))
+    throw existing(volume, source, target);
+  const dataset = await renameEntry(commands, volume, entry, to);
+  await translated(volume, 'link', target, async () => {
+    if (entry.kind !== 'unfinished') await setLink(volume, family, { ...entry, name: to, dataset });
+    await removeLink(source);
+  });
+  return 'renamed';
+}
+
+/** A snapshot's name is its own; a tree's is a property, so that no mount moves. */
+export async function renameEntry(commands: ZfsCommands, volume: VolumePlace, { kind, dataset }: Entry, to: string) {
+  try {
+    if (kind === 'tree') {
+      await commands.zfs(['set', `${ENTRY}=${to}`, dataset.name]);
+      return dataset;
+    }
+    const name = `${splitSnapshot(dataset.name)?.dataset ?? ''}@${encodeName(to)}`;
+    await commands.zfs(['rename', dataset.name, name]);
+    return { ...dataset, name };
+  } catch (failure) {
+    if (meaningOf(failure) === 'exists') throw existing(volume, dataset.name, to, failure);
+    throw zfsError(volume, `rename ${dataset.name} to`, to, failure);
+  }
+}
+
+export function existing(volume: VolumePlace, from: string, to: string, failure?: unknown): SnapcommitError {
+  const message = `volume ${volume.name}: ${to} exists already, so ${from} was not renamed to it; see what it is`;
+  return new SnapcommitError('EXISTS', message, { volume: volume.name, from, to }, failure);
+}
+
+/** What ZFS renames is durable at once; the links are with this. */
+export function sync(volume: VolumePlace): Promise<void> {
+  return translated(volume, 'sync', volume.publishDirectory, () => syncDirectory(volume.publishDirectory));
+}

@@ -1,0 +1,131 @@
+/**
+ * Exchanging the live dataset with a clone of it. ZFS has no call for that: the clone is promoted, so that the old tree
+ * depends on it and not it on the old tree, then the old dataset is renamed away and the clone to its name, and last the
+ * mount at the live path is replaced from beneath. Each is a transaction group of its own.
+ *
+ * Every step is judged by guids, names and mounts, never by what was done before: a crash anywhere in between, and a second
+ * call, continue from where the datasets are (T8). The old tree is read-only and stays mounted at the live path until the
+ * new one stands beneath it, so nothing can be written at that path meanwhile (T7).
+ */
+import { mkdir } from 'node:fs/promises';
+import { crashPoint } from '../../crash-points.js';
+import { SnapcommitError } from '../../errors.js';
+import { syncDirectory } from '../../native/sync.js';
+import type { VolumePlace } from '../../ports/volume-driver.js';
+import type { ZfsCommands } from './command.js';
+import { errnoOf, translated } from './failures.js';
+import { byGuid, entryOf, readFamily, type Family } from './family.js';
+import { entryPath, setLinks } from './links.js';
+import { lastComponent, splitSnapshot, treeComponent } from './names.js';
+import { ENTRY, guidOf, isReadOnly, localOf, ownOf, PLACE, valueOf, type Dataset } from './properties.js';
+import { settle } from './settle.js';
+import { showClone } from './show-clone.js';
+import { datasetAt, treePath } from './site.js';
+import { homeOf } from './trees.js';
+
+export interface Identities {
+  readonly base: string;
+  readonly clone: string;
+}
+
+export async function exchange(
+  commands: ZfsCommands,
+  volume: VolumePlace,
+  cloneName: string,
+  identities: Identities,
+): Promise<'exchanged' | 'done'> {
+  entryPath(volume, cloneName);
+  const before = await readFamily(commands, volume);
+  const stage = stageOf(volume, before, cloneName, identities);
+  return translated(volume, 'exchange', before.liveName, async () => {
+    if (stage === 'not begun') await renameBase(commands, volume, before, cloneName, identities);
+    if (stage !== 'renamed') await renameClone(commands, before, identities);
+    const renamed = stage === 'renamed' ? before : await readFamily(commands, volume);
+    if (renamed.live !== null) await open(commands, renamed.live);
+    const isShownAnew = await showClone(commands, volume, renamed);
+    const isSettledAnew = await settle(commands, volume, renamed, byGuid(renamed, identities.base));
+    await setLinks(volume, await readFamily(commands, volume));
+    await syncDirectory(volume.publishDirectory);
+    crashPoint('exchange.after');
+    return stage === 'renamed' && !isShownAnew && !isSettledAnew ? 'done' : 'exchanged';
+  });
+}
+
+/** How far an exchange is, by the datasets' names. @throws CONFLICT where they are neither of these. */
+function stageOf(
+  volume: VolumePlace,
+  family: Family,
+  cloneName: string,
+  wanted: Identities,
+): 'not begun' | 'base renamed' | 'renamed' {
+  const { liveName, live } = family;
+  const base = byGuid(family, wanted.base);
+  const clone = byGuid(family, wanted.clone);
+  const shown = datasetAt(volume.source);
+  const isOneOfThem = shown === null || shown === base?.name || shown === clone?.name;
+  if (clone !== null && isOneOfThem) {
+    if (clone.name === liveName) return 'renamed';
+    const isWaiting = entryOf(family, cloneName)?.dataset.name === clone.name;
+    if (base?.name === liveName && shown === liveName && isWaiting) return 'not begun';
+    if (live === null && base !== null && localOf(base, ENTRY) === cloneName) return 'base renamed';
+  }
+  const found = live === null ? null : guidOf(live);
+  const what = found === null ? 'there is no dataset' : `the dataset with guid ${found} is`;
+  const message = `volume ${volume.name}: nothing was exchanged, since ${what} at ${liveName} (${volume.source}), and not ${wanted.base} or its clone ${wanted.clone} (as ${cloneName}); somebody replaced one of them, see what it is`;
+  throw new SnapcommitError('CONFLICT', message, { volume: volume.name, path: volume.source, found, ...wanted });
+}
+
+async function renameBase(
+  commands: ZfsCommands,
+  volume: VolumePlace,
+  family: Family,
+  cloneName: string,
+  identities: Identities,
+): Promise<void> {
+  const base = required(byGuid(family, identities.base));
+  const clone = required(byGuid(family, identities.clone));
+  if (!isReadOnly(base)) await commands.zfs(['set', 'readonly=on', base.name]);
+  if (splitSnapshot(valueOf(clone, 'origin') ?? '')?.dataset === base.name) await commands.zfs(['promote', clone.name]);
+  crashPoint('exchange.promoted');
+  await makeReady(commands, volume, base, clone);
+  const component = treeComponent(BigInt(guidOf(base)).toString(16).padStart(16, '0'));
+  await mkdir(treePath(volume, component)).catch((failure: unknown) => {
+    if (errnoOf(failure) !== 'EEXIST') throw failure;
+  });
+  // by its directory the base is found from here on
+  await syncDirectory(volume.publishDirectory);
+  await commands.zfs(['set', `${PLACE}=${guidOf(family.place)}`, `${ENTRY}=${cloneName}`, base.name]);
+  crashPoint('exchange.before');
+  await commands.zfs(['rename', '-u', base.name, `${homeOf(family)}/${component}`]);
+  crashPoint('exchange.after-base');
+}
+
+/** The clone stands as the base does: where it is mounted, and writable. `noauto` keeps it unmounted until it is shown. */
+async function makeReady(commands: ZfsCommands, volume: VolumePlace, base: Dataset, clone: Dataset): Promise<void> {
+  if (datasetAt(treePath(volume, lastComponent(clone.name))) === clone.name)
+    await commands.zfs(['unmount', clone.name]);
+  if (valueOf(clone, 'canmount') !== 'noauto') await commands.zfs(['set', 'canmount=noauto', clone.name]);
+  const mountPoint = ownOf(base, 'mountpoint');
+  await commands.zfs(
+    mountPoint === null ? ['inherit', 'mountpoint', clone.name] : ['set', `mountpoint=${mountPoint}`, clone.name],
+  );
+  if (ownOf(clone, 'readonly') !== null) await commands.zfs(['inherit', 'readonly', clone.name]);
+}
+
+async function renameClone(commands: ZfsCommands, family: Family, identities: Identities): Promise<void> {
+  const clone = required(byGuid(family, identities.clone));
+  await commands.zfs(['rename', '-u', clone.name, family.liveName]);
+  crashPoint('exchange.after-exchange');
+}
+
+/** What a dataset hears of its parent only where it is now, and what a promotion of an encryption root forgets. */
+async function open(commands: ZfsCommands, live: Dataset): Promise<void> {
+  if (isReadOnly(live)) await commands.zfs(['set', 'readonly=off', live.name]);
+  if (valueOf(live, 'keystatus') === 'unavailable')
+    await commands.zfs(['load-key', valueOf(live, 'encryptionroot') ?? live.name]);
+}
+
+function required(dataset: Dataset | null): Dataset {
+  if (dataset === null) throw new TypeError('a dataset of an exchange was found and is gone');
+  return dataset;
+}

@@ -1,0 +1,84 @@
+/**
+ * The links of a publish directory: NAME leads to the snapshot below `.zfs/snapshot`, or to the tree's mount. What there is
+ * stands in ZFS; a link that is missing or leads elsewhere is made anew by whoever looks.
+ */
+import { randomBytes } from 'node:crypto';
+import { lstat, readdir, readlink, rename, symlink, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { VolumePlace } from '../../ports/volume-driver.js';
+import { errnoOf } from './failures.js';
+import { targetOf, type Entry, type Family } from './family.js';
+import { isTreeComponent, validateName } from './names.js';
+
+export function entryPath(volume: VolumePlace, name: string): string {
+  return join(volume.publishDirectory, validateName(volume, name));
+}
+
+export async function setLink(volume: VolumePlace, family: Family, entry: Entry): Promise<void> {
+  await writeLink(volume, entry.name, targetOf(volume, family, entry));
+}
+
+/** The same for whoever only looks, and may not write there. */
+export async function mendLink(volume: VolumePlace, family: Family, entry: Entry): Promise<void> {
+  await setLink(volume, family, entry).catch((failure: unknown) => {
+    if (!['EACCES', 'EPERM', 'EROFS'].includes(errnoOf(failure))) throw failure;
+  });
+}
+
+/** Makes every entry's link what it must be. */
+export async function setLinks(volume: VolumePlace, family: Family): Promise<void> {
+  for (const entry of family.entries) if (entry.kind !== 'unfinished') await setLink(volume, family, entry);
+}
+
+export async function writeLink(volume: VolumePlace, name: string, target: string): Promise<void> {
+  const path = entryPath(volume, name);
+  if ((await linkAt(path)) === target) return;
+  const temporary = entryPath(volume, `.snapcommit-link-${randomBytes(8).toString('hex')}`);
+  await symlink(target, temporary);
+  try {
+    await rename(temporary, path);
+  } catch (failure) {
+    await removeLink(temporary);
+    throw failure;
+  }
+}
+
+/** The text of the link at `path`; null where there is none, or something else. */
+async function linkAt(path: string): Promise<string | null> {
+  return readlink(path).catch((failure: unknown) => {
+    if (['ENOENT', 'EINVAL'].includes(errnoOf(failure))) return null;
+    throw failure;
+  });
+}
+
+export async function removeLink(path: string): Promise<void> {
+  await unlink(path).catch((failure: unknown) => {
+    if (errnoOf(failure) !== 'ENOENT') throw failure;
+  });
+}
+
+/** Whether a link's text is one that leads to an entry. */
+function leadsToEntry(target: string): boolean {
+  return isTreeComponent(target) || target.includes('/.zfs/snapshot/');
+}
+
+/** What stands under `name` and is no link of ours: somebody's file, or one of the participant's. */
+export async function isForeign(volume: VolumePlace, name: string): Promise<boolean> {
+  const path = entryPath(volume, name);
+  try {
+    if (!(await lstat(path)).isSymbolicLink()) return true;
+  } catch (failure) {
+    if (errnoOf(failure) === 'ENOENT') return false;
+    throw failure;
+  }
+  const target = await linkAt(path);
+  return target !== null && !leadsToEntry(target);
+}
+
+/** The names in the publish directory that are neither links to entries nor mounts of trees. */
+export async function foreignNames(volume: VolumePlace): Promise<readonly string[]> {
+  const names = (await readdir(volume.publishDirectory)).filter((name) => !isTreeComponent(name));
+  const foreign: string[] = [];
+  for (const name of names) if (await isForeign(volume, name)) foreign.push(name);
+  return foreign;
+}

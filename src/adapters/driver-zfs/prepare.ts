@@ -1,0 +1,115 @@
+/**
+ * Making a volume's place: a small dataset of ours at the publish directory, in the volume's pool, so that stamps and
+ * manifests travel with the volume and are no older than its snapshots. By default it is `.snapcommit/NAME` beside the live
+ * dataset. Clones and replaced trees are its children.
+ */
+import { randomBytes } from 'node:crypto';
+import { chmod, lstat, readdir } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { SnapcommitError } from '../../errors.js';
+import { syncDirectory } from '../../native/sync.js';
+import type { VolumePlace } from '../../ports/volume-driver.js';
+import type { ZfsCommands } from './command.js';
+import { meaningOf, translated } from './failures.js';
+import { HIDDEN } from './inspect.js';
+import { parentOf } from './names.js';
+import {
+  ASKED,
+  COLUMNS,
+  LIVE,
+  localOf,
+  NO_AUTO_SNAPSHOT,
+  parseProperties,
+  valueOf,
+  type Dataset,
+} from './properties.js';
+import { datasetAt, isGone, isTree, liveDataset } from './site.js';
+
+/** Readers who are not root follow published paths. */
+const MODE = 0o755;
+
+export async function prepare(commands: ZfsCommands, volume: VolumePlace): Promise<void> {
+  const live = liveDataset(volume);
+  const { publishDirectory } = volume;
+  await translated(volume, 'make the publish directory', publishDirectory, async () => {
+    if (datasetAt(publishDirectory) === null) await makePlace(commands, volume, live);
+    const place = datasetAt(publishDirectory);
+    if (place === null) throw unmountable(volume);
+    // in the middle of an exchange the live path shows a tree; then what stands there is right
+    if (!isTree(live)) await remember(commands, place, live);
+    await refuseForeign(volume);
+    await chmod(publishDirectory, MODE);
+    await syncDirectory(publishDirectory);
+  });
+}
+
+async function makePlace(commands: ZfsCommands, volume: VolumePlace, live: string): Promise<void> {
+  await refuseContent(volume);
+  const container = `${parentOf(live) ?? live}/${HIDDEN}`;
+  const found = await describe(commands, container);
+  if (found === null)
+    await commands.zfs([
+      'create',
+      '-o',
+      'canmount=off',
+      '-o',
+      'mountpoint=none',
+      '-o',
+      `${NO_AUTO_SNAPSHOT}=false`,
+      container,
+    ]);
+  const wanted = `${container}/${volume.name}`;
+  const there = await describe(commands, wanted);
+  if (there !== null && localOf(there, LIVE) !== null && valueOf(there, 'mountpoint') === volume.publishDirectory) {
+    await commands.zfs(['mount', wanted]);
+    return;
+  }
+  // another volume of this name, perhaps of another log, has its place there
+  const place = there === null ? wanted : `${wanted}-${randomBytes(4).toString('hex')}`;
+  const options = [
+    `mountpoint=${volume.publishDirectory}`,
+    'canmount=on',
+    'readonly=off',
+    'snapdir=hidden',
+    'sharenfs=off',
+    'sharesmb=off',
+    `${LIVE}=${live}`,
+  ];
+  await commands.zfs(['create', ...options.flatMap((option) => ['-o', option]), place]);
+}
+
+async function describe(commands: ZfsCommands, dataset: string): Promise<Dataset | null> {
+  const { output, failure } = await commands.attempt(['get', '-H', '-p', '-o', COLUMNS, ASKED.join(','), dataset]);
+  if (failure !== null && meaningOf(failure) !== 'absent') throw failure;
+  return parseProperties(output)[0] ?? null;
+}
+
+async function remember(commands: ZfsCommands, place: string, live: string): Promise<void> {
+  const found = await describe(commands, place);
+  if (found === null || localOf(found, LIVE) !== live) await commands.zfs(['set', `${LIVE}=${live}`, place]);
+}
+
+/** What the new dataset's mount would cover. */
+async function refuseContent(volume: VolumePlace): Promise<void> {
+  const names = await readdir(volume.publishDirectory).catch((failure: unknown) => {
+    if (isGone(failure)) return [];
+    throw failure;
+  });
+  if (names.length === 0) return;
+  const message = `volume ${volume.name}: ${volume.publishDirectory} has content (${names.slice(0, 3).join(', ')}) that the dataset to be mounted there would hide; move it away`;
+  throw new SnapcommitError('SOURCE_INVALID', message, { volume: volume.name, path: volume.publishDirectory });
+}
+
+/** Whoever owns the directory can delete or replace what we publish in it. */
+async function refuseForeign(volume: VolumePlace): Promise<void> {
+  const found = await lstat(volume.publishDirectory);
+  if (found.isDirectory() && (found.uid === 0 || found.uid === process.geteuid?.())) return;
+  const message = `volume ${volume.name}: ${volume.publishDirectory} is not a directory of root's or of the user who runs snapcommit; change its owner`;
+  throw new SnapcommitError('SOURCE_INVALID', message, { volume: volume.name, path: volume.publishDirectory });
+}
+
+function unmountable(volume: VolumePlace): SnapcommitError {
+  const name = basename(volume.publishDirectory);
+  const message = `volume ${volume.name}: the dataset ${name} for ${volume.publishDirectory} was made but is not mounted there; mount it (zfs mount -a)`;
+  return new SnapcommitError('VOLUME_UNAVAILABLE', message, { volume: volume.name, path: volume.publishDirectory });
+}

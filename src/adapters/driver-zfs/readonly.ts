@@ -1,0 +1,26 @@
+/** Read-only and writable. What was inherited before is inherited again afterwards. */
+import type { VolumePlace } from '../../ports/volume-driver.js';
+import type { ZfsCommands } from './command.js';
+import { translated } from './failures.js';
+import { liveDataset } from './site.js';
+
+export async function setLiveReadOnly(commands: ZfsCommands, volume: VolumePlace, readOnly: boolean): Promise<void> {
+  const dataset = liveDataset(volume);
+  await translated(volume, readOnly ? 'make read-only' : 'make writable', dataset, () =>
+    setReadOnly(commands, dataset, readOnly),
+  );
+}
+
+export async function setReadOnly(commands: ZfsCommands, dataset: string, readOnly: boolean): Promise<void> {
+  if ((await isReadOnlyNow(commands, dataset)) === readOnly) return;
+  if (readOnly) {
+    await commands.zfs(['set', 'readonly=on', dataset]);
+    return;
+  }
+  await commands.zfs(['inherit', 'readonly', dataset]);
+  if (await isReadOnlyNow(commands, dataset)) await commands.zfs(['set', 'readonly=off', dataset]);
+}
+
+async function isReadOnlyNow(commands: ZfsCommands, dataset: string): Promise<boolean> {
+  return (await commands.zfs(['get', '-H', '-p', '-o', 'value', 'readonly', dataset])).trim() === 'on';
+}

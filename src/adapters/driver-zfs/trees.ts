@@ -1,0 +1,150 @@
+/**
+ * Writable clones and their seals. A clone of the live tree needs a snapshot to be made of; that one is marked for deferred
+ * destruction at once, so that ZFS itself takes it away with whoever depends on it last, also after a promotion.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdir, rmdir } from 'node:fs/promises';
+import { crashPoint } from '../../crash-points.js';
+import { SnapcommitError } from '../../errors.js';
+import { syncDirectory, syncFilesystem } from '../../native/sync.js';
+import type { VolumePlace } from '../../ports/volume-driver.js';
+import type { ZfsCommands } from './command.js';
+import { translated, zfsError } from './failures.js';
+import { entryOf, readFamily, type Entry, type Family } from './family.js';
+import { entryPath, isForeign, writeLink } from './links.js';
+import { encodeName, lastComponent, parentOf, treeComponent } from './names.js';
+import { BASE, ENTRY, guidOf, PLACE, valueOf } from './properties.js';
+import { liveDataset, treePath } from './site.js';
+import { keepSnapshot, stageError, takenName, takeSnapshot } from './stage.js';
+
+export async function clone(
+  commands: ZfsCommands,
+  volume: VolumePlace,
+  name: string,
+  from: string | null,
+): Promise<{ readonly id: string }> {
+  entryPath(volume, name);
+  if (from === null) liveDataset(volume);
+  else entryPath(volume, from);
+  const family = await readFamily(commands, volume);
+  await refuseTaken(volume, family, name);
+  const source = from === null ? null : requireEntry(volume, family, from);
+  if (source?.kind === 'snapshot') return makeTree(commands, volume, family, name, source.dataset.name);
+  const base = `${source?.dataset.name ?? liveDataset(volume)}@${encodeName(name)}`;
+  try {
+    await commands.zfs(['snapshot', '-o', `${BASE}=${name}`, base]);
+  } catch (failure) {
+    throw stageError(volume, base, name, failure);
+  }
+  crashPoint('tree.base-taken');
+  try {
+    const made = await makeTree(commands, volume, family, name, base);
+    crashPoint('tree.made');
+    await translated(volume, 'give up', base, () => commands.zfs(['destroy', '-d', base]));
+    return made;
+  } catch (failure) {
+    // Where this fails as well, the sweep finds what is left by its name.
+    await commands.attempt(['destroy', '-d', base]);
+    throw failure;
+  }
+}
+
+/** A clone of the snapshot, mounted in the publish directory. */
+async function makeTree(
+  commands: ZfsCommands,
+  volume: VolumePlace,
+  family: Family,
+  name: string,
+  snapshot: string,
+): Promise<{ readonly id: string }> {
+  const component = treeComponent(randomBytes(8).toString('hex'));
+  const tree = `${homeOf(family)}/${component}`;
+  const path = treePath(volume, component);
+  try {
+    // The directory first, and durable: by it the tree is found.
+    await mkdir(path);
+    await syncDirectory(volume.publishDirectory);
+    const options = [
+      ...(await copiedProperties(commands, family)),
+      'canmount=noauto',
+      'readonly=off',
+      `mountpoint=${path}`,
+      `${PLACE}=${guidOf(family.place)}`,
+      `${ENTRY}=${name}`,
+    ];
+    await commands.zfs(['clone', ...options.flatMap((option) => ['-o', option]), snapshot, tree]);
+    await commands.zfs(['mount', tree]);
+    await writeLink(volume, name, component);
+    return { id: (await commands.zfs(['get', '-H', '-p', '-o', 'value', 'guid', tree])).trim() };
+  } catch (failure) {
+    await commands.attempt(['destroy', tree]);
+    await rmdir(path).catch(() => undefined);
+    throw zfsError(volume, 'make the clone', tree, failure, 'STAGE_FAILED');
+  }
+}
+
+/**
+ * The dataset below which trees are. A dataset that is an encryption root of its own can be renamed within its parent only,
+ * and so can its clones: they are made beside it. All others are children of the place.
+ */
+export function homeOf({ place, live, liveName }: Family): string {
+  const root = live === null ? null : valueOf(live, 'encryptionroot');
+  const isElsewhere = root !== null && root !== valueOf(place, 'encryptionroot');
+  return isElsewhere ? (parentOf(liveName) ?? place.name) : place.name;
+}
+
+/** Properties that say where a dataset is, what it is made of, or what cannot be had twice. */
+const NOT_COPIED = new Set([
+  'canmount',
+  'mountpoint',
+  'readonly',
+  'sharenfs',
+  'sharesmb',
+  'reservation',
+  'refreservation',
+  'keylocation',
+  'keyformat',
+  'pbkdf2iters',
+  'encryption',
+]);
+
+/** What was set on the live dataset itself: a clone inherits from its new parent, and not from its origin. */
+async function copiedProperties(commands: ZfsCommands, { live }: Family): Promise<readonly string[]> {
+  if (live === null) return [];
+  const asked = ['get', '-H', '-p', '-s', 'local,received', '-o', 'property,value', 'all', live.name];
+  const lines = (await commands.zfs(asked)).split('\n').filter((line) => line !== '');
+  return lines
+    .map((line) => ({ property: line.slice(0, line.indexOf('\t')), value: line.slice(line.indexOf('\t') + 1) }))
+    .filter(({ property }) => !NOT_COPIED.has(property) && !property.startsWith('snapcommit:'))
+    .map(({ property, value }) => `${property}=${value}`);
+}
+
+export async function seal(
+  commands: ZfsCommands,
+  volume: VolumePlace,
+  cloneName: string,
+  name: string,
+): Promise<{ readonly id: string }> {
+  entryPath(volume, cloneName);
+  entryPath(volume, name);
+  const family = await readFamily(commands, volume);
+  await refuseTaken(volume, family, name);
+  const { dataset } = requireEntry(volume, family, cloneName);
+  const component = lastComponent(dataset.name);
+  // what was written through mappings only
+  await translated(volume, 'flush', component, () => syncFilesystem(treePath(volume, component)));
+  await takeSnapshot(commands, volume, dataset.name, name);
+  return { id: await keepSnapshot(commands, volume, `${dataset.name}@${encodeName(name)}`, name, component) };
+}
+
+export async function refuseTaken(volume: VolumePlace, family: Family, name: string): Promise<void> {
+  const isForeignName = await translated(volume, 'look at', name, () => isForeign(volume, name));
+  if (isForeignName || entryOf(family, name) !== null) throw takenName(volume, name);
+}
+
+export function requireEntry(volume: VolumePlace, family: Family, name: string): Entry {
+  const entry = entryOf(family, name);
+  if (entry !== null && entry.kind !== 'unfinished') return entry;
+  const message = `volume ${volume.name}: ${entryPath(volume, name)} is gone; another tool may have destroyed its dataset`;
+  throw new SnapcommitError('VOLUME_UNAVAILABLE', message, { volume: volume.name, name });
+}

@@ -1,0 +1,63 @@
+/** A committed generation's trees on their volumes: found by identity, swapped, and given their names. Call under the volumes' locks. */
+import { join } from 'node:path';
+import { crashPoint } from '../crash-points.js';
+import { SnapcommitError } from '../errors.js';
+import type { ManifestVolume, VolumeRecord } from '../machine/entry.js';
+import type { GenerationRecord } from '../machine/state.js';
+import type { VolumeDriver } from '../ports/volume-driver.js';
+import { publishedName, replacedName } from './names.js';
+
+/** A generation's tree on one volume. */
+export interface Tree {
+  readonly place: VolumeRecord;
+  readonly record: GenerationRecord;
+  readonly volume: ManifestVolume;
+}
+
+/** Where the snapshot that the manifest names stands. @throws VOLUME_UNAVAILABLE when it is neither here nor there. */
+export async function findSnapshot(
+  driver: VolumeDriver,
+  { place, record, volume }: Tree,
+): Promise<'published' | 'staged'> {
+  const name = publishedName(record.group, record.generation);
+  const published = await driver.lookup(place, name);
+  if (published?.id === volume.id) return 'published';
+  if (published !== null) throw foreignSnapshot(place, name, volume.id, published.id);
+  const staged = await driver.lookup(place, volume.staged);
+  if (staged?.id === volume.id) return 'staged';
+  throw foreignSnapshot(place, volume.staged, volume.id, staged?.id ?? null);
+}
+
+/** Exchanges the live tree with the clone and gives the replaced tree its name. Never under an `exec` (T9). */
+export async function swapLive(driver: VolumeDriver, { place, record, volume: { swap } }: Tree): Promise<void> {
+  if (swap === null) return;
+  const replaced = replacedName(record.group, record.generation);
+  if ((await driver.lookup(place, replaced)) !== null) return;
+  await driver.exchange(place, swap.cloneName, swap);
+  crashPoint('publish.before-replaced');
+  await driver.rename(place, swap.cloneName, replaced);
+}
+
+/** Gives staged snapshots their names: those of a pool in one call, so that all have them or none. */
+export async function renameStaged(driver: VolumeDriver, trees: readonly Tree[]): Promise<void> {
+  if (trees.length === 0) return;
+  const moves = trees.map(({ place, record, volume }) => ({
+    volume: place,
+    from: volume.staged,
+    to: publishedName(record.group, record.generation),
+  }));
+  crashPoint('publish.before-rename');
+  if (driver.pools !== null) await driver.pools.rename(moves);
+  else for (const { volume, from, to } of moves) await driver.rename(volume, from, to);
+  crashPoint('publish.after-rename');
+}
+
+function foreignSnapshot(place: VolumeRecord, name: string, wanted: string, found: string | null): SnapcommitError {
+  return new SnapcommitError(
+    'VOLUME_UNAVAILABLE',
+    found === null
+      ? `the snapshot ${join(place.publishDirectory, name)} of volume ${place.name} is gone; another tool may have deleted it`
+      : `${join(place.publishDirectory, name)} is not the snapshot that was committed (found ${found}, wanted ${wanted})`,
+    { volume: place.name, name, wanted, found },
+  );
+}

@@ -1,0 +1,80 @@
+/** Running `zfs`, with a runner that only says what it would: arguments, failures and what they mean. */
+import t from 'tap';
+import { createZfsCommands, findProgram, ZfsFailure } from '#src/adapters/driver-zfs/command.js';
+import { meaningOf, zfsError } from '#src/adapters/driver-zfs/failures.js';
+import { snapshotArguments } from '#src/adapters/driver-zfs/stage.js';
+import { SnapcommitError } from '#src/errors.js';
+import type { CommandResult, CommandRunner } from '#src/ports/commands.js';
+
+const place = { name: 'db', source: '/srv/db', publishDirectory: '/srv/.snapcommit/db' };
+
+function runner(result: Partial<CommandResult>, ran: string[] = []): CommandRunner {
+  return {
+    run: async (file, args) => {
+      ran.push([file, ...args].join(' '));
+      return Promise.resolve({ status: 0, signal: null, stdout: '', stderr: '', timedOut: false, ...result });
+    },
+  };
+}
+
+const find = async (program: string): Promise<string> => Promise.resolve(`/sbin/${program}`);
+
+void t.test('absolute paths and argument arrays', async (t) => {
+  const ran: string[] = [];
+  const commands = createZfsCommands(runner({ stdout: 'out' }, ran), find);
+  t.equal(await commands.zfs(['get', 'guid', 'tank/a b']), 'out');
+  t.equal(await commands.zpool(['sync', 'tank']), 'out');
+  t.same(ran, ['/sbin/zfs get guid tank/a b', '/sbin/zpool sync tank']);
+});
+
+void t.test('a failure says what zfs said; attempt keeps what it printed', async (t) => {
+  const commands = createZfsCommands(runner({ status: 1, stdout: 'some', stderr: 'dataset is busy\n' }), find);
+  await t.rejects(commands.zfs(['destroy', 'tank/db']), { name: 'ZfsFailure', reason: 'dataset is busy' });
+  t.match(await commands.attempt(['get']), { output: 'some', failure: { command: 'zfs get' } });
+  const killed = createZfsCommands(runner({ status: null, signal: 'SIGKILL' }), find);
+  await t.rejects(killed.zfs(['list']), { message: /SIGKILL/ });
+});
+
+void t.test('where ZFS is not installed it says how to get it', async (t) => {
+  await t.rejects(findProgram('zfs', ['/nonexistent']), { code: 'DEPENDENCY_MISSING', message: /zfsutils-linux/ });
+});
+
+void t.test('what the words of OpenZFS mean', (t) => {
+  const said: readonly [string, string][] = [
+    ["cannot open 'tank/x': dataset does not exist", 'absent'],
+    ["cannot create snapshot 'tank/db@a': dataset already exists", 'exists'],
+    ["cannot destroy 'tank/db': dataset is busy", 'busy'],
+    ["cannot destroy 'tank/db@a': snapshot has dependent clones", 'busy'],
+    ["cannot create snapshot 'tank/db@a': permission denied", 'denied'],
+    ['cannot create snapshots : out of space', 'full'],
+    ["cannot create 'tank/x': pool I/O is currently suspended", 'unavailable'],
+    ['The ZFS modules are not loaded.\nTry running /sbin/modprobe zfs as root to load them.', 'missing'],
+    ['The ZFS modules cannot be auto-loaded.', 'missing'],
+    ['internal error: out of memory', 'other'],
+  ];
+  for (const [reason, meaning] of said) t.equal(meaningOf(new ZfsFailure('zfs', ['x'], reason)), meaning, reason);
+  t.equal(meaningOf(new Error('dataset is busy')), 'other', 'only what zfs said');
+  t.end();
+});
+
+void t.test('an error names the volume, what was done, and what to do', (t) => {
+  const failure = new ZfsFailure('zfs', ['snapshot'], 'cannot create snapshots : permission denied');
+  const error = zfsError(place, 'make the snapshot', 'tank/db@a', failure, 'STAGE_FAILED');
+  t.match(error, { code: 'DENIED', message: /volume db \(\/srv\/db\).*make the snapshot tank\/db@a.*zfs allow/ });
+  t.match(zfsError(place, 'x', 'y', new Error('z'), 'STAGE_FAILED'), { code: 'STAGE_FAILED' });
+  t.match(zfsError(place, 'x', 'y', Object.assign(new Error('z'), { code: 'ENOENT' })), { code: 'VOLUME_UNAVAILABLE' });
+  const own = new SnapcommitError('BUSY', 'mine');
+  t.equal(zfsError(place, 'x', 'y', own), own);
+  t.end();
+});
+
+void t.test('one call snapshots all datasets, with the staged name in the same transaction group', (t) => {
+  t.same(snapshotArguments(['tank/a', 'tank/b'], '.staged~c~app'), [
+    'snapshot',
+    '-o',
+    'snapcommit:staged=.staged~c~app',
+    'tank/a@.staged:-c:-app',
+    'tank/b@.staged:-c:-app',
+  ]);
+  t.end();
+});

@@ -1,0 +1,66 @@
+/** `commit --if-older-than`: a retry, and the same job on another node, make no second generation. */
+import t from 'tap';
+import { SnapcommitError } from '#src/errors.js';
+import { GENERATION, GROUP, run } from './fake.js';
+
+const LINE = ['commit', 'app', '--if-older-than', '10m'];
+
+/** A generation committed so long ago; a negative age: in the future. */
+function aged(ageMs: number, generation = 12) {
+  return { ...GENERATION, generation, committedAt: new Date(Date.now() - ageMs).toISOString() };
+}
+
+t.test('a newest generation that is young enough is the answer', async (t) => {
+  const ran = await run(LINE, { node: { show: async () => Promise.resolve(aged(60_000)) } });
+  t.equal(ran.status, 0);
+  t.match(ran.stdout, /^app@12 was committed .*: no new one was made\.\n$/);
+  t.notOk(ran.calls.some(({ method }) => method === 'commit'));
+  const behind = await run(LINE, { node: { show: async () => Promise.resolve(aged(-30_000)) } });
+  t.notOk(
+    behind.calls.some(({ method }) => method === 'commit'),
+    'nor by the clock of a node that is a little ahead',
+  );
+});
+
+t.test('an older one, one from the far future, and none at all are followed by a new one', async (t) => {
+  for (const ageMs of [700_000, -700_000]) {
+    const ran = await run(LINE, { node: { show: async () => Promise.resolve(aged(ageMs)) } });
+    t.match(ran.calls.find(({ method }) => method === 'commit')?.args, [{ group: 'app', expectGeneration: 12 }, false]);
+    t.match(ran.stdout, /^app@12 committed: grade/);
+  }
+  const none = await run([...LINE, '--wait'], {
+    node: { group: async () => Promise.resolve({ ...GROUP, generation: 0 }) },
+  });
+  t.match(none.calls.find(({ method }) => method === 'commit')?.args, [{ expectGeneration: 0 }, true]);
+});
+
+t.test('L3 of two that ask at once one commits, and the other answers with that', async (t) => {
+  const refused = new SnapcommitError('EXPECTATION_FAILED', 'group app is at app@13');
+  let newest = aged(700_000);
+  const node = {
+    show: async () => Promise.resolve(newest),
+    commit: async () => {
+      newest = aged(0, 13);
+      return Promise.reject(refused);
+    },
+  };
+  const ran = await run(['--json', ...LINE], { node });
+  t.match(JSON.parse(ran.stdout), { generation: 13 });
+  t.equal(ran.status, 0);
+  const stillOld = await run(LINE, { node: { ...node, show: async () => Promise.resolve(aged(700_000)) } });
+  t.equal(stillOld.status, 4, 'an old one that came in between is none');
+});
+
+t.test('what went wrong in the commit is told as it is', async (t) => {
+  const busy = async (): Promise<never> => Promise.reject(new SnapcommitError('BUSY', 'group app is busy'));
+  t.equal((await run(LINE, { node: { commit: busy } })).status, 4);
+});
+
+t.test('it stands for itself', async (t) => {
+  for (const other of ['--dry-run', '--expect-generation 3', '--request-id x']) {
+    const ran = await run([...LINE, ...other.split(' ')]);
+    t.equal(ran.status, 2, other);
+    t.match(ran.stderr, `goes without ${other.split(' ')[0] ?? ''}.`);
+  }
+  t.equal((await run(['commit', 'app', '--if-older-than', 'soon'])).status, 2);
+});

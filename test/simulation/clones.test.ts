@@ -1,0 +1,78 @@
+/**
+ * Clones of stores in the one moment in which they matter, as in amnesia.test.ts: of three replicas one is down, one has been
+ * too full to accept anything, and in the place of the third, whose acceptance was counted, a clone of a store answers that
+ * was made before it accepted.
+ */
+import t from 'tap';
+import type { Plan, PlanItem } from './plan.js';
+import { runWorld } from './world.js';
+
+function planOf(clone: readonly PlanItem[]): Plan {
+  const appends = [1100, 1300, 1500, 1700].map((at, index): PlanItem => ({
+    at,
+    kind: 'append',
+    node: 'a',
+    volume: `v${String(index)}`,
+    adds: true,
+    request: false,
+  }));
+  const late = [6500, 7000, 7500, 8000].map((at): PlanItem => ({
+    at,
+    kind: 'append',
+    node: 'c',
+    volume: 'v9',
+    adds: true,
+    request: false,
+  }));
+  const items: readonly PlanItem[] = [
+    // Whoever leads: a has the votes of a and b.
+    { at: 500, kind: 'full', node: 'c', forMs: 5000 },
+    ...appends,
+    // By now c has heard how far b's store was.
+    { at: 5600, kind: 'crash', node: 'a', forMs: 3000 },
+    ...clone,
+    ...late,
+  ];
+  const ratesPerMille = { a: 1000, b: 1000, c: 1000 };
+  const sorted = items.toSorted((one, other) => one.at - other.at);
+  return { seed: 1, voters: ['a', 'b', 'c'], spares: [], lastsMs: 9000, ratesPerMille, items: sorted };
+}
+
+t.test('D9 a clone that is started while its original is away does not vote', async (t) => {
+  const items: readonly PlanItem[] = [
+    { at: 600, kind: 'keep', node: 'b' },
+    // The original has been started once more since, so that both are at their second start.
+    { at: 610, kind: 'crash', node: 'b', forMs: 50 },
+    { at: 5590, kind: 'crash', node: 'b', forMs: 3000 },
+    { at: 5610, kind: 'clone', node: 'b', on: 'b', forMs: 2900 },
+  ];
+  const { violation, tally, trace } = await runWorld(planOf(items), true);
+  t.equal(violation, null, 'nothing that was acknowledged is lost');
+  t.equal(tally['store cloned beside its node'], 1, 'the clone was started');
+  t.ok(trace.join('\n').includes('b-clone1-: {"type":"forgetful","message":"c has seen another copy'), 'and was told');
+});
+
+t.test('D9 a clone beside its running original spoils nothing', async (t) => {
+  const items: readonly PlanItem[] = [
+    { at: 600, kind: 'keep', node: 'b' },
+    { at: 3000, kind: 'clone', node: 'b', on: 'b', forMs: 5000 },
+  ];
+  const { violation, tally } = await runWorld(planOf(items));
+  t.equal(violation, null, 'nothing that was acknowledged is lost, and the cluster goes on without the clone');
+  t.equal(tally['store cloned beside its node'], 1, 'the clone was started');
+  t.ok((tally['event forgetful'] ?? 0) > 0, 'and was told so by a peer');
+});
+
+t.test('D9 a clone on another node’s machine votes neither as the one nor as the other', async (t) => {
+  const items: readonly PlanItem[] = [
+    { at: 600, kind: 'keep', node: 'a' },
+    { at: 5610, kind: 'clone', node: 'a', on: 'b', forMs: 2900 },
+  ];
+  const { violation, tally, trace } = await runWorld(planOf(items), true);
+  t.equal(violation, null, 'nothing that was acknowledged is lost');
+  t.equal(tally['store cloned to another node'], 1, 'the clone was started');
+  t.ok(
+    trace.join('\n').includes('b: {"type":"forgetful","message":"c knows this node by another store'),
+    'and was told',
+  );
+});

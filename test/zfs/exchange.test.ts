@@ -1,0 +1,152 @@
+/** Exchanging live datasets: a crash at every step, what a reboot leaves mounted, what is carried over, encryption. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { createCommandRunner } from '#src/adapters/command-runner/index.js';
+import { createZfsDriver } from '#src/adapters/driver-zfs/index.js';
+import type { VolumePlace } from '#src/ports/volume-driver.js';
+import { crashAt, makePool, mountLinesAt, property, zfs } from '../support/zfs.js';
+
+const driver = createZfsDriver(createCommandRunner());
+const pool = makePool(t);
+const POINTS = [
+  'exchange.promoted',
+  'exchange.before',
+  'exchange.after-base',
+  'exchange.after-exchange',
+  'exchange.after-mount-beneath',
+  'exchange.after',
+];
+
+interface Begun {
+  readonly dataset: string;
+  readonly place: VolumePlace;
+  readonly identities: { readonly base: string; readonly clone: string };
+}
+
+/** A volume with a clone that was changed, and the live tree read-only, as a transaction has it before its commit. */
+async function begin(t: Test, name: string, ...options: readonly string[]): Promise<Begun> {
+  const source = pool.dataset(name, ...options);
+  const place = { name, source, publishDirectory: join(pool.mount, '.snapcommit', name) };
+  t.same((await driver.inspect(name, source, place.publishDirectory)).exchange, { possible: true });
+  await driver.prepare(place);
+  writeFileSync(join(source, 'file'), 'old');
+  await driver.stage(place, 'app@1');
+  const base = (await driver.live(place)).id;
+  const clone = (await driver.clone(place, 'clone', null)).id;
+  writeFileSync(join(driver.path(place, 'clone'), 'file'), 'new');
+  await driver.seal(place, 'clone', 'app@2');
+  await driver.setLiveReadOnly(place, true);
+  return { dataset: `${pool.pool}/${name}`, place, identities: { base, clone } };
+}
+
+/** Everything that must hold after an exchange, however it came about. */
+async function assertExchanged(t: Test, { dataset, place, identities }: Begun): Promise<void> {
+  t.same(await driver.live(place), { id: identities.clone, readOnly: false }, 'the clone is live and writable');
+  t.equal(property(dataset, 'guid'), identities.clone, 'it has the live dataset’s name');
+  t.equal(readFileSync(join(place.source, 'file'), 'utf8'), 'new');
+  t.match(await driver.lookup(place, 'clone'), { id: identities.base, readOnly: true }, 'the old tree is kept');
+  t.equal(readFileSync(join(driver.path(place, 'clone'), 'file'), 'utf8'), 'old');
+  t.equal(readFileSync(join(driver.path(place, 'app@1'), 'file'), 'utf8'), 'old', 'an earlier generation is readable');
+  t.equal(
+    readFileSync(join(driver.path(place, 'app@2'), 'file'), 'utf8'),
+    'new',
+    'so is the one that was exchanged in',
+  );
+  t.equal(mountLinesAt(place.source).length, 1, 'no mount is left over');
+  writeFileSync(join(place.source, 'written'), 'after');
+}
+
+/** T7: what is at the live path is the old tree, read-only, or the new one. */
+function assertClosed(t: Test, { place, identities }: Begun, point: string): void {
+  const mounted = mountLinesAt(place.source);
+  const shows = readFileSync(join(place.source, 'file'), 'utf8');
+  t.not(mounted.length, 0, `${point}: something is mounted at the live path`);
+  if (shows === 'new') return;
+  t.throws(() => {
+    writeFileSync(join(place.source, 'lost'), identities.base);
+  }, `${point}: the old tree takes no write`);
+}
+
+void t.test('T7 T8 after a crash at every step the exchange goes on from there', async (t) => {
+  const mountPoint = join(pool.directory, 'elsewhere');
+  const own = ['compression=gzip', 'quota=64M', 'reservation=1M', 'com.example:of=mine', `mountpoint=${mountPoint}`];
+  const begun = await begin(t, 'steps', ...own.flatMap((option) => ['-o', option]));
+  const { dataset, place, identities } = begun;
+  for (const point of POINTS) {
+    crashAt(point, 'exchange', place, 'clone', identities);
+    assertClosed(t, begun, point);
+  }
+  t.equal(await driver.exchange(place, 'clone', identities), 'done');
+  await assertExchanged(t, begun);
+  const wanted = {
+    compression: 'gzip',
+    quota: String(1 << 26),
+    reservation: String(1 << 20),
+    'com.example:of': 'mine',
+  };
+  for (const [name, value] of Object.entries({ ...wanted, mountpoint: mountPoint, canmount: 'on' }))
+    t.equal(property(dataset, name), value, `${name} is carried over`);
+  t.equal(zfs('get', '-H', '-o', 'source', 'readonly', dataset).trim(), 'default', 'no read-only flag is left over');
+  zfs('unmount', dataset);
+  zfs('mount', dataset);
+  t.equal(readFileSync(join(place.source, 'file'), 'utf8'), 'new', 'mounted again it is the same');
+});
+
+void t.test('T8 a reboot at every step: the exchange is finished from whatever is mounted then', async (t) => {
+  for (const [index, point] of POINTS.entries()) {
+    const begun = await begin(t, `boot${String(index)}`);
+    const { dataset, place, identities } = begun;
+    crashAt(point, 'exchange', place, 'clone', identities);
+    while (mountLinesAt(place.source).length > 0) zfsUnmount(place.source);
+    zfs('mount', '-a');
+    if (mountLinesAt(place.source).length === 0 && index < 2) t.fail(`${dataset} was not mounted`);
+    await driver.exchange(place, 'clone', identities);
+    await assertExchanged(t, begun);
+  }
+});
+
+function zfsUnmount(path: string): void {
+  zfs('unmount', '-f', path);
+}
+
+void t.test('T7 a mount point is exchanged without a gap for readers and writers', async (t) => {
+  const { place, identities } = await begin(t, 'gapless', '-o', 'atime=off', '-o', 'exec=off');
+  const [before] = mountLinesAt(place.source).map((line) => line.split(' ')[5]?.replace(/^ro/, 'rw'));
+  const seen = new Set<string>();
+  const enough = new AbortController();
+  const reader = (async () => {
+    for (let count = 0; !enough.signal.aborted; count += 1) {
+      seen.add(await readFile(join(place.source, 'file'), 'utf8').catch(String));
+      await writeFile(join(place.source, `probe-${String(count)}`), '').catch(() => undefined);
+    }
+  })();
+  t.equal(await driver.exchange(place, 'clone', identities), 'exchanged');
+  while (!seen.has('new')) await readFile('/proc/self/stat');
+  enough.abort();
+  await reader;
+  t.same([...seen].sort(), ['new', 'old'], 'every read gave one tree or the other');
+  t.same(
+    mountLinesAt(place.source).map((line) => line.split(' ')[5]),
+    [before],
+    'the mount options are the same',
+  );
+  zfs('unmount', '-f', place.source);
+  t.same(mountLinesAt(place.source), []);
+  t.throws(() => readFileSync(join(place.source, 'file')), 'nothing was written beneath the mounts');
+});
+
+void t.test('an encryption root of its own is exchanged and back, and its key is unloaded and loaded', async (t) => {
+  const key = join(pool.directory, 'key');
+  writeFileSync(key, 'a key of thirty-two bytes, just so'.slice(0, 32));
+  const encrypted = ['encryption=on', 'keyformat=raw', `keylocation=file://${key}`];
+  const begun = await begin(t, 'secret', ...encrypted.flatMap((option) => ['-o', option]));
+  const { dataset, place, identities } = begun;
+  for (const point of POINTS) crashAt(point, 'exchange', place, 'clone', identities);
+  await assertExchanged(t, begun);
+  t.equal(property(dataset, 'encryptionroot'), dataset, 'the new live dataset is its own encryption root');
+  const back = { base: identities.clone, clone: identities.base };
+  t.equal(await driver.exchange(place, 'clone', back), 'exchanged');
+  t.equal(readFileSync(join(place.source, 'file'), 'utf8'), 'old');
+});
