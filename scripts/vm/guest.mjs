@@ -14,8 +14,8 @@ import { ensureTools, RigError } from './tools.mjs';
 
 const MEMORY_MIB = 2048;
 const MIB = 1024 * 1024;
-/** An emulated processor on a busy machine needs a minute or two. */
-const BOOT_LIMIT_MS = 10 * 60_000;
+/** Half a minute on an emulated processor; many times that on a busy machine. */
+const BOOT_LIMIT_MS = 20 * 60_000;
 
 /** What every guest of this process is made of; several guests share it. */
 export async function prepareRig() {

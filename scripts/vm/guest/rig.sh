@@ -5,8 +5,8 @@ set -eu
 
 cat >/etc/fstab <<'EOF'
 /dev/vda                 /                        ext4  rw,relatime  0 0
-/dev/disk/by-id/virtio-project  /snapcommit              ext4  ro,x-systemd.device-timeout=300   0 0
-/dev/disk/by-id/virtio-modules  /snapcommit/node_modules ext4  ro,x-systemd.device-timeout=300   0 0
+/dev/disk/by-id/virtio-project  /snapcommit              ext4  ro,x-systemd.device-timeout=900   0 0
+/dev/disk/by-id/virtio-modules  /snapcommit/node_modules ext4  ro,x-systemd.device-timeout=900   0 0
 EOF
 echo snapcommit-guest >/etc/hostname
 printf '127.0.0.1 localhost\n127.0.1.1 snapcommit-guest\n' >/etc/hosts
@@ -86,6 +86,9 @@ for name in systemd-cryptsetup-generator systemd-gpt-auto-generator systemd-hibe
   systemd-integritysetup-generator systemd-rc-local-generator systemd-sysv-generator systemd-veritysetup-generator; do
   ln -sf /dev/null /etc/systemd/system-generators/$name
 done
+# … and must not be given up on while the machine under it is busy (its unit has a limit of its own).
+mkdir -p /etc/systemd/system/systemd-modules-load.service.d
+printf '[Service]\nTimeoutSec=900\n' >/etc/systemd/system/systemd-modules-load.service.d/rig.conf
 mkdir -p /etc/systemd/journald.conf.d
 printf '[Journal]\nStorage=persistent\nSystemMaxUse=32M\n' >/etc/systemd/journald.conf.d/rig.conf
 mkdir -p /var/log/journal

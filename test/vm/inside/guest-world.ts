@@ -33,8 +33,8 @@ export const guestWorld: WorldParts = {
     for (const { live } of volumes) mark(live, marker);
   },
   liveMarkers: () => volumes.map(({ live }) => readMarker(live)),
-  cli: async (args, options: CliOptions = {}) => cli(args, { stateDirectory: STATE, ...options }),
-  start: (args, options: CliOptions = {}) => startCli(args, { stateDirectory: STATE, ...options }),
+  cli: async (args, options?: CliOptions) => cli(args, { stateDirectory: STATE, ...options }),
+  start: (args, options?: CliOptions) => startCli(args, { stateDirectory: STATE, ...options }),
   sync: () => {
     tool('sync', '--file-system', STATE, ...volumes.map(({ mount }) => mount));
     tool('sync');
