@@ -112,11 +112,11 @@ async function stopAt(guest: TestGuest, point: string, command: string): Promise
   );
 }
 
-/** A restore of the first generation that stands still with one of two live trees exchanged. */
+/** A restore of the first generation that stands still among its exchanges, which run side by side. */
 async function swapHalf(t: Test, guest: TestGuest): Promise<void> {
   await inside(guest, 'for disk in db wal; do echo between >/srv/$disk/live/marker; done');
-  await stopAt(guest, 'exchange.after', 'snapcommit restore app@1');
-  t.equal(await inside(guest, 'sort /srv/*/live/marker'), 'between\nold\n', 'half of it is done');
+  await stopAt(guest, 'exchange.after-exchange', 'snapcommit restore app@1');
+  t.match(await inside(guest, 'cat /srv/*/live/marker'), 'old\n', 'one tree, at least, is exchanged');
 }
 
 interface Times {
