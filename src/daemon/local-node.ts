@@ -109,8 +109,7 @@ export class LocalNode implements SnapcommitNode {
 
   async createGroup(group: GroupRecord): Promise<reports.GroupReport> {
     await this.#change({ type: 'createGroup', group: await normaliseGroup(this.#context, group, group) });
-    const { name } = group;
-    return shown(`group ${name} is made`, `group show ${name}`, async () => this.group(name));
+    return shown(`group ${group.name} is made`, `group show ${group.name}`, async () => this.group(group.name));
   }
 
   async updateGroup(name: string, change: Partial<Omit<GroupRecord, 'name'>>): Promise<reports.GroupReport> {
@@ -159,9 +158,8 @@ export class LocalNode implements SnapcommitNode {
     const context = this.#context;
     requireGroup(await context.log.read(), request.group);
     const waiting = wait ? { signal: request.signal } : null;
-    const { record } = await withCourtesy(context, request.group, waiting, async () =>
-      afterOthers(context, waiting, run),
-    );
+    const inTurn = async (): Promise<Committed> => afterOthers(context, waiting, run);
+    const { record } = await withCourtesy(context, request.group, waiting, inTurn);
     return shownGeneration(context, record);
   }
 
