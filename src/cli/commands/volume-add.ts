@@ -36,7 +36,7 @@ export const volumeAdd: CommandModule = {
 
 /** A dataset's name is no path: it is taken for one where nothing is there under it. */
 function isDatasetName(driver: DriverName | null, given: string, cwd: string): boolean {
-  if (given === '' || /^[./]/.test(given)) return false;
+  if (!/^[A-Za-z][^/]*(\/[^/]+)*$/.test(given)) return false;
   return driver === 'zfs' || (driver === null && !existsSync(resolve(cwd, given)));
 }
 
