@@ -121,7 +121,7 @@ async function tryPlant(plant, copy, ts) {
     return { plant, verdict: 'UNSOUND', by: error.message, seconds: 0 };
   }
   try {
-    const { result, verdict } = await runTest(plant, copy);
+    const { result, verdict } = await runTest(plant, copy, plant.limitSeconds);
     const by = verdict.failures[0] ?? verdict.problems[0] ?? '';
     return { plant, verdict: judgePlant(result, verdict), by, seconds: result.seconds };
   } finally {
@@ -135,9 +135,9 @@ function judgePlant(result, verdict) {
   return verdict.failed > 0 ? 'UNSOUND' : 'MISSED';
 }
 
-async function runTest(plant, copy) {
-  const timeoutMs = Number(values.timeout) * 1000;
-  const env = { ...process.env, TAP_TIMEOUT: values.timeout };
+async function runTest(plant, copy, limitSeconds = Number(values.timeout)) {
+  const timeoutMs = limitSeconds * 1000;
+  const env = { ...process.env, TAP_TIMEOUT: String(limitSeconds) };
   if (plant.filter !== undefined) env.TAP_GREP = plant.filter;
   const result = await run(process.execPath, [join(copy, plant.test)], { cwd: copy, timeoutMs, env });
   return { result, verdict: judge(result, { allowSkips: true }) };

@@ -9,7 +9,7 @@ import { transactionLock } from '../participant/fence.js';
 import { planTransaction, type Plan } from './begin.js';
 import { cut } from './cut.js';
 import { begin, commit, type Begun } from './decide.js';
-import { asPending, pendingHere, publishForAnother } from '../participant/publishing.js';
+import { asPending, asUnseen, pendingHere, publishForAnother } from '../participant/publishing.js';
 import { publishEverywhere } from './publish.js';
 import type { CommitRequest } from './requests.js';
 import { giveUp } from './undo.js';
@@ -66,8 +66,11 @@ export async function withCoordinatorLock<T>(context: Context, plan: Plan, actio
 
 /** What a remembered request committed; done only when it is published too, as its first try would have said. */
 export async function repeat(context: Context, group: string, generation: number): Promise<Committed> {
-  const record = await requireRecord(context, group, generation);
-  const pending = pendingHere(context, await context.log.read(), group);
+  const record = await committedRecord(context, group, generation);
+  const state = await context.log.read().catch((error: unknown) => {
+    throw asUnseen(group, generation, error);
+  });
+  const pending = pendingHere(context, state, group);
   if (pending.some((each) => each.generation === generation)) await publishForAnother(context, record);
   return { record, repeated: true };
 }

@@ -4,7 +4,6 @@
  */
 import { SnapcommitError } from '../errors.js';
 import { newestComplete } from '../machine/queries.js';
-import { lookup } from '../machine/record.js';
 import { expandRuns, subtractRuns } from '../machine/runs.js';
 import type { GenerationRecord, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
@@ -50,16 +49,4 @@ async function standsHere(context: Context, state: State, record: GenerationReco
     if (found?.id !== id) return false;
   }
   return true;
-}
-
-/** Where a volume of a generation that stands here is; null where it is another node's. */
-export async function standingPath(
-  context: Context,
-  state: State,
-  record: GenerationRecord,
-  volume: string,
-): Promise<string | null> {
-  const found = lookup(state.volumes, volume);
-  if (found?.record.node !== context.self.node) return null;
-  return (await context.driver(found.record.driver)).path(found.record, publishedName(record.group, record.generation));
 }

@@ -2,7 +2,7 @@
  * Reading a generation: which paths hold it. By default the newest committed one at a linearizable read; a publish that
  * is still pending on this node is finished first.
  */
-import { lookup, sortedUnique } from '../machine/record.js';
+import { sortedUnique } from '../machine/record.js';
 import { join } from 'node:path';
 import { SnapcommitError } from '../errors.js';
 import type { ManifestVolume } from '../machine/entry.js';
@@ -11,12 +11,12 @@ import { isPublishedOn, newestComplete, nodeOf } from '../machine/queries.js';
 import type { GenerationRecord, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { publishedName } from '../participant/names.js';
-import { localVolumes } from '../participant/publish.js';
+import { localVolumes, pathHere } from '../participant/publish.js';
 import { assertStamps } from '../participant/stamps.js';
 import { viewDirectory } from '../participant/views.js';
 import { requireGroup } from './begin.js';
 import { requireRecord } from './commit.js';
-import { findStanding, isStale, standingPath } from './open-stale.js';
+import { findStanding, isStale } from './open-stale.js';
 import { append } from '../participant/append.js';
 import { finishPublishes, pendingHere } from '../participant/publishing.js';
 
@@ -70,7 +70,7 @@ async function pathOf(
   volume: ManifestVolume,
 ): Promise<string | null> {
   return isStale(context)
-    ? standingPath(context, state, record, volume.volume)
+    ? pathHere(context, state, volume.volume, publishedName(record.group, record.generation))
     : publishedPath(context, state, record, volume);
 }
 
@@ -127,9 +127,7 @@ export async function publishedPath(
   record: GenerationRecord,
   volume: ManifestVolume,
 ): Promise<string | null> {
-  const found = lookup(state.volumes, volume.volume);
-  if (found?.record.node !== context.self.node) return null;
   const published = isPublishedOn(state, context.self.node, record.group, record.generation);
   const name = published ? publishedName(record.group, record.generation) : volume.staged;
-  return (await context.driver(found.record.driver)).path(found.record, name);
+  return pathHere(context, state, volume.volume, name);
 }

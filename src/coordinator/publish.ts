@@ -8,6 +8,7 @@ import { lookup, sortedUnique } from '../machine/record.js';
 import type { GenerationRecord } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { messageOf } from '../participant/publish.js';
+import { asPending } from '../participant/publishing.js';
 import type { Participant } from '../ports/participant.js';
 import type { Plan } from './begin.js';
 import { within } from './within.js';
@@ -26,7 +27,8 @@ export async function publishEverywhere(context: Context, plan: Plan, record: Ge
   );
   const [first] = failed;
   if (first === undefined) return;
-  if (failed.length === 1 && first.node === context.self.node) throw first.error;
+  if (failed.length === 1 && first.node === context.self.node)
+    throw asPending(record.group, record.generation, first.error);
   const key = generationKey(record.group, record.generation);
   const nodes = failed.map(({ node }) => node).join(', ');
   throw new SnapcommitError(

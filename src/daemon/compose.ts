@@ -18,7 +18,7 @@ import type { VolumeDriver } from '../ports/volume-driver.js';
 import type { Thawed, Writers } from '../ports/writers.js';
 import type { Asker, ClusterAccess } from './participants/asker.js';
 import type { RemoteParticipants } from './participants/remote-participant.js';
-import { EmbeddedNode } from './embedded-node.js';
+import { LocalNode } from './local-node.js';
 import type { SnapcommitNode } from './node.js';
 import { DEFAULT_MEMBER_SETTINGS, type MemberSettings } from './settings.js';
 import type { RebuildRequest } from './rebuild/index.js';
@@ -40,7 +40,7 @@ export interface NodeOptions {
 /** Opens this machine's node: with its embedded log, or through the daemon of a cluster's member. Call `close` when done. */
 export async function openNode(options: NodeOptions): Promise<SnapcommitNode> {
   const { context, cluster } = await openContext(options);
-  return new EmbeddedNode(context, cluster === null ? null : await openParticipants(cluster));
+  return new LocalNode(context, cluster === null ? null : await openParticipants(cluster));
 }
 
 async function openContext(

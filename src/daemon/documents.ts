@@ -1,5 +1,4 @@
 /** From the log's records to the documents of reports.ts. */
-import { lookup } from '../machine/record.js';
 import type { Plan } from '../coordinator/begin.js';
 import { publishedPath } from '../coordinator/open.js';
 import type { Grade } from '../machine/entry.js';
@@ -21,6 +20,7 @@ import type {
 } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { replacedName } from '../participant/names.js';
+import { pathHere } from '../participant/publish.js';
 import type {
   DryRunReport,
   GenerationReport,
@@ -67,27 +67,16 @@ async function volumesOf(
   state: State,
   record: GenerationRecord,
 ): Promise<GenerationReport['volumes']> {
+  const replaced = replacedName(record.group, record.generation);
   return Promise.all(
     record.manifest.volumes.map(async (volume) => ({
       volume: volume.volume,
       node: nodeOf(state, volume),
       driver: volume.driver,
       snapshot: { id: volume.id, path: await publishedPath(context, state, record, volume) },
-      replaced: volume.swap === null ? null : await replacedPath(context, state, record, volume.volume),
+      replaced: volume.swap === null ? null : await pathHere(context, state, volume.volume, replaced),
     })),
   );
-}
-
-async function replacedPath(
-  context: Context,
-  state: State,
-  record: GenerationRecord,
-  volume: string,
-): Promise<string | null> {
-  const found = lookup(state.volumes, volume);
-  if (found?.record.node !== context.self.node) return null;
-  const driver = await context.driver(found.record.driver);
-  return driver.path(found.record, replacedName(record.group, record.generation));
 }
 
 /** What a transaction would do; `grade` is the best that it can earn. */

@@ -15,7 +15,7 @@ import { addressOf } from './cluster/address.js';
 import { isEmbedded } from './cluster/client.js';
 import { takeDaemonLock } from './daemon-lock.js';
 import { serveLocally, type LocalServer } from './local-api/server.js';
-import { EmbeddedNode } from './embedded-node.js';
+import { LocalNode } from './local-node.js';
 import { openMember, type Member } from './member.js';
 import { serveMetrics, type MetricsServer } from './metrics-server.js';
 import { logIdentity, readStoreIdentity } from './open-log.js';
@@ -116,7 +116,7 @@ async function serveUntil(
     participantHandler({
       participant: options.participant ?? care.participant,
       recover: async (dryRun) => recover(context, dryRun),
-      verify: async (group, generation) => (await new EmbeddedNode(context).verify(group, generation)).problems,
+      verify: async (group, generation) => (await new LocalNode(context).verify(group, generation)).problems,
       phases,
     }),
   );

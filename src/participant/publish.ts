@@ -200,6 +200,13 @@ export function placeOf(state: State, volume: string): VolumeRecord {
   return found.record;
 }
 
+/** Where a name beside a volume's snapshots is on this node, whether it stands or not; null where the volume is another's. */
+export async function pathHere(context: Context, state: State, volume: string, name: string): Promise<string | null> {
+  const place = lookup(state.volumes, volume)?.record;
+  if (place?.node !== context.self.node) return null;
+  return (await context.driver(place.driver)).path(place, name);
+}
+
 export function messageOf(reason: unknown): string {
   return reason instanceof Error ? reason.message : String(reason);
 }

@@ -46,6 +46,18 @@ export function asPending(group: string, generation: number, error: unknown): Sn
   );
 }
 
+/** It is committed, and only cannot be looked at any more: not even then may it be told as if nothing had been. */
+export function asUnseen(group: string, generation: number, error: unknown): SnapcommitError {
+  const key = generationKey(group, generation);
+  return new SnapcommitError(
+    'PUBLISH_PENDING',
+    `generation ${key} is committed, but how it stands cannot be read: ${messageOf(error)}. ` +
+      `\`snapcommit show ${key}\` tells as soon as that is mended.`,
+    { group, generation },
+    error,
+  );
+}
+
 /** Committed generations that wait for this node, oldest first; of one group where it is given. */
 export function pendingHere(context: Context, state: State, group?: string): readonly GenerationRecord[] {
   return Object.values(state.pending)

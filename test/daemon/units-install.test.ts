@@ -173,7 +173,7 @@ t.test('the command is found where it is installed, and tells systemd what ran i
   const { stateDirectory, root, units } = await world(t);
   const { status, stdout, stderr } = await cli(['install-units', '--root', root], { stateDirectory });
   t.equal(status, 0, stderr);
-  t.match(stdout, `${join(units, RECOVER)}`);
+  t.match(stdout, join(units, RECOVER));
   const unit = readFileSync(join(units, RECOVER), 'utf8');
   t.match(unit, `ExecStart=${process.execPath} ${PROGRAM} --state-dir ${stateDirectory} recover --local-only\n`);
 });

@@ -14,6 +14,9 @@ type Environment = Readonly<Record<string, string>>;
 
 const SIZE_MIB = 200;
 
+/** A command ended, or stood, before the point at which something was to happen to it: nothing is shown by that. */
+export class PointNotReached extends Error {}
+
 export class Host {
   readonly member: Member;
   readonly directory: string;
@@ -71,7 +74,7 @@ export class Host {
     }
     const { status, signal, stdout, stderr } = await done;
     const said = `${String(status ?? signal)} ${stdout}${stderr}\n${this.node}'s daemon: ${this.member.lastWords}`;
-    throw new Error(`${args.join(' ')} did not come to ${point}: ${said}`);
+    throw new PointNotReached(`${args.join(' ')} did not come to ${point}: ${said}`);
   }
 
   mark(marker: string): void {

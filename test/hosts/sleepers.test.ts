@@ -45,6 +45,25 @@ await t.test('L2 T6 a coordinator that slept with its machine is fenced off when
   t.strictSame(await problemsAfterRecovery(fleet, { writers: true }), []);
 });
 
+await t.test(
+  'L6 a commit whose daemon falls asleep after the last word does not say that nothing was begun',
+  async (t) => {
+    const before = publishedOn(north.volumes[0]?.publish ?? '').length;
+    const running = await north.startStopped(COMMIT, 'published.after');
+    await until('the others have published', () =>
+      fleet.hosts.every(({ volumes }) => publishedOn(volumes[0]?.publish ?? '').length > before),
+    );
+    north.member.pause();
+    running.child.kill('SIGCONT');
+    const { status, json, stdout } = await running.done;
+    north.member.resume();
+    t.equal(status, 9, stdout);
+    t.match(textAt(json, 'error.message'), /is committed/);
+    await fleet.together();
+    t.strictSame(await problemsAfterRecovery(fleet, { writers: true }), []);
+  },
+);
+
 await t.test('T4 a publish that slept before its flip turns nothing back', async (t) => {
   const running = await north.startStopped(COMMIT, 'view.before-flip');
   await east.ask('recover');

@@ -172,6 +172,7 @@ t.test('P6 a change that was worked out before another one came takes nothing of
 t.test('P6 whoever leads refuses a change that was worked out from an earlier configuration', async (t) => {
   const { hosts, said } = await clusterIn(temporaryDirectory(t));
   const all = [...hosts.values()];
+  t.teardown(async () => Promise.all(all.map(async (host) => host.end())));
   await all[0]?.reconfigure(joining('d'));
   await until('everybody has heard', () => all.every((host) => host.configuration.id === 2));
   const [voters, learners] = [NAMES.map(nodeId), [nodeId('e')]];
@@ -188,7 +189,6 @@ t.test('P6 whoever leads refuses a change that was worked out from an earlier co
     [['d'], ['d'], ['d']],
     'd was never out',
   );
-  for (const host of all) await host.end();
 });
 
 t.test('two changes of members at once, through two nodes, both take effect', async (t) => {

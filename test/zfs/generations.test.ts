@@ -79,7 +79,7 @@ void t.test('G9 a snapshot that another tool destroyed before it was held is tol
   const call = await driver.openStage?.(place, 'lost');
   await call?.take();
   zfs('destroy', `${pool.pool}/foreign@lost`);
-  const failure = await rejectsWith(t, call?.identity() ?? Promise.resolve(), 'STAGE_FAILED');
+  const failure = await rejectsWith(t, call?.identity(place) ?? Promise.resolve(), 'STAGE_FAILED');
   t.match(failure?.message, /another tool destroyed .*foreign@lost/);
   await driver.stage(place, 'kept');
   t.throws(() => zfs('destroy', `${pool.pool}/foreign@kept`), 'what is staged is held');

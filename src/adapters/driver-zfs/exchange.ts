@@ -85,7 +85,7 @@ async function renameBase(
   const base = required(byGuid(family, identities.base));
   const clone = required(byGuid(family, identities.clone));
   if (!isReadOnly(base)) await commands.zfs(['set', 'readonly=on', base.name]);
-  if (splitSnapshot(valueOf(clone, 'origin') ?? '')?.dataset === base.name) await commands.zfs(['promote', clone.name]);
+  await promote(commands, family, clone);
   crashPoint('exchange.promoted');
   await makeReady(commands, volume, base, clone);
   const component = treeComponent(BigInt(guidOf(base)).toString(16).padStart(16, '0'));
@@ -98,6 +98,18 @@ async function renameBase(
   crashPoint('exchange.before');
   await commands.zfs(['rename', '-u', base.name, `${homeOf(family)}/${component}`]);
   crashPoint('exchange.after-base');
+}
+
+/**
+ * Until it depends on nothing of this family any more: what it was made of may itself depend on a tree that an earlier
+ * exchange replaced. What somebody made the live dataset of is not ours to promote over.
+ */
+async function promote(commands: ZfsCommands, { liveName, trees }: Family, clone: Dataset): Promise<void> {
+  const members = new Set([liveName, ...trees.map(({ name }) => name)]);
+  for (let origin = valueOf(clone, 'origin'); members.has(splitSnapshot(origin ?? '')?.dataset ?? '');) {
+    await commands.zfs(['promote', clone.name]);
+    origin = (await commands.zfs(['get', '-H', '-p', '-o', 'value', 'origin', clone.name])).trim();
+  }
 }
 
 /** The clone stands as the base does: where it is mounted, and writable. `noauto` keeps it unmounted until it is shown. */

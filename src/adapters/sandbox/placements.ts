@@ -1,9 +1,11 @@
 /** Checking what a command is to see, before anything is started. Changes nothing. */
-import { lstatSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, constants, lstatSync, openSync, realpathSync } from 'node:fs';
 import { isAbsolute, normalize } from 'node:path';
 import { SnapcommitError } from '../../errors.js';
 import type { Placement } from '../../ports/sandbox.js';
 import type { LaunchPlacement } from './specification.js';
+
+const O_PATH = 0o10000000;
 
 /** The placements, parents before children. Throws SOURCE_INVALID, naming the path, for one that cannot be done. */
 export function checkPlacements(placements: readonly Placement[]): readonly LaunchPlacement[] {
@@ -44,11 +46,15 @@ function checkLivePath(path: string): void {
   if (!lstatSync(path).isDirectory()) throw new SnapcommitError('SOURCE_INVALID', `${path} is no directory`, details);
 }
 
+/**
+ * Opened, and not only looked at: a snapshot of ZFS is mounted by the kernel when it is first opened, and only in our
+ * namespace, from which the command's is copied.
+ */
 function checkSource(path: string): void {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found?.isDirectory() !== true) {
-    throw new SnapcommitError('SOURCE_INVALID', `${path}, which a command is to see, is no directory that exists`, {
-      path,
-    });
+  try {
+    closeSync(openSync(path, O_PATH | constants.O_DIRECTORY));
+  } catch (cause) {
+    const message = `${path}, which a command is to see, is no directory that exists`;
+    throw new SnapcommitError('SOURCE_INVALID', message, { path }, cause);
   }
 }

@@ -1,4 +1,7 @@
-/** One node with its embedded log: every command's use of coordinator, participant and log. One short method each. */
+/**
+ * The node as commands and programs on its own machine use it, whichever form its log has: every command's use of
+ * coordinator, participant and log. One short method each.
+ */
 import { lookup } from '../machine/record.js';
 import { planTransaction, requireGroup } from '../coordinator/begin.js';
 import { capture, requireRecord, type Committed } from '../coordinator/commit.js';
@@ -41,10 +44,11 @@ import { openTransactionReports, type OtherNodes } from './open-transactions.js'
 import type { RecoverableNodes } from './recover-cluster.js';
 import { assertOwn, removeVolume, requireVolume } from './remove-volume.js';
 import type * as reports from './reports.js';
+import { shown, shownGeneration } from './shown.js';
 import { statusReport } from './status.js';
 import { verifyGenerations } from './verify.js';
 
-export class EmbeddedNode implements SnapcommitNode {
+export class LocalNode implements SnapcommitNode {
   readonly #context: Context;
   /** The cluster's other nodes; null: this log is of one node alone, or only this node is meant. */
   readonly #others: (OtherNodes & RecoverableNodes) | null;
@@ -70,13 +74,15 @@ export class EmbeddedNode implements SnapcommitNode {
 
   async addVolume(request: AddVolumeRequest): Promise<reports.VolumeReport> {
     const { name } = await addVolume(this.#context, request);
-    return this.volume(name);
+    return shown(`volume ${name} is added`, `volume show ${name}`, async () => this.volume(name));
   }
 
   async moveVolume(request: MoveVolumeRequest): Promise<reports.VolumeReport> {
     await this.#read(request.name);
     await moveVolume(this.#context, request);
-    return this.volume(request.name);
+    return shown(`volume ${request.name} is moved`, `volume show ${request.name}`, async () =>
+      this.volume(request.name),
+    );
   }
 
   async volumes(): Promise<readonly reports.VolumeReport[]> {
@@ -103,14 +109,15 @@ export class EmbeddedNode implements SnapcommitNode {
 
   async createGroup(group: GroupRecord): Promise<reports.GroupReport> {
     await this.#change({ type: 'createGroup', group: await normaliseGroup(this.#context, group, group) });
-    return this.group(group.name);
+    const { name } = group;
+    return shown(`group ${name} is made`, `group show ${name}`, async () => this.group(name));
   }
 
   async updateGroup(name: string, change: Partial<Omit<GroupRecord, 'name'>>): Promise<reports.GroupReport> {
     const { record } = requireGroup(await this.#read(), name);
     const group = await normaliseGroup(this.#context, { ...record, ...change }, change);
     await append(this.#context, { type: 'updateGroup', group });
-    return this.group(name);
+    return shown(`group ${name} is changed`, `group show ${name}`, async () => this.group(name));
   }
 
   async groups(): Promise<readonly reports.GroupReport[]> {
@@ -155,7 +162,7 @@ export class EmbeddedNode implements SnapcommitNode {
     const { record } = await withCourtesy(context, request.group, waiting, async () =>
       afterOthers(context, waiting, run),
     );
-    return generationReport(context, await context.log.read(), record);
+    return shownGeneration(context, record);
   }
 
   async commitDryRun(request: CommitRequest): Promise<reports.DryRunReport> {
@@ -261,12 +268,12 @@ export class EmbeddedNode implements SnapcommitNode {
 
   async drainNode(node: string): Promise<reports.DrainReport> {
     await this.#change({ type: 'drainNode', node });
-    return drainReport(await this.#read(), node);
+    return shown(`node ${node} is drained`, 'cluster status', async () => drainReport(await this.#read(), node));
   }
 
   async undrainNode(node: string): Promise<reports.DrainReport> {
     await this.#change({ type: 'undrainNode', node });
-    return drainReport(await this.#read(), node);
+    return shown(`node ${node} takes part`, 'cluster status', async () => drainReport(await this.#read(), node));
   }
 
   async recover(dryRun: boolean, localOnly = false): Promise<reports.RecoverReport> {
