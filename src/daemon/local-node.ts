@@ -80,9 +80,8 @@ export class LocalNode implements SnapcommitNode {
   async moveVolume(request: MoveVolumeRequest): Promise<reports.VolumeReport> {
     await this.#read(request.name);
     await moveVolume(this.#context, request);
-    return shown(`volume ${request.name} is moved`, `volume show ${request.name}`, async () =>
-      this.volume(request.name),
-    );
+    const { name } = request;
+    return shown(`volume ${name} is moved`, `volume show ${name}`, async () => this.volume(name));
   }
 
   async volumes(): Promise<readonly reports.VolumeReport[]> {
