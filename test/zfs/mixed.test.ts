@@ -22,7 +22,7 @@ function snapshotCalls(): readonly number[] {
     (pool) =>
       zpool('history', pool)
         .split('\n')
-        .filter((line) => / zfs snapshot /.test(line)).length,
+        .filter((line) => line.includes(' zfs snapshot ')).length,
   );
 }
 
