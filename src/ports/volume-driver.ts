@@ -76,8 +76,10 @@ export interface PoolCalls {
    */
   openStage(volumes: readonly VolumePlace[], name: string): Promise<StageCall>;
   /**
-   * Renames entries of volumes of one pool in one call, replacing nothing: all or none, also after a failure and a power
-   * loss. VOLUME_UNAVAILABLE where an entry is not there, EXISTS where a name is taken. Not durable until each is synced.
+   * Renames entries of volumes of one pool in one call, replacing nothing: all or none where the pool can do it in one
+   * transaction. Where it cannot (OpenZFS before 2.2, or who is not root), a failure is undone, and a crash may leave some
+   * renamed: the caller finds each by its identity and calls again. VOLUME_UNAVAILABLE where an entry is not there, EXISTS
+   * where a name is taken. Not durable until each is synced.
    */
   rename(moves: readonly Move[]): Promise<void>;
 }
