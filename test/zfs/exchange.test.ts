@@ -19,6 +19,9 @@ const POINTS = [
   'exchange.after',
 ];
 
+/** Where a reboot finds something else mounted than what stood there. */
+const RENAMED = ['exchange.after-base', 'exchange.after-exchange', 'exchange.after-mount-beneath'];
+
 interface Begun {
   readonly dataset: string;
   readonly place: VolumePlace;
@@ -94,14 +97,13 @@ void t.test('T7 T8 after a crash at every step the exchange goes on from there',
   t.equal(readFileSync(join(place.source, 'file'), 'utf8'), 'new', 'mounted again it is the same');
 });
 
-void t.test('T8 a reboot at every step: the exchange is finished from whatever is mounted then', async (t) => {
-  for (const [index, point] of POINTS.entries()) {
+void t.test('T8 a reboot after each rename: the exchange is finished from whatever is mounted then', async (t) => {
+  for (const [index, point] of RENAMED.entries()) {
     const begun = await begin(t, `boot${String(index)}`);
-    const { dataset, place, identities } = begun;
+    const { place, identities } = begun;
     crashAt(point, 'exchange', place, 'clone', identities);
     while (mountLinesAt(place.source).length > 0) zfsUnmount(place.source);
     zfs('mount', '-a');
-    if (mountLinesAt(place.source).length === 0 && index < 2) t.fail(`${dataset} was not mounted`);
     await driver.exchange(place, 'clone', identities);
     await assertExchanged(t, begun);
   }

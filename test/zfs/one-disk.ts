@@ -25,6 +25,7 @@ export class OneDiskWorld implements WorldParts {
   readonly cgroup: TestCgroup;
   readonly #id: string;
   readonly #loops: string[] = [];
+  readonly #mounted: string[] = [];
   readonly #image: string;
   #slicesOn: string | null = null;
 
@@ -125,13 +126,17 @@ export class OneDiskWorld implements WorldParts {
   }
 
   #mountPlain(): void {
-    for (const slice of ['state', 'db']) tool('mount', this.#device(slice), join(this.directory, slice));
+    for (const slice of ['state', 'db'] as const) {
+      const point = join(this.directory, slice);
+      tool('mount', this.#device(slice), point);
+      this.#mounted.push(point);
+    }
   }
 
   /** Takes the filesystems and the slices away. */
   leave(): void {
     if (this.#slicesOn === null) return;
-    for (const slice of ['state', 'db']) unmountPatiently(join(this.directory, slice));
+    for (const point of this.#mounted.splice(0)) unmountPatiently(point);
     if (tool('zpool', 'list', '-H', '-o', 'name').split('\n').includes(this.#pool))
       tool('zpool', 'export', '-f', this.#pool);
     for (const slice of names) this.#removeMapping(`${slice}-${this.#id}`);
