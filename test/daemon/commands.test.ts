@@ -55,7 +55,10 @@ t.test('a command that dies after the decision is finished by recovery, or by th
   await crash(world, ['commit', 'app'], 'commit.after');
   t.match(await world.ask('open', 'app'), { generation: 1 }, 'a reader finishes it');
   await crash(world, ['commit', 'app'], 'stage.after');
-  t.match(await world.ask('recover'), { actions: [{ action: 'abort' }] });
+  // The daemon's caretaker may have been quicker with the abort, so what is left for the command differs.
+  await world.ask('recover');
+  t.match(await world.ask('recover'), { actions: [] }, 'one recovery does all that is left');
+  t.match(await world.ask('status'), { groups: [{ group: 'app', generation: 1, open: null }] });
   t.match(await world.ask('list', 'app'), [{ generation: 1, state: 'published' }]);
 });
 

@@ -1,5 +1,5 @@
 /** Generations through promotions, other tools and crashes: what stays, what can be deleted, what is told. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { createCommandRunner } from '#src/adapters/command-runner/index.js';
@@ -89,6 +89,12 @@ void t.test('G9 a snapshot that another tool destroyed before it was held is tol
     ['kept'],
     'what another tool made is none of ours',
   );
+  // as somebody leaves it who dies between the deletion of a snapshot and that of its link
+  const stale = join(place.publishDirectory, '.trash~stale');
+  symlinkSync(join(place.source, '.zfs/snapshot/.trash~stale'), stale);
+  await driver.list(place);
+  t.notOk(lstatSync(stale, { throwIfNoEntry: false }), 'a hidden link that leads to nothing is swept');
+  t.ok(lstatSync(driver.path(place, 'kept'), { throwIfNoEntry: false }), 'and no other');
   await driver.remove(place, ['kept', 'theirs']);
   t.match(zfs('list', '-H', '-o', 'name', '-t', 'snapshot', `${pool.pool}/foreign`), 'theirs', 'and stays');
 });

@@ -5,7 +5,7 @@ import type { Listed, VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import { meaningOf, translated, zfsError } from './failures.js';
 import { entryOf, listed, readFamily, type Entry } from './family.js';
-import { entryPath, foreignNames, isForeign, mendLink, removeLink, setLink } from './links.js';
+import { entryPath, foreignNames, isForeign, mendLink, namesIn, removeLink, setLink, sweepLinks } from './links.js';
 import { encodeName, splitSnapshot } from './names.js';
 import { ENTRY } from './properties.js';
 
@@ -21,9 +21,13 @@ export async function lookup(commands: ZfsCommands, volume: VolumePlace, name: s
 }
 
 export async function list(commands: ZfsCommands, volume: VolumePlace): Promise<readonly Listed[]> {
+  const names = await translated(volume, 'list', volume.publishDirectory, () => namesIn(volume));
   const family = await readFamily(commands, volume);
   const entries = family.entries.map((entry) => listed(entry));
-  const foreign = await translated(volume, 'list', volume.publishDirectory, () => foreignNames(volume));
+  const foreign = await translated(volume, 'list', volume.publishDirectory, async () => {
+    await sweepLinks(volume, names, family);
+    return foreignNames(volume, names);
+  });
   const others = foreign.map((name) => ({ name, id: null, readOnly: false }));
   return [...entries, ...others].sort((a, b) => (a.name < b.name ? -1 : 1));
 }

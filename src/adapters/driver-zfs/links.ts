@@ -10,6 +10,10 @@ import { errnoOf } from './failures.js';
 import { targetOf, type Entry, type Family } from './family.js';
 import { isTreeComponent, validateName } from './names.js';
 
+/** What a link is called until it has its name. */
+const NEW_LINK = '.snapcommit-link-';
+const MAY_NOT_WRITE: readonly string[] = ['EACCES', 'EPERM', 'EROFS'];
+
 export function entryPath(volume: VolumePlace, name: string): string {
   return join(volume.publishDirectory, validateName(volume, name));
 }
@@ -21,7 +25,7 @@ export async function setLink(volume: VolumePlace, family: Family, entry: Entry)
 /** The same for whoever only looks, and may not write there. */
 export async function mendLink(volume: VolumePlace, family: Family, entry: Entry): Promise<void> {
   await setLink(volume, family, entry).catch((failure: unknown) => {
-    if (!['EACCES', 'EPERM', 'EROFS'].includes(errnoOf(failure))) throw failure;
+    if (!MAY_NOT_WRITE.includes(errnoOf(failure))) throw failure;
   });
 }
 
@@ -33,7 +37,7 @@ export async function setLinks(volume: VolumePlace, family: Family): Promise<voi
 export async function writeLink(volume: VolumePlace, name: string, target: string): Promise<void> {
   const path = entryPath(volume, name);
   if ((await linkAt(path)) === target) return;
-  const temporary = entryPath(volume, `.snapcommit-link-${randomBytes(8).toString('hex')}`);
+  const temporary = entryPath(volume, `${NEW_LINK}${randomBytes(8).toString('hex')}`);
   await symlink(target, temporary);
   try {
     await rename(temporary, path);
@@ -62,6 +66,24 @@ function leadsToEntry(target: string): boolean {
   return isTreeComponent(target) || target.includes('/.zfs/snapshot/');
 }
 
+/**
+ * Removes hidden links that lead to nothing any more: of somebody who died between a deletion and its link's, or who looked
+ * an entry up and linked it anew just when it was deleted. `names` was read before `family`: a link is made after its entry,
+ * so one without an entry has lost it. A generation's own link is not touched: its view leads through it.
+ */
+export async function sweepLinks(volume: VolumePlace, names: readonly string[], family: Family): Promise<void> {
+  const known = new Set(family.entries.map(({ name }) => name));
+  for (const name of names) {
+    if (!name.startsWith('.') || name.startsWith(NEW_LINK) || known.has(name)) continue;
+    const path = join(volume.publishDirectory, name);
+    const target = await linkAt(path);
+    if (target === null || !leadsToEntry(target)) continue;
+    await removeLink(path).catch((failure: unknown) => {
+      if (!MAY_NOT_WRITE.includes(errnoOf(failure))) throw failure;
+    });
+  }
+}
+
 /** What stands under `name` and is no link of ours: somebody's file, or one of the participant's. */
 export async function isForeign(volume: VolumePlace, name: string): Promise<boolean> {
   const path = entryPath(volume, name);
@@ -75,9 +97,13 @@ export async function isForeign(volume: VolumePlace, name: string): Promise<bool
   return target !== null && !leadsToEntry(target);
 }
 
-/** The names in the publish directory that are neither links to entries nor mounts of trees. */
-export async function foreignNames(volume: VolumePlace): Promise<readonly string[]> {
-  const names = (await readdir(volume.publishDirectory)).filter((name) => !isTreeComponent(name));
+/** The names in the publish directory but for mounts of trees. */
+export async function namesIn(volume: VolumePlace): Promise<readonly string[]> {
+  return (await readdir(volume.publishDirectory)).filter((name) => !isTreeComponent(name));
+}
+
+/** Those of `names` that are no links to entries. */
+export async function foreignNames(volume: VolumePlace, names: readonly string[]): Promise<readonly string[]> {
   const foreign: string[] = [];
   for (const name of names) if (await isForeign(volume, name)) foreign.push(name);
   return foreign;
