@@ -9,7 +9,11 @@ const MOST = 200;
 
 /** @typedef {{ group: string, name: string, address: string, hardwareAddress: string }} Seat */
 
-/** A place for each of these names on one new network. @param {readonly string[]} names @returns {Seat[]} */
+/**
+ * A place for each of these names on one new network. Tests ask for it (test/vm/rig.ts).
+ * @public
+ * @param {readonly string[]} names @returns {Seat[]}
+ */
 export function seats(names, port = randomInt(PORTS.from, PORTS.to)) {
   if (names.length > MOST) throw new Error(`${String(names.length)} guests on one network; at most ${String(MOST)}`);
   return names.map((name, index) => ({
