@@ -78,15 +78,29 @@ function insist(act: () => void): void {
   }
 }
 
-/** What a commit or a swap has left in the datasets below, by the names of ZFS itself: hidden snapshots, and trees that no name shows. */
+/**
+ * What a commit or a swap has left in the datasets below, by the names of ZFS itself: hidden snapshots, and trees that no name
+ * shows; but for those that go with the last that depends on them.
+ */
 export function leftInDatasets(dataset: string): readonly string[] {
-  const lines = zfs('list', '-H', '-r', '-t', 'filesystem,snapshot', '-o', 'name,snapcommit:entry', dataset);
+  const lines = zfs(
+    'list',
+    '-H',
+    '-r',
+    '-t',
+    'filesystem,snapshot',
+    '-o',
+    'name,defer_destroy,snapcommit:dead,snapcommit:entry',
+    dataset,
+  );
   return lines
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => line.split('\t'))
-    .filter(
-      ([name = '', entry = '-']) => /@\.(staged|trash|clone):-/.test(name) || /^\.(staged|trash|clone)~/.test(entry),
+    .filter(([name = '', deferred = '-', dead = '-', entry = '-']) =>
+      name.includes('@')
+        ? deferred !== 'on' && /@\.(staged|trash|clone):-/.test(name)
+        : dead !== 'on' && /\/\.snapcommit-tree-[^/]*$/.test(name) && /^\.(staged|trash|clone)~/.test(entry),
     )
-    .map(([name = '', entry = '']) => `${name} (${entry}) is left over`);
+    .map(([name = '', , , entry = '']) => `${name} (${entry}) is left over`);
 }
