@@ -71,5 +71,8 @@ t.test('D9 a clone that takes another node’s place, while its original is away
   const { violation, tally, trace } = await runWorld(planOf(items), true);
   t.equal(violation, null, 'nothing that was acknowledged is lost');
   t.equal(tally['store cloned to another node'], 1, 'the clone was started');
-  t.ok(trace.join('\n').includes('a-clone1-: {"type":"forgetful","message":"c has seen this store further'), 'and was told');
+  t.ok(
+    trace.join('\n').includes('a-clone1-: {"type":"forgetful","message":"c has seen this store further'),
+    'and was told',
+  );
 });

@@ -1,8 +1,8 @@
 /**
  * Clones of stores: a volume with a node's log on it is snapshotted, and what the snapshot holds is started as well (D9).
  * On a machine of its own, or on another node's in the place of that node. Either way it speaks under the name that its
- * store has, and whatever is sent to that name reaches both: with the certificate of another node a member does not start,
- * and who calls that other node by its old address finds out (transport-refusals.test.ts).
+ * store has, and takes the connections to that name from its original (lines.ts). With the certificate of another node a
+ * member does not start, and who calls that other node by its old address finds out (transport-refusals.test.ts).
  */
 import type { MemoryDisk } from '../support/memory-replica-store.js';
 import type { Clients } from './clients.js';
