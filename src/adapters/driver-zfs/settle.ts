@@ -22,7 +22,8 @@ export async function settle(
 ): Promise<boolean> {
   if (replaced === null || live === null) return false;
   const path = treePath(volume, lastComponent(replaced.name));
-  if (valueOf(replaced, 'mountpoint') !== path) {
+  // what it inherits below its place is the same path, and says nothing of what was done
+  if (ownOf(replaced, 'mountpoint') !== path) {
     await handOver(commands, replaced, live);
     // while it may not be mounted, setting where mounts nothing
     if (valueOf(replaced, 'canmount') !== 'on') await commands.zfs(['set', 'canmount=on', replaced.name]);
