@@ -1,7 +1,7 @@
 /** Running `zfs`, with a runner that only says what it would: arguments, failures and what they mean. */
 import t from 'tap';
 import { createZfsCommands, findProgram, ZfsFailure } from '#src/adapters/driver-zfs/command.js';
-import { meaningOf, zfsError } from '#src/adapters/driver-zfs/failures.js';
+import { concerns, meaningOf, zfsError } from '#src/adapters/driver-zfs/failures.js';
 import { snapshotArguments } from '#src/adapters/driver-zfs/stage.js';
 import { SnapcommitError } from '#src/errors.js';
 import type { CommandResult, CommandRunner } from '#src/ports/commands.js';
@@ -54,6 +54,23 @@ void t.test('what the words of OpenZFS mean', (t) => {
   ];
   for (const [reason, meaning] of said) t.equal(meaningOf(new ZfsFailure('zfs', ['x'], reason)), meaning, reason);
   t.equal(meaningOf(new Error('dataset is busy')), 'other', 'only what zfs said');
+  t.end();
+});
+
+void t.test('G9 a call for many that fails and names none of them has failed for each', (t) => {
+  const all = ['tank/a@x', 'tank/b@x'];
+  const failed = (reason: string): ZfsFailure => new ZfsFailure('zfs', ['hold'], reason);
+  const named = failed("cannot hold snapshot 'tank/b@x': permission denied");
+  t.same(
+    all.map((one) => concerns(named, one, all)),
+    [false, true],
+  );
+  const unnamed = failed('cannot hold: pool must be upgraded');
+  t.same(
+    all.map((one) => concerns(unnamed, one, all)),
+    [true, true],
+    'none of them may pass for held',
+  );
   t.end();
 });
 

@@ -70,6 +70,8 @@ async function makePlace(commands: ZfsCommands, volume: VolumePlace, live: strin
     `mountpoint=${volume.publishDirectory}`,
     'canmount=on',
     'readonly=off',
+    // links and stamps must be durable when a sync says so, whatever the volume's own writers can do without
+    'sync=standard',
     'snapdir=hidden',
     'sharenfs=off',
     'sharesmb=off',
