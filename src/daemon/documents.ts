@@ -7,6 +7,7 @@ import {
   groupsWithVolume,
   heldTags,
   isIncomplete,
+  newestComplete,
   nodeOf,
   openTransactionOf,
 } from '../machine/queries.js';
@@ -110,7 +111,7 @@ export function groupReport(state: State, group: GroupState): GroupReport {
   const { name, volumes, freezeCgroups, freezeUnits, stopUnits, require, stallLimitMs, preHooks, postHooks } =
     group.record;
   const record = { name, volumes, freezeCgroups, freezeUnits, stopUnits, require, stallLimitMs, preHooks, postHooks };
-  return { ...record, generation: group.newest, open };
+  return { ...record, generation: newestComplete(group), open };
 }
 
 /** The group's holds, oldest generation first. */

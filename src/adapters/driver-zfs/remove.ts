@@ -17,6 +17,7 @@ import { whenLetGo } from './patience.js';
 import { BASE, DEAD, valueOf, type Dataset } from './properties.js';
 import { isGone, treePath } from './site.js';
 import { HOLD_TAG } from './stage.js';
+import { sweepTreeDirectories } from './tree-directories.js';
 
 export async function remove(commands: ZfsCommands, volume: VolumePlace, names: readonly string[]): Promise<void> {
   for (const name of names) entryPath(volume, name);
@@ -33,6 +34,7 @@ export async function remove(commands: ZfsCommands, volume: VolumePlace, names: 
   await removeTrees(commands, volume, family, trees);
   await translated(volume, 'sync', volume.publishDirectory, async () => {
     for (const { name } of entries) await removeLink(entryPath(volume, name));
+    await sweepTreeDirectories(volume, family);
     await syncDirectory(volume.publishDirectory);
   });
   crashPoint('remove.after');
