@@ -55,8 +55,9 @@ void t.test('what only one dataset can have goes over, also where the mount poin
     'set canmount=on tank/db',
     'set reservation=1048576 tank/db',
     `set reservation=none ${TREE}`,
-    `set sharenfs=off ${TREE}`,
     'set sharenfs=ro tank/db',
+    `set sharenfs=off ${TREE}`,
+    'share tank/db',
     `set mountpoint=${PATH} ${TREE}`,
     `mount ${TREE}`,
   ]);

@@ -7,7 +7,7 @@ import type { Inspection, VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import { exchangePossible } from './exchange-possible.js';
 import { errnoOf, meaningOf, translated, zfsError } from './failures.js';
-import { ENTRY_BYTES_MAX, lastComponent, NAME_BYTES_MAX, parentOf, poolOf } from './names.js';
+import { ENTRY_BYTES_MAX, isTreeComponent, lastComponent, NAME_BYTES_MAX, parentOf, poolOf } from './names.js';
 import {
   ASKED,
   CHILDREN,
@@ -44,10 +44,10 @@ export async function inspect(
     dataset,
     async () => {
       const { live, children } = await describeLive(commands, place, dataset);
-      refuseOwn(name, source, live);
+      refuseOwn(name, source, live, mayBeReadOnly);
       refuseState(name, source, live, mayBeReadOnly);
       refuseChildren(place, live, children);
-      refuseLongName(name, source, dataset);
+      if (!isTree(dataset)) refuseLongName(name, source, dataset);
       await refusePublishDirectory(commands, place, dataset, mounts);
       const guid = (await commands.zpool(['get', '-H', '-p', '-o', 'value', 'guid', poolOf(dataset)])).trim();
       const exchange = exchangePossible(place, live, children, mounts);
@@ -181,9 +181,12 @@ function requireDataset(name: string, source: string, mounts: readonly Mount[]):
   );
 }
 
-function refuseOwn(name: string, source: string, live: Dataset): void {
-  const isOurs = localOf(live, LIVE) !== null || (isTree(live.name) && localOf(live, ENTRY) !== null);
-  if (!isOurs && !source.split('/').includes(HIDDEN)) return;
+/** `mayBeTree`: in the middle of an exchange a tree of ours stands at the live path, and nowhere else outside of our own. */
+function refuseOwn(name: string, source: string, live: Dataset, mayBeTree: boolean): void {
+  const isTreeOfOurs = isTree(live.name) && localOf(live, ENTRY) !== null;
+  const isOurs = localOf(live, LIVE) !== null || (isTreeOfOurs && !mayBeTree);
+  const isOurPath = source.split('/').some((part) => part === HIDDEN || isTreeComponent(part));
+  if (!isOurs && !isOurPath) return;
   const message = `volume ${name}: ${source} (${live.name}) is snapcommit's own; give a live dataset`;
   throw new SnapcommitError('SOURCE_MANAGED', message, { volume: name, source, dataset: live.name });
 }

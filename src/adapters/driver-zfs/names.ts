@@ -13,6 +13,8 @@ export const NAME_BYTES_MAX = 255;
 /** The longest name that a participant gives: a staged one, of a group with the longest name, and some digits to spare. */
 export const ENTRY_BYTES_MAX = 175;
 const TREE_PREFIX = '.snapcommit-tree-';
+/** Of the number that a tree is called by: random, or the replaced dataset's guid, in base 16. */
+export const TREE_DIGITS = 16;
 
 const PLAIN = /[A-Za-z0-9._-]/;
 
@@ -66,6 +68,12 @@ export function treeComponent(id: string): string {
 /** Whether this is what we call a writable tree: a dataset's last component, and its mount point in the publish directory. */
 export function isTreeComponent(component: string): boolean {
   return component.startsWith(TREE_PREFIX);
+}
+
+/** The snapshot, of these (with or without their datasets), that `dataset` cannot have by its length; promotion refuses it, too. */
+export function tooLong(dataset: string, snapshots: readonly string[]): string | null {
+  const names = snapshots.map((name) => splitSnapshot(name)?.snapshot ?? name);
+  return names.find((name) => Buffer.byteLength(dataset) + 1 + Buffer.byteLength(name) > NAME_BYTES_MAX) ?? null;
 }
 
 /** `tank` of `tank/db`; null for a pool's root dataset. */

@@ -48,7 +48,9 @@ async function handOver(commands: ZfsCommands, from: Dataset, to: Dataset): Prom
   for (const property of SHARED) {
     const value = ownOf(from, property);
     if (value === null || value === 'off') continue;
-    await commands.zfs(['set', `${property}=off`, from.name]);
     await commands.zfs(['set', `${property}=${value}`, to.name]);
+    await commands.zfs(['set', `${property}=off`, from.name]);
+    // ending the one ended what is shared by that path
+    await commands.attempt(['share', to.name]);
   }
 }
