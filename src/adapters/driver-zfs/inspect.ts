@@ -1,8 +1,9 @@
 /** Examining a source: which dataset it is, what is refused as a volume, and what `live` looks at again. */
-import { lstat, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { SnapcommitError } from '../../errors.js';
-import { readMounts, type Mount } from '../../native/mountinfo.js';
+import { nearestExisting } from '../../native/existing-path.js';
+import { type Mount, mountOf, mountsAt, readMounts } from '../../native/mountinfo.js';
 import type { Inspection, VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import { exchangePossible } from './exchange-possible.js';
@@ -21,7 +22,7 @@ import {
   valueOf,
   type Dataset,
 } from './properties.js';
-import { datasetAt, datasetOfMount, isTree, liveDataset, mountOf, mountsAt } from './site.js';
+import { datasetAt, datasetOfMount, isTree, liveDataset } from './site.js';
 
 /** The directory that holds publish directories, and the dataset that holds theirs. */
 export const HIDDEN = '.snapcommit';
@@ -256,14 +257,4 @@ async function refusePublishDirectory(
   const [found] = parseProperties(await commands.zfs(['get', '-H', '-p', '-o', COLUMNS, ASKED.join(','), own]));
   const isOurs = found !== undefined && localOf(found, LIVE) !== null;
   if (!isOurs && parentOf(own) === null) throw refuse(`${own} is a pool’s root dataset`);
-}
-
-async function nearestExisting(path: string): Promise<string> {
-  try {
-    await lstat(path);
-    return path;
-  } catch (failure) {
-    if (errnoOf(failure) !== 'ENOENT') throw failure;
-    return nearestExisting(dirname(path));
-  }
 }

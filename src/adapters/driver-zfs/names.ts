@@ -5,9 +5,6 @@
  * `-_.:`): `app@12` is `tank/db@app:12`, and `~` is written `:-`. A writable tree is a dataset whose name says nothing
  * (`.snapcommit-tree-` and a number) and whose entry stands in a property, so that renaming one moves no mount.
  */
-import { SnapcommitError } from '../../errors.js';
-import type { VolumePlace } from '../../ports/volume-driver.js';
-
 /** Of a dataset, and of a dataset with its snapshot. */
 export const NAME_BYTES_MAX = 255;
 /** The longest name that a participant gives: a staged one, of a group with the longest name, and some digits to spare. */
@@ -49,16 +46,6 @@ export function decodeName(text: string): string | null {
   }
   const name = Buffer.from(bytes).toString('utf8');
   return encodeName(name) === text ? name : null;
-}
-
-export function validateName(volume: VolumePlace, name: string): string {
-  const length = Buffer.byteLength(name);
-  if (length > 0 && length <= NAME_BYTES_MAX && name !== '.' && name !== '..' && !/[/\0]/.test(name)) return name;
-  throw new SnapcommitError(
-    'NAME_INVALID',
-    `volume ${volume.name}: ${JSON.stringify(name)} is not a single path component; an entry of a publish directory must be one`,
-    { volume: volume.name, name },
-  );
 }
 
 export function treeComponent(id: string): string {
