@@ -66,7 +66,7 @@ export async function publishLocal(
     throw new SnapcommitError(
       'PUBLISH_PENDING',
       `generation ${generationKey(record.group, record.generation)} is committed, but volume ${first.volume} could ` +
-        `not be published yet: ${first.reason}. Mend that and run \`snapcommit recover\`.`,
+        `not be published yet: ${first.reason.replace(/\.$/, '')}. Mend that and run \`snapcommit recover\`.`,
       { group: record.group, generation: record.generation, failures },
       results.find((result) => result.status === 'rejected')?.reason,
     );

@@ -2,6 +2,7 @@
 import t from 'tap';
 import { createZfsCommands, findProgram, ZfsFailure } from '#src/adapters/driver-zfs/command.js';
 import { concerns, meaningOf, zfsError } from '#src/adapters/driver-zfs/failures.js';
+import { whenLetGo } from '#src/adapters/driver-zfs/patience.js';
 import { snapshotArguments } from '#src/adapters/driver-zfs/stage.js';
 import { SnapcommitError } from '#src/errors.js';
 import type { CommandResult, CommandRunner } from '#src/ports/commands.js';
@@ -33,6 +34,26 @@ void t.test('a failure says what zfs said; attempt keeps what it printed', async
   t.match(await commands.attempt(['get']), { output: 'some', failure: { command: 'zfs get' } });
   const killed = createZfsCommands(runner({ status: null, signal: 'SIGKILL' }), find);
   await t.rejects(killed.zfs(['list']), { message: /SIGKILL/ });
+});
+
+void t.test('what is busy is tried again, and nothing else is', async (t) => {
+  const failing = (reason: string, times: number) => {
+    let calls = 0;
+    const act = async (): Promise<number> => {
+      calls += 1;
+      if (calls <= times) return Promise.reject(new ZfsFailure('zfs', ['destroy'], reason));
+      return Promise.resolve(calls);
+    };
+    return { act, calls: () => calls };
+  };
+  const soon = failing("cannot destroy 'tank/db@a': dataset is busy", 2);
+  t.equal(await whenLetGo(soon.act), 3);
+  const never = failing('dataset is busy', Infinity);
+  await t.rejects(whenLetGo(never.act, 100), { name: 'ZfsFailure', reason: 'dataset is busy' });
+  t.ok(never.calls() > 1);
+  const depended = failing('filesystem has dependent clones', Infinity);
+  await t.rejects(whenLetGo(depended.act), { message: /dependent clones/ });
+  t.equal(depended.calls(), 1);
 });
 
 void t.test('where ZFS is not installed it says how to get it', async (t) => {

@@ -1,72 +1,108 @@
-/** The end of an exchange, with commands that are only written down. */
+/** What goes from a replaced dataset to the live one, in which order, with a runner that only says what it would. */
 import t from 'tap';
-import type { ZfsCommands } from '#src/adapters/driver-zfs/command.js';
+import { createZfsCommands } from '#src/adapters/driver-zfs/command.js';
 import type { Family } from '#src/adapters/driver-zfs/family.js';
 import { parseProperties, type Dataset } from '#src/adapters/driver-zfs/properties.js';
 import { settle } from '#src/adapters/driver-zfs/settle.js';
+import type { CommandRunner } from '#src/ports/commands.js';
 
-const volume = { name: 'db', source: '/tank/db', publishDirectory: '/tank/.snapcommit/db' };
-const TREE = 'tank/.snapcommit/db/.snapcommit-tree-00000000000000aa';
-const PATH = '/tank/.snapcommit/db/.snapcommit-tree-00000000000000aa';
+const place = { name: 'db', source: '/srv/db', publishDirectory: '/srv/.snapcommit/db' };
+const TREE = '.snapcommit-tree-1';
+const KEPT = `tank/.snapcommit/db/${TREE}`;
+const LIVE = 'tank/db';
+const SHOWN = `${place.publishDirectory}/${TREE}`;
+const READ_ONLY = ['readonly', 'on', 'local'] as const;
 
-function dataset(
-  name: string,
-  properties: Readonly<Record<string, readonly [value: string, source: string]>>,
-): Dataset {
-  const lines = Object.entries(properties).map(
-    ([property, [value, source]]) => `${name}\t${property}\t${value}\t${source}`,
-  );
-  const [found] = parseProperties(lines.join('\n'));
-  if (found === undefined) throw new TypeError('no properties');
-  return found;
+type Line = readonly [property: string, value: string, source: string];
+
+function dataset(name: string, ...lines: readonly Line[]): Dataset {
+  const [found] = parseProperties(lines.map((line) => [name, ...line].join('\t')).join('\n'));
+  return found ?? { name, properties: new Map() };
 }
 
-function family(live: Dataset): Family {
-  return { place: live, liveName: live.name, live, trees: [], snapshots: [], entries: [] };
-}
-
-function recording(ran: string[]): ZfsCommands {
-  const run = async (args: readonly string[]): Promise<string> => {
-    ran.push(args.join(' '));
-    return Promise.resolve('');
-  };
-  return { zfs: run, zpool: run, attempt: async (args) => ({ output: await run(args), failure: null }) };
-}
-
-const live = dataset('tank/db', {
-  guid: ['187', '-'],
-  canmount: ['noauto', 'local'],
-  readonly: ['off', 'default'],
-});
-
-void t.test('what only one dataset can have goes over, also where the mount point was inherited', async (t) => {
+/** What would be run; `refuses`: the beginning of the command that fails the first time. */
+async function commandsOf(live: Dataset, replaced: Dataset, refuses: string | null = null): Promise<readonly string[]> {
   const ran: string[] = [];
-  const replaced = dataset(TREE, {
-    guid: ['170', '-'],
-    canmount: ['on', 'default'],
-    // below its place it inherits the very path that it is to have
-    mountpoint: [PATH, 'inherited from tank/.snapcommit/db'],
-    readonly: ['on', 'local'],
-    reservation: ['1048576', 'local'],
-    sharenfs: ['ro', 'local'],
-  });
-  t.equal(await settle(recording(ran), volume, family(live), replaced), true);
-  t.same(ran, [
-    'set canmount=on tank/db',
-    'set reservation=1048576 tank/db',
-    `set reservation=none ${TREE}`,
-    'set sharenfs=ro tank/db',
-    `set sharenfs=off ${TREE}`,
-    'share tank/db',
-    `set mountpoint=${PATH} ${TREE}`,
-    `mount ${TREE}`,
+  let refused = false;
+  const runner: CommandRunner = {
+    run: async (_file, args) => {
+      const command = args.join(' ');
+      ran.push(command);
+      const fails = !refused && refuses !== null && command.startsWith(refuses);
+      refused ||= fails;
+      const stderr = fails ? 'out of space' : '';
+      return Promise.resolve({ status: fails ? 1 : 0, signal: null, stdout: '', stderr, timedOut: false });
+    },
+  };
+  const commands = createZfsCommands(runner, async (program) => Promise.resolve(`/sbin/${program}`));
+  const family: Family = { place: live, liveName: LIVE, live, trees: [replaced], snapshots: [], entries: [] };
+  await settle(commands, place, family, replaced);
+  return ran;
+}
+
+void t.test('G12 a dataset that inherits its mount point hands over whether it is mounted at boot', async (t) => {
+  const live = dataset(LIVE, ['canmount', 'noauto', 'local']);
+  const inherits = dataset(
+    KEPT,
+    READ_ONLY,
+    ['canmount', 'on', 'default'],
+    ['mountpoint', SHOWN, 'inherited from tank'],
+  );
+  t.same(await commandsOf(live, inherits), [
+    `set canmount=on ${LIVE}`,
+    `set canmount=on mountpoint=${SHOWN} ${KEPT}`,
+    `mount ${KEPT}`,
   ]);
 });
 
-void t.test('one that has its own path owes its mount only', async (t) => {
-  const ran: string[] = [];
-  const replaced = dataset(TREE, { guid: ['170', '-'], canmount: ['on', 'local'], mountpoint: [PATH, 'local'] });
-  t.equal(await settle(recording(ran), volume, family(live), replaced), true);
-  t.same(ran, [`mount ${TREE}`]);
-  t.equal(await settle(recording(ran), volume, family(live), null), false, 'one that was deleted since owes nothing');
+void t.test('G12 one that somebody mounts by hand stays so, however often this is begun', async (t) => {
+  const live = dataset(LIVE, ['canmount', 'noauto', 'local']);
+  const byHand = dataset(KEPT, READ_ONLY, ['canmount', 'noauto', 'local'], ['mountpoint', place.source, 'local']);
+  t.same(await commandsOf(live, byHand), [`set canmount=on mountpoint=${SHOWN} ${KEPT}`, `mount ${KEPT}`]);
+});
+
+void t.test('G12 what is handed over is not lost in between', async (t) => {
+  const live = dataset(LIVE, ['canmount', 'on', 'default']);
+  const replaced = dataset(
+    KEPT,
+    READ_ONLY,
+    ['mountpoint', place.source, 'local'],
+    ['reservation', '4096', 'local'],
+    ['sharenfs', 'on', 'local'],
+  );
+  const end = [`set canmount=on mountpoint=${SHOWN} ${KEPT}`, `mount ${KEPT}`];
+  const shared = [`set sharenfs=on ${LIVE}`, `set sharenfs=off ${KEPT}`, `share ${LIVE}`];
+  t.same(await commandsOf(live, replaced), [
+    `set reservation=4096 ${LIVE}`,
+    `set reservation=none ${KEPT}`,
+    `inherit snapcommit:let-go-reservation ${KEPT}`,
+    ...shared,
+    ...end,
+  ]);
+  t.same(
+    await commandsOf(live, replaced, 'set reservation=4096'),
+    [
+      `set reservation=4096 ${LIVE}`,
+      `set snapcommit:let-go-reservation=4096 ${KEPT}`,
+      `set reservation=none ${KEPT}`,
+      `set reservation=4096 ${LIVE}`,
+      `inherit snapcommit:let-go-reservation ${KEPT}`,
+      ...shared,
+      ...end,
+    ],
+    'where there is no room for both',
+  );
+  const letGo = dataset(
+    KEPT,
+    READ_ONLY,
+    ['mountpoint', place.source, 'local'],
+    ['reservation', '0', 'local'],
+    ['snapcommit:let-go-reservation', '4096', 'local'],
+  );
+  t.equal((await commandsOf(live, letGo))[0], `set reservation=4096 ${LIVE}`, 'by whoever goes on after a crash');
+});
+
+void t.test('a dataset that was settled is left alone, but for its mount', async (t) => {
+  const settled = dataset(KEPT, READ_ONLY, ['mountpoint', SHOWN, 'local'], ['canmount', 'on', 'local']);
+  t.same(await commandsOf(dataset(LIVE, ['canmount', 'noauto', 'local']), settled), [`mount ${KEPT}`]);
 });

@@ -46,6 +46,13 @@ t.test('the wrong authority', async (t) => {
   t.match(isCalled.us, /authority/, 'the called one is looked at too');
 });
 
+t.test('D9 who has a store of one node and the certificate of another does not start', async (t) => {
+  await t.rejects(startNode(t, 'a', { credentials: await credentialsOf('b') }), {
+    code: 'CERTIFICATE_INVALID',
+    message: /the certificate is of .*b, this node is .*a$/,
+  });
+});
+
 t.test('an expired certificate', async (t) => {
   const credentials = await credentialsOf('a', { ageDays: 10, validDays: 5 });
   t.match((await refusalBetween(t, { credentials }, {}, 'certificate')).us, /has expired; renew it/);

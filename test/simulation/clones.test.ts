@@ -37,7 +37,7 @@ t.test('D9 a clone beside its running original spoils nothing', async (t) => {
   t.ok((tally['event forgetful'] ?? 0) > 0, 'and was told so by a peer');
 });
 
-t.test('D9 a clone on another node’s machine votes neither as the one nor as the other', async (t) => {
+t.test('D9 a clone that takes another node’s place, while its original is away, does not vote', async (t) => {
   const items: readonly PlanItem[] = [
     { at: 600, kind: 'keep', node: 'a' },
     { at: 5610, kind: 'clone', node: 'a', on: 'b', forMs: 2900 },
@@ -46,7 +46,7 @@ t.test('D9 a clone on another node’s machine votes neither as the one nor as t
   t.equal(violation, null, 'nothing that was acknowledged is lost');
   t.equal(tally['store cloned to another node'], 1, 'the clone was started');
   t.ok(
-    trace.join('\n').includes('b: {"type":"forgetful","message":"c knows this node by another store'),
+    trace.join('\n').includes('a-clone1-: {"type":"forgetful","message":"c has seen this store further'),
     'and was told',
   );
 });

@@ -1,7 +1,8 @@
 /**
  * Clones of stores: a volume with a node's log on it is snapshotted, and what the snapshot holds is started as well (D9).
- * Beside the original, under its name: whatever is sent to that name reaches both. Or on another node's machine, which
- * then speaks under its own name, but with the other one's log.
+ * On a machine of its own, or on another node's in the place of that node. Either way it speaks under the name that its
+ * store has, and takes the connections to that name from its original (lines.ts). With the certificate of another node a
+ * member does not start, and who calls that other node by its old address finds out (transport-refusals.test.ts).
  */
 import type { MemoryDisk } from '../support/memory-replica-store.js';
 import type { Clients } from './clients.js';
@@ -36,8 +37,18 @@ export class Clones {
   async begin({ node, on, forMs }: Clone): Promise<void> {
     const kept = this.#stage.kept.get(node);
     if (kept === undefined || this.#running.has(on)) return;
-    const name = node === on ? await this.#beside(node, kept.copy()) : await this.#inPlaceOf(on, kept.copy());
+    const name = this.#beside(node, kept.copy());
     if (name === null) return;
+    this.#stage.tally.count(node === on ? 'store cloned beside its node' : 'store cloned to another node');
+    const clone = this.#stage.node(name);
+    const awaken = node === on ? undefined : await this.#putAside(this.#stage.node(on));
+    this.#running.set(on, async () => {
+      clone.isGone = true;
+      this.#stage.clones.delete(name);
+      await clone.kill();
+      await awaken?.();
+    });
+    await clone.start();
     for (const ms of USED_AT_MS) this.#stage.later(ms, () => this.#use(name));
     this.#stage.later(forMs, () => this.#end(on));
   }
@@ -47,35 +58,22 @@ export class Clones {
   }
 
   /** Answers the clone's name here; null: it could pass for the original. */
-  async #beside(node: string, disk: MemoryDisk): Promise<string | null> {
+  #beside(node: string, disk: MemoryDisk): string | null {
     const original = this.#stage.node(node);
     if (!this.#disks.othersRemember(original, disk.contents.life.batches + 1)) return null;
-    this.#stage.tally.count('store cloned beside its node');
     const clone = this.#make(`${node}-clone${String((this.#made += 1))}-`, disk, node);
     this.#stage.clones.set(clone.name, clone);
-    this.#running.set(node, async () => {
-      clone.isGone = true;
-      this.#stage.clones.delete(clone.name);
-      await clone.kill();
-    });
-    await clone.start();
     return clone.name;
   }
 
-  /** Its own disk is put aside meanwhile. */
-  async #inPlaceOf(on: string, disk: MemoryDisk): Promise<string | null> {
-    const machine = this.#stage.node(on);
-    if (!this.#disks.othersRemember(machine, 1)) return null;
-    this.#stage.tally.count('store cloned to another node');
-    const own = machine.disk;
-    const swap = async (to: MemoryDisk): Promise<void> => {
-      await machine.kill();
-      machine.disk = to;
+  /** The machine runs the clone meanwhile. Answers what gives it back its own disk. */
+  async #putAside(machine: SimNode): Promise<() => Promise<void>> {
+    machine.isGone = true;
+    await machine.kill();
+    return async () => {
+      machine.isGone = false;
       await machine.start();
     };
-    this.#running.set(on, () => swap(own));
-    await swap(disk);
-    return on;
   }
 
   async #end(on: string): Promise<void> {

@@ -19,7 +19,8 @@ export const FAIR: Weather = { lossPerMille: 0, repeatPerMille: 0, jitterMs: 0, 
 const WAY_MS = 1;
 const STRAGGLE_MS = 3000;
 
-export type Deliver = (from: string, to: string, bytes: Uint8Array) => void;
+/** `from` and `to` are nodes; `sender` is the process that speaks as `from`: a clone has its original's name. */
+export type Deliver = (from: string, to: string, bytes: Uint8Array, sender: string) => void;
 
 export class Network {
   weather: Weather = FAIR;
@@ -56,7 +57,7 @@ export class Network {
     return (this.#cut.get(`${from}>${to}`) ?? 0) > 0;
   }
 
-  send(from: string, to: string, bytes: Uint8Array): void {
+  send(from: string, to: string, bytes: Uint8Array, sender = from): void {
     const link = `${from}>${to}`;
     const number = (this.#sent.get(link) ?? 0) + 1;
     this.#sent.set(link, number);
@@ -64,20 +65,20 @@ export class Network {
     const dice = new Dice(seedFor(this.#seed, link, number));
     const { lossPerMille, repeatPerMille } = this.weather;
     if (dice.perMille(lossPerMille)) return this.#tally.count('message lost');
-    this.#carry(dice, from, to, bytes);
+    this.#carry(dice, from, to, bytes, sender);
     if (!dice.perMille(repeatPerMille)) return;
     this.#tally.count('message repeated');
-    this.#carry(dice, from, to, bytes);
+    this.#carry(dice, from, to, bytes, sender);
   }
 
-  #carry(dice: Dice, from: string, to: string, bytes: Uint8Array): void {
+  #carry(dice: Dice, from: string, to: string, bytes: Uint8Array, sender: string): void {
     const { jitterMs, stragglePerMille } = this.weather;
     const straggles = dice.perMille(stragglePerMille);
     if (straggles) this.#tally.count('message held up');
     const delay = WAY_MS + (jitterMs === 0 ? 0 : dice.below(jitterMs)) + (straggles ? dice.below(STRAGGLE_MS) : 0);
     this.#scheduler.after(delay, () => {
       if (this.isCut(from, to)) this.#tally.count('message cut off');
-      else this.#deliver(from, to, bytes);
+      else this.#deliver(from, to, bytes, sender);
     });
   }
 }

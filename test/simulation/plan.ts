@@ -40,7 +40,7 @@ export type Action =
   /** Keeps what the disk holds now, for a `rollBack` or a `clone`. */
   | { readonly kind: 'keep'; readonly node: string }
   | { readonly kind: 'rollBack'; readonly node: string }
-  /** What was kept of `node` is started beside it, under its name (`on` is `node`), or on another's machine, in its place. */
+  /** What was kept of `node` is started under its name: on a machine of its own (`on` is `node`), or in another's place. */
   | { readonly kind: 'clone'; readonly node: string; readonly on: string; readonly forMs: number }
   | { readonly kind: 'wipe'; readonly node: string }
   | {

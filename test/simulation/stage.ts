@@ -27,8 +27,12 @@ export class Stage {
     this.trace = new Trace(traced);
   }
 
+  find(name: string): SimNode | undefined {
+    return this.nodes.get(name) ?? this.clones.get(name);
+  }
+
   node(name: string): SimNode {
-    const node = this.nodes.get(name) ?? this.clones.get(name);
+    const node = this.find(name);
     if (node === undefined) throw new Error(`there is no node ${name}`);
     return node;
   }

@@ -11,6 +11,7 @@ import { Clones } from './clones.js';
 import { describe } from './describe.js';
 import type { MemoryDisk } from '../support/memory-replica-store.js';
 import { Disks } from './disks.js';
+import { Lines } from './lines.js';
 import { Liveness } from './liveness.js';
 import { FAIR, Network } from './network.js';
 import { changing } from './operations.js';
@@ -66,9 +67,9 @@ class World {
     this.#disks = new Disks(this.#stage);
     this.#clients = new Clients(this.#stage);
     this.#transactions = new Transactions(this.#stage, this.#clients);
-    this.#network = new Network(plan.seed, this.#stage.scheduler, this.#stage.tally, (from, to, bytes) => {
-      this.#stage.nodes.get(to)?.deliver(from, bytes);
-      for (const clone of this.#stage.clones.values()) if (clone.speaksAs === to) clone.deliver(from, bytes);
+    const lines = new Lines(this.#stage);
+    this.#network = new Network(plan.seed, this.#stage.scheduler, this.#stage.tally, (from, to, bytes, sender) => {
+      lines.receiver(sender, to)?.deliver(from, bytes);
     });
     for (const name of [...plan.voters, ...plan.spares])
       this.#stage.nodes.set(name, this.#newNode(name, this.#disks.newDisk(name, 1)));
@@ -115,7 +116,7 @@ class World {
           [from, to, bytes.length],
           () => `${from} → ${to} ${describe(bytes)}`,
         );
-        this.#network.send(from, to, bytes);
+        this.#network.send(from, to, bytes, name);
       },
       hooks: (node) => ({
         onApplied: (applied, state) => {
