@@ -18,6 +18,7 @@ import { byGuid, entryOf, readFamily, remember, type Family } from './family.js'
 import { entryPath, setLinks } from './links.js';
 import { lastComponent, splitSnapshot, treeComponent } from './names.js';
 import { ENTRY, guidOf, isReadOnly, localOf, ownOf, PLACE, valueOf, type Dataset } from './properties.js';
+import { lookIntoAll } from './readers.js';
 import { settle } from './settle.js';
 import { showClone } from './show-clone.js';
 import { datasetAt, treePath } from './site.js';
@@ -90,6 +91,7 @@ async function renameBase(
   // Until the clone stands there the place alone knows the name, which somebody may have changed since it was told.
   await remember(commands, family.place, family.liveName);
   if (!isReadOnly(base)) await commands.zfs(['set', 'readonly=on', base.name]);
+  await lookIntoAll(volume, family);
   await promote(commands, family, clone);
   crashPoint('exchange.promoted');
   await makeReady(commands, volume, base, clone);
