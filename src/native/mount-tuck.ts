@@ -6,7 +6,7 @@
 import { mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isWithin, readMounts } from './mountinfo.js';
-import { checkResult, loadLibc, SystemCallError } from './library.js';
+import { checkResult, loadLibc } from './library.js';
 
 const MS_REMOUNT = 0x20;
 const MS_BIND = 0x1000;
@@ -39,12 +39,10 @@ export interface Tuck {
   readonly options: readonly string[];
   /** What the filesystem itself is told. */
   readonly data: string | null;
-  /** Mount points below `at`, relative to it, whose mounts the new filesystem shows from the beginning, where it has such a directory. */
-  readonly carried: readonly string[];
 }
 
 /** The filesystem `source` stands beneath the mount at `at` afterwards, in every namespace that the parent's peers are in. */
-export function mountTucked({ workshop, type, source, at, parent, options, data, carried }: Tuck): void {
+export function mountTucked({ workshop, type, source, at, parent, options, data }: Tuck): void {
   clearWorkshop(workshop);
   const copy = join(workshop, 'parent');
   const below = join(copy, at.slice(parent === '/' ? 0 : parent.length));
@@ -58,18 +56,8 @@ export function mountTucked({ workshop, type, source, at, parent, options, data,
     mount(source, below, type, flagsOf(options), data);
     // where somebody's namespace still holds the filesystem, from another mount point, it has not heard the data
     if (data !== null) mount(source, below, type, MS_REMOUNT | flagsOf(options), data);
-    for (const path of carried) carry(join(at, path), join(below, path));
   } finally {
     clearWorkshop(workshop);
-  }
-}
-
-/** What is gone meanwhile, here or there, is nobody's to miss. */
-function carry(from: string, to: string): void {
-  try {
-    mount(from, to, null, MS_BIND);
-  } catch (error) {
-    if (!(error instanceof SystemCallError) || !['ENOENT', 'ENOTDIR', 'EINVAL'].includes(error.code)) throw error;
   }
 }
 

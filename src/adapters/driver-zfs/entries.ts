@@ -4,7 +4,7 @@ import { syncDirectory } from '../../native/sync.js';
 import type { Listed, VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import { meaningOf, translated, zfsError } from './failures.js';
-import { entryOf, isInExchange, listed, readFamily, type Entry, type Family } from './family.js';
+import { entryOf, listed, readFamily, type Entry, type Family } from './family.js';
 import {
   entryPath,
   foreignNames,
@@ -25,8 +25,7 @@ export async function lookup(commands: ZfsCommands, volume: VolumePlace, name: s
   return translated(volume, 'look at', path, async () => {
     const entry = entryOf(family, name);
     if (entry === null) return (await isForeign(volume, name)) ? { name, id: null, readOnly: false } : null;
-    // in the middle of an exchange what readers have mounted is found by the links as they are, and by no others
-    if (entry.kind !== 'unfinished' && !isInExchange(volume, family)) await mendLink(volume, family, entry);
+    if (entry.kind !== 'unfinished') await mendLink(volume, family, entry);
     return listed(entry);
   });
 }

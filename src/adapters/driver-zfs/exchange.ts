@@ -17,8 +17,8 @@ import { errnoOf, translated } from './failures.js';
 import { byGuid, entryOf, readFamily, remember, type Family } from './family.js';
 import { entryPath, setLinks } from './links.js';
 import { lastComponent, splitSnapshot, treeComponent } from './names.js';
+import { whenLetGo } from './patience.js';
 import { ENTRY, guidOf, isReadOnly, localOf, ownOf, PLACE, valueOf, type Dataset } from './properties.js';
-import { lookIntoAll } from './readers.js';
 import { settle } from './settle.js';
 import { showClone } from './show-clone.js';
 import { datasetAt, treePath } from './site.js';
@@ -91,7 +91,6 @@ async function renameBase(
   // Until the clone stands there the place alone knows the name, which somebody may have changed since it was told.
   await remember(commands, family.place, family.liveName);
   if (!isReadOnly(base)) await commands.zfs(['set', 'readonly=on', base.name]);
-  await lookIntoAll(volume, family);
   await promote(commands, family, clone);
   crashPoint('exchange.promoted');
   await makeReady(commands, volume, base, clone);
@@ -114,7 +113,7 @@ async function renameBase(
 async function promote(commands: ZfsCommands, { liveName, trees }: Family, clone: Dataset): Promise<void> {
   const members = new Set([liveName, ...trees.map(({ name }) => name)]);
   for (let origin = valueOf(clone, 'origin'); members.has(splitSnapshot(origin ?? '')?.dataset ?? '');) {
-    await commands.zfs(['promote', clone.name]);
+    await whenLetGo(async () => commands.zfs(['promote', clone.name]));
     origin = (await commands.zfs(['get', '-H', '-p', '-o', 'value', 'origin', clone.name])).trim();
   }
 }

@@ -165,16 +165,6 @@ export function byGuid({ live, trees }: Family, guid: string): Dataset | null {
   return [...(live === null ? [] : [live]), ...trees].find((dataset) => guidOf(dataset) === guid) ?? null;
 }
 
-/**
- * Whether an exchange of the volume has begun and is not done: snapshots are the clone's, and it is not where they are
- * looked for yet. Afterwards the live dataset depends on none of these.
- */
-export function isInExchange(volume: VolumePlace, { live, liveName, trees }: Family): boolean {
-  if (live === null || datasetAt(volume.source) !== liveName) return true;
-  const origin = splitSnapshot(valueOf(live, 'origin') ?? '')?.dataset;
-  return trees.some(({ name }) => name === origin);
-}
-
 export function snapshotsOf({ snapshots }: Family, dataset: Dataset): readonly Dataset[] {
   return snapshots.filter(({ name }) => splitSnapshot(name)?.dataset === dataset.name);
 }

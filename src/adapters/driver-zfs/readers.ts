@@ -1,30 +1,35 @@
 /**
- * Those who read generations while the live dataset is exchanged. A snapshot is mounted by the kernel when somebody looks into
- * it, below the dataset that it is of, and once: as long as that mount is in use, whoever comes by another way finds an empty
- * directory. A promotion gives the snapshots to the clone, which is shown at the live path some steps later.
+ * Those who read generations, beside an exchange. A snapshot is mounted by the kernel for whoever looks into it, below the
+ * dataset that it is of. A promotion takes all of these mounts away, and fails where somebody is in one: so that is looked at
+ * before anything is decided. Who comes to look between the promotion and the end of the exchange finds nothing there.
  */
-import { stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import type { Mount } from '../../native/mountinfo.js';
+import { dirname } from 'node:path';
+import { SnapcommitError } from '../../errors.js';
+import { unmountIdle } from '../../native/mount-swap.js';
+import { readMounts } from '../../native/mountinfo.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
-import type { Family } from './family.js';
-import { splitSnapshot } from './names.js';
+import { errnoOf } from './failures.js';
+import { whenLetGo } from './patience.js';
 
-/** Below a dataset's mount point. */
-const SNAPSHOTS = '.zfs/snapshot';
-
-/** What is mounted when its snapshot goes over to the clone stays so, also beside an exchange that somebody died in. */
-export async function lookIntoAll({ source }: VolumePlace, { liveName, entries }: Family): Promise<void> {
-  const snapshots = entries.flatMap(({ dataset }) => splitSnapshot(dataset.name) ?? []);
-  const here = snapshots.filter(({ dataset }) => dataset === liveName);
-  // the slash: only who goes in has it mounted
-  await Promise.allSettled(here.map(async ({ snapshot }) => stat(`${join(source, SNAPSHOTS, snapshot)}/`)));
+/** @throws IN_USE where somebody stays in a snapshot of the live dataset. */
+export async function assertNoReaders(volume: VolumePlace): Promise<void> {
+  const directory = `${volume.source}/.zfs/snapshot`;
+  for (const { mountPoint } of readMounts('self').filter((mount) => dirname(mount.mountPoint) === directory)) {
+    try {
+      // who only looks in again and again is let in again
+      await whenLetGo(() => {
+        unmountIdle(mountPoint);
+        return Promise.resolve();
+      });
+    } catch (failure) {
+      if (errnoOf(failure) === 'EBUSY') throw inUse(volume, mountPoint, failure);
+      // it has gone by itself
+      if (!['EINVAL', 'ENOENT'].includes(errnoOf(failure))) throw failure;
+    }
+  }
 }
 
-/** Where snapshots are mounted, relative to the live path: the new dataset shows these mounts, too, from the beginning. */
-export function snapshotsMounted(source: string, mounts: readonly Mount[]): readonly string[] {
-  const directory = join(source, SNAPSHOTS);
-  return mounts.flatMap(({ mountPoint }) =>
-    dirname(mountPoint) === directory ? [join(SNAPSHOTS, basename(mountPoint))] : [],
-  );
+function inUse(volume: VolumePlace, path: string, failure: unknown): SnapcommitError {
+  const message = `volume ${volume.name} (${volume.source}): somebody is reading in ${path}, and ZFS cannot replace a live dataset meanwhile; see who it is (fuser -vm ${path}), and try again when nobody reads there`;
+  return new SnapcommitError('IN_USE', message, { volume: volume.name, path }, failure);
 }

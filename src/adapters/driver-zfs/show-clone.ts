@@ -13,7 +13,6 @@ import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import type { Family } from './family.js';
 import { guidOf, valueOf } from './properties.js';
-import { snapshotsMounted } from './readers.js';
 import { datasetOfMount, mountOf, mountsAt } from './site.js';
 
 /** ZFS must be told where it is mounted: there it mounts the snapshots that are looked into. */
@@ -59,7 +58,6 @@ function putBeneath(volume: VolumePlace, family: Family, upper: Mount, mounts: r
       parent: parent.mountPoint,
       options,
       data: mountData(source),
-      carried: snapshotsMounted(source, mounts),
     });
     if (mountsAt(readMounts('self'), source).some((mount) => datasetOfMount(mount) === family.liveName)) return;
     throw notBeneath(volume, family.liveName);
