@@ -30,7 +30,8 @@ t.test('L6 a commit that cannot be looked at any more is told as committed', asy
   const log = logWith({
     read: async () => Promise.reject(new SnapcommitError('UNAVAILABLE', 'the majority is gone')),
   });
-  const context = contextOver(log, { stateDirectory: '/none' });
+  const append = async (): Promise<AppendResult> => Promise.reject(new Error('nothing is appended'));
+  const context = contextOver({ ...log, append }, { stateDirectory: '/none' });
   // All that is asked of it before the log has answered.
   const record = { group: 'app', generation: 7 } as unknown as GenerationRecord;
   await t.rejects(shownGeneration(context, record), {
