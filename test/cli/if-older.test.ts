@@ -1,7 +1,8 @@
 /** `commit --if-older-than`: a retry, and the same job on another node, make no second generation. */
 import t from 'tap';
 import { SnapcommitError } from '#src/errors.js';
-import { GENERATION, GROUP, run } from './fake.js';
+import { run } from './fake.js';
+import { GENERATION, GROUP } from './fake-answers.js';
 
 const LINE = ['commit', 'app', '--if-older-than', '10m'];
 

@@ -116,11 +116,20 @@ const NOT_COPIED = new Set([
 async function copiedProperties(commands: ZfsCommands, { live }: Family): Promise<readonly string[]> {
   if (live === null) return [];
   const asked = ['get', '-H', '-p', '-s', 'local,received', '-o', 'property,value', 'all', live.name];
-  const lines = (await commands.zfs(asked)).split('\n').filter((line) => line !== '');
-  return lines
-    .map((line) => ({ property: line.slice(0, line.indexOf('\t')), value: line.slice(line.indexOf('\t') + 1) }))
-    .filter(({ property }) => !NOT_COPIED.has(property) && !property.startsWith('snapcommit:'))
-    .map(({ property, value }) => `${property}=${value}`);
+  return settable(await commands.zfs(asked));
+}
+
+/** `PROPERTY=VALUE` of every one that a clone can be given; `output` has a line PROPERTY, tab, VALUE for each. */
+export function settable(output: string): readonly string[] {
+  return (
+    output
+      .split('\n')
+      // the second line of somebody's value of several is no property
+      .filter((line) => line.includes('\t'))
+      .map((line) => ({ property: line.slice(0, line.indexOf('\t')), value: line.slice(line.indexOf('\t') + 1) }))
+      .filter(({ property }) => !NOT_COPIED.has(property) && !property.startsWith('snapcommit:'))
+      .map(({ property, value }) => `${property}=${value}`)
+  );
 }
 
 export async function seal(
