@@ -10,7 +10,7 @@ import { RigError, say, tool } from './tools.mjs';
 /** dpkg's own words, not a template of ours. */
 const VERSION = ['$', '{source:Version}'].join('');
 /** Where zfs-dkms did not do it while it was installed. While the hook runs /proc is mounted in the tree, which dkms reads. */
-const BUILD = 'chroot "$1" sh -c \'for at in /lib/modules/*; do dkms autoinstall -k "${at##*/}"; done\'';
+const BUILD = 'chroot "$1" sh -c "ls /lib/modules | xargs -n 1 dkms autoinstall -k"';
 const ARCHIVE = /^zfs-(?<zfs>.+)_linux-(?<kernel>\d.+)\.tar\.zst$/;
 
 /** The archives of a version, first those that were given. @returns {{ file: string, zfs: string, kernel: string }[]} */
