@@ -1,9 +1,10 @@
 /** The rig's pure parts, and that what vagrant/ shares with it is there. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
+import { temporaryDirectory } from '../support/temp.js';
 
 const CHECKOUT = join(import.meta.dirname, '..', '..', '..');
 
@@ -92,6 +93,23 @@ void t.test('a command reaches the guest word by word, whatever is in it', (t) =
   t.equal(execFileSync('sh', ['-c', line], { encoding: 'utf8' }), "it's|$HOME `id`||a;b|");
   const limited = evaluated('ssh.mjs', 'it.remoteCommand(["sleep", "60"], { cwd: "/", timeoutSeconds: 1 })') as string;
   t.equal(spawnSync('sh', ['-c', limited]).status, 124, 'a time limit is kept in the guest');
+  t.end();
+});
+
+void t.test('whoever keeps a guest ends with it', (t) => {
+  const directory = temporaryDirectory(t, 'keeper');
+  const guest = join(directory, 'guests', 'some');
+  mkdirSync(guest, { recursive: true });
+  const keeper = pathToFileURL(join(CHECKOUT, 'scripts', 'vm', 'keeper.mjs')).href;
+  const program = `const { keep, tell } = await import('${keeper}');
+    const kept = keep({ directory: process.argv[1], remove: () => Promise.resolve() });
+    await tell('some', 'down'); await kept;`;
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program, guest], {
+    encoding: 'utf8',
+    timeout: 60_000,
+    env: { ...process.env, SNAPCOMMIT_VM_DIRECTORY: directory },
+  });
+  t.equal(status, 0, stderr);
   t.end();
 });
 
