@@ -39,7 +39,13 @@ import {
 import { drainReport } from './drain.js';
 import { normaliseGroup } from './groups.js';
 import { moveVolume } from './move-volume.js';
-import type { AddVolumeRequest, GenerationName, MoveVolumeRequest, SnapcommitNode } from './node.js';
+import type {
+  AddVolumeRequest,
+  AddVolumeTreeRequest,
+  GenerationName,
+  MoveVolumeRequest,
+  SnapcommitNode,
+} from './node.js';
 import { openTransactionReports, type OtherNodes } from './open-transactions.js';
 import type { RecoverableNodes } from './recover-cluster.js';
 import { assertOwn, removeVolume, requireVolume } from './remove-volume.js';
@@ -75,6 +81,12 @@ export class LocalNode implements SnapcommitNode {
   async addVolume(request: AddVolumeRequest): Promise<reports.VolumeReport> {
     const { name } = await addVolume(this.#context, request);
     return shown(`volume ${name} is added`, `volume show ${name}`, async () => this.volume(name));
+  }
+
+  async addVolumeTree(request: AddVolumeTreeRequest): Promise<reports.VolumeTreeReport> {
+    await this.#read();
+    const { addVolumeTree } = await import('./add-volume-tree.js');
+    return addVolumeTree(this.#context, request);
   }
 
   async moveVolume(request: MoveVolumeRequest): Promise<reports.VolumeReport> {

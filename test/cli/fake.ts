@@ -13,6 +13,7 @@ import type {
   SnapcommitNode,
   UnitsReport,
   VolumeReport,
+  VolumeTreeReport,
 } from '#src/index.js';
 
 export interface Call {
@@ -75,6 +76,25 @@ export const GROUP: GroupReport = {
   postHooks: [],
   generation: 12,
   open: null,
+};
+
+/** A root that was a volume, and two new ones below it. */
+export const TREE: VolumeTreeReport = {
+  dryRun: false,
+  added: ['app-db', 'app-db-logs'],
+  volumes: [
+    { ...VOLUME, name: 'app', source: '/tank/app', publishDirectory: '/tank/.snapcommit/app', groups: ['all'] },
+    { ...VOLUME, name: 'app-db', source: '/tank/app/db', publishDirectory: '/tank/.snapcommit/app-db', groups: [] },
+    {
+      ...VOLUME,
+      name: 'app-db-logs',
+      source: '/tank/app/db/logs',
+      publishDirectory: '/tank/.snapcommit/app-db-logs',
+      groups: [],
+    },
+  ],
+  containers: ['tank/app/more'],
+  groups: [{ group: 'all', volumes: ['app', 'blobs'], missing: ['app-db', 'app-db-logs'] }],
 };
 
 const REBUILD: RebuildReport = {
@@ -228,6 +248,7 @@ function fakeNode(calls: Call[], overrides: Partial<SnapcommitNode>): Snapcommit
     };
   return {
     addVolume: asked('addVolume', VOLUME),
+    addVolumeTree: asked('addVolumeTree', TREE),
     moveVolume: asked('moveVolume', VOLUME),
     volumes: asked('volumes', [VOLUME]),
     volume: asked('volume', VOLUME),

@@ -12,6 +12,8 @@ import type { VolumePlace } from '../../ports/volume-driver.js';
 export const NAME_BYTES_MAX = 255;
 /** The longest name that a participant gives: a staged one, of a group with the longest name, and some digits to spare. */
 export const ENTRY_BYTES_MAX = 175;
+/** The directory that holds publish directories, and the dataset that holds theirs. */
+export const HIDDEN = '.snapcommit';
 const TREE_PREFIX = '.snapcommit-tree-';
 
 const PLAIN = /[A-Za-z0-9._-]/;

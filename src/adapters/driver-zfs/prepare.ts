@@ -11,8 +11,7 @@ import { syncDirectory } from '../../native/sync.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import { meaningOf, translated } from './failures.js';
-import { HIDDEN } from './inspect.js';
-import { parentOf } from './names.js';
+import { HIDDEN, parentOf } from './names.js';
 import {
   ASKED,
   COLUMNS,

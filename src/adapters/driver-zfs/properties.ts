@@ -11,7 +11,12 @@ export const ENTRY = 'snapcommit:entry';
 export const PLACE = 'snapcommit:place';
 export const LIVE = 'snapcommit:live';
 export const DEAD = 'snapcommit:dead';
+/** What the owner of a dataset wants for those below it: `separate` or `recursive`. */
 export const CHILDREN = 'snapcommit:children';
+/** They are left out, or are volumes that somebody has added by hand. */
+export const SEPARATE = 'separate';
+/** Each is a volume, and a commit refuses where one is not. */
+export const RECURSIVE = 'recursive';
 /** Asks other tools to leave a dataset out; what they snapshot there could not be deleted by us. */
 export const NO_AUTO_SNAPSHOT = 'com.sun:auto-snapshot';
 

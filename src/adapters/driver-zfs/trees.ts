@@ -13,7 +13,7 @@ import { translated, zfsError } from './failures.js';
 import { entryOf, readFamily, type Entry, type Family } from './family.js';
 import { entryPath, isForeign, writeLink } from './links.js';
 import { encodeName, lastComponent, parentOf, treeComponent } from './names.js';
-import { BASE, ENTRY, guidOf, PLACE, valueOf } from './properties.js';
+import { BASE, CHILDREN, ENTRY, guidOf, localOf, PLACE, valueOf } from './properties.js';
 import { liveDataset, treePath } from './site.js';
 import { keepSnapshot, stageError, takenName, takeSnapshot } from './stage.js';
 
@@ -66,6 +66,7 @@ async function makeTree(
     await syncDirectory(volume.publishDirectory);
     const options = [
       ...(await copiedProperties(commands, family)),
+      ...saidOfChildren(family),
       'canmount=noauto',
       'readonly=off',
       `mountpoint=${path}`,
@@ -117,6 +118,12 @@ async function copiedProperties(commands: ZfsCommands, { live }: Family): Promis
     .map((line) => ({ property: line.slice(0, line.indexOf('\t')), value: line.slice(line.indexOf('\t') + 1) }))
     .filter(({ property }) => !NOT_COPIED.has(property) && !property.startsWith('snapcommit:'))
     .map(({ property, value }) => `${property}=${value}`);
+}
+
+/** Our other properties speak of one dataset; this one is true of whatever stands in its place. */
+function saidOfChildren({ live }: Family): readonly string[] {
+  const said = live === null ? null : localOf(live, CHILDREN);
+  return said === null ? [] : [`${CHILDREN}=${said}`];
 }
 
 export async function seal(
