@@ -20,7 +20,7 @@ export const volumeAdd: CommandModule = {
       .option('--publish <DIR>', 'where its snapshots stand (default: .snapcommit/NAME beside the source)')
       .option(
         '--recursive',
-        'also every dataset below a ZFS dataset, as NAME-CHILD; again: what is new. --publish DIR: in DIR/NAME each',
+        'of ZFS: with every dataset below it as a volume NAME-CHILD, publishing in DIR/NAME-CHILD; run again, it adds what is new',
       )
       .option('--dry-run', 'with --recursive: say what would be added, and add nothing');
   },
