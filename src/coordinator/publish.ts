@@ -33,7 +33,7 @@ export async function publishEverywhere(context: Context, plan: Plan, record: Ge
   const nodes = failed.map(({ node }) => node).join(', ');
   throw new SnapcommitError(
     'PUBLISH_PENDING',
-    `generation ${key} is committed, and node ${nodes} has not published it yet: ${messageOf(first.error)}. ` +
+    `generation ${key} is committed, and node ${nodes} has not published it yet: ${messageOf(first.error).replace(/\.$/, '')}. ` +
       'It does so by itself as soon as it can; `snapcommit status` tells.',
     {
       group: record.group,

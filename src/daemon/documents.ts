@@ -7,9 +7,11 @@ import {
   groupsWithVolume,
   heldTags,
   isIncomplete,
+  newestComplete,
   nodeOf,
   openTransactionOf,
 } from '../machine/queries.js';
+import { lookup, type ReadonlyRecord } from '../machine/record.js';
 import type {
   FinishedTransaction,
   GenerationRecord,
@@ -105,12 +107,27 @@ export function volumeReport(state: State, volume: VolumeState): VolumeReport {
   return { name, node, driver, source, publishDirectory, filesystem, forfeited, groups };
 }
 
+/** All of them, by name. */
+export function volumeReports(state: State): readonly VolumeReport[] {
+  return sorted(state.volumes).map((volume) => volumeReport(state, volume));
+}
+
+export function groupReports(state: State): readonly GroupReport[] {
+  return sorted(state.groups).map((group) => groupReport(state, group));
+}
+
+function sorted<T>(record: ReadonlyRecord<T>): readonly T[] {
+  return Object.keys(record)
+    .sort()
+    .flatMap((name) => lookup(record, name) ?? []);
+}
+
 export function groupReport(state: State, group: GroupState): GroupReport {
   const open = openTransactionOf(state, group.record.name)?.begin.transaction ?? null;
   const { name, volumes, freezeCgroups, freezeUnits, stopUnits, require, stallLimitMs, preHooks, postHooks } =
     group.record;
   const record = { name, volumes, freezeCgroups, freezeUnits, stopUnits, require, stallLimitMs, preHooks, postHooks };
-  return { ...record, generation: group.newest, open };
+  return { ...record, generation: newestComplete(group), open };
 }
 
 /** The group's holds, oldest generation first. */

@@ -62,7 +62,7 @@ export interface VolumeTreeReport {
 }
 
 export interface GroupReport extends GroupRecord {
-  /** 0 for none. */
+  /** The newest that a reader would get, which is also what `--expect-generation` is compared with; 0 for none. */
   readonly generation: number;
   readonly open: string | null;
 }

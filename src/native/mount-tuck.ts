@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { isWithin, readMounts } from './mountinfo.js';
 import { checkResult, loadLibc } from './library.js';
 
+const MS_REMOUNT = 0x20;
 const MS_BIND = 0x1000;
 const MS_REC = 0x4000;
 const MS_PRIVATE = 0x40000;
@@ -53,6 +54,8 @@ export function mountTucked({ workshop, type, source, at, parent, options, data 
     mkdirSync(copy, { recursive: true });
     mount(parent, copy, null, MS_BIND);
     mount(source, below, type, flagsOf(options), data);
+    // where somebody's namespace still holds the filesystem, from another mount point, it has not heard the data
+    if (data !== null) mount(source, below, type, MS_REMOUNT | flagsOf(options), data);
   } finally {
     clearWorkshop(workshop);
   }

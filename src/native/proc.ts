@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 export interface ProcessStat {
   /** One letter: R, S, D (cannot die now), T and t (stopped), Z and X (dead). */
   readonly state: string;
+  readonly parent: number;
   /** Field 22 of /proc/PID/stat, clock ticks since boot. */
   readonly startTime: number;
 }
@@ -25,7 +26,7 @@ export function readProcessStat(pid: number): ProcessStat | null {
   if (text === null) return null;
   // The command stands in parentheses and may itself hold spaces and parentheses: count from the last one.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { state: fields[0] ?? '?', startTime: Number(fields[19]) };
+  return { state: fields[0] ?? '?', parent: Number(fields[1]), startTime: Number(fields[19]) };
 }
 
 /** Whether a process with this pid, started then, runs now. A zombie has let go of everything and counts as dead. */

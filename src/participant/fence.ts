@@ -3,6 +3,7 @@
  * a stopped holder is ended before anybody acts in its place, so it can never wake up and act on what it saw (T4).
  */
 import { SnapcommitError } from '../errors.js';
+import { handingDown } from '../native/handed-down.js';
 import type { HeldLock, KernelLocks } from '../ports/locks.js';
 import type { Context } from './context.js';
 
@@ -42,10 +43,21 @@ export async function acquireFence(context: Context, name: string): Promise<Held
 export async function withFence<T>(context: Context, name: string, action: () => Promise<T>): Promise<T> {
   const held = await acquireFence(context, name);
   try {
-    return await action();
+    return await underLocks([held], action);
   } finally {
     held.release();
   }
+}
+
+/**
+ * Runs `action` under locks that are held: the programs which drivers start in it keep them until they have ended, so that
+ * what a killed process has set going is over before anybody acts in its place (T4).
+ */
+export async function underLocks<T>(held: readonly HeldLock[], action: () => Promise<T>): Promise<T> {
+  return handingDown(
+    held.map(({ fd }) => fd),
+    action,
+  );
 }
 
 /** Whether every holder is stopped (or already a zombie), so that none of them will release it by itself. */

@@ -56,7 +56,7 @@ function foreignSnapshot(place: VolumeRecord, name: string, wanted: string, foun
   return new SnapcommitError(
     'VOLUME_UNAVAILABLE',
     found === null
-      ? `the snapshot ${join(place.publishDirectory, name)} of volume ${place.name} is gone; another tool may have deleted it`
+      ? `the snapshot ${join(place.publishDirectory, name)} of volume ${place.name} is gone; another tool may have deleted it. Where it does not come back, \`snapcommit volume forfeit ${place.name}\` lets its groups go on without it`
       : `${join(place.publishDirectory, name)} is not the snapshot that was committed (found ${found}, wanted ${wanted})`,
     { volume: place.name, name, wanted, found },
   );

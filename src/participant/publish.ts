@@ -15,7 +15,7 @@ import type { VolumeDriver } from '../ports/volume-driver.js';
 import { allDone } from './all-done.js';
 import { atVolume } from './at-volume.js';
 import type { Context } from './context.js';
-import { acquireFence, swapLock, viewLock, volumeLock, withFence } from './fence.js';
+import { acquireFence, swapLock, underLocks, viewLock, volumeLock, withFence } from './fence.js';
 import { writeManifest } from './manifest-file.js';
 import { currentName, publishedName, replacedName } from './names.js';
 import { byPool, type Batch } from './pools.js';
@@ -66,7 +66,7 @@ export async function publishLocal(
     throw new SnapcommitError(
       'PUBLISH_PENDING',
       `generation ${generationKey(record.group, record.generation)} is committed, but volume ${first.volume} could ` +
-        `not be published yet: ${first.reason}. Mend that and run \`snapcommit recover\`.`,
+        `not be published yet: ${first.reason.replace(/\.$/, '')}. Mend that and run \`snapcommit recover\`.`,
       { group: record.group, generation: record.generation, failures },
       results.find((result) => result.status === 'rejected')?.reason,
     );
@@ -122,7 +122,7 @@ async function publishBatch(
     const trees = record.manifest.volumes
       .filter((volume) => names.includes(volume.volume) && isToPublish(context, state, record, volume))
       .map((volume): Tree => ({ place: placeOf(state, volume.volume), record, volume }));
-    if (trees.length > 0) await publishTrees(context, driver, state, record, trees);
+    if (trees.length > 0) await underLocks(held, async () => publishTrees(context, driver, state, record, trees));
   } finally {
     for (const lock of held.toReversed()) lock.release();
   }

@@ -40,7 +40,7 @@ export function asPending(group: string, generation: number, error: unknown): Sn
   return new SnapcommitError(
     'PUBLISH_PENDING',
     `generation ${generationKey(group, generation)} is committed, but publishing it was not finished: ` +
-      `${messageOf(error)}. Mend that and run \`snapcommit recover\`.`,
+      `${messageOf(error).replace(/\.$/, '')}. Mend that and run \`snapcommit recover\`.`,
     { group, generation },
     error,
   );

@@ -4,6 +4,7 @@
  */
 import { crashPoint } from '../crash-points.js';
 import { SnapcommitError } from '../errors.js';
+import type { ManifestVolume, VolumeRecord } from '../machine/entry.js';
 import type { HeldLock } from '../ports/locks.js';
 import type { RoundName, RoundReport } from '../ports/participant.js';
 import type { ArmedFreeze, Freeze } from '../ports/writers.js';
@@ -11,7 +12,7 @@ import { allDone } from './all-done.js';
 import { atVolume } from './at-volume.js';
 import type { Context } from './context.js';
 import { assertEpoch } from './epoch.js';
-import { acquireFence, volumeLock } from './fence.js';
+import { acquireFence, underLocks, volumeLock } from './fence.js';
 import { hiddenName, partOf, type Part } from './part.js';
 import { prepareVolume } from './prepare-volume.js';
 import { closeStages, openStages, stagedVolumes, type OpenStage } from './stages.js';
@@ -23,29 +24,51 @@ export async function prepareRound(context: Context, name: RoundName, isQuiesced
   const arming = arm(context, part);
   // Arming may fail while we wait for something else: the failure is met at `await arming` below.
   arming.catch(() => undefined);
-  const held: HeldLock[] = [];
+  const held = new Map<string, HeldLock>();
   let stages: readonly OpenStage[] = [];
   const places = part.members.map(({ place }) => place);
   try {
-    for (const { name: volume } of places) held.push(await acquireFence(context, volumeLock(volume)));
+    for (const { name: volume } of places) held.set(volume, await acquireFence(context, volumeLock(volume)));
     await assertEpoch(context, name);
     await allDone(
-      places.map(async (place) => prepareVolume(context, await context.driver(place.driver), place, name.epoch)),
+      places.map(async (place) =>
+        underLocksOf(held, [place], async () =>
+          prepareVolume(context, await context.driver(place.driver), place, name.epoch),
+        ),
+      ),
     );
     stages = await openStages(context, places, hiddenName(context, part, 'staged', name));
     const armed = await arming;
     context.report({ kind: 'phase', phase: 'flush', subject: part.begin.group });
     await allDone(
-      places.map(async (place) => atVolume(place, async () => (await context.driver(place.driver)).flush(place))),
+      places.map(async (place) =>
+        underLocksOf(held, [place], async () =>
+          atVolume(place, async () => (await context.driver(place.driver)).flush(place)),
+        ),
+      ),
     );
     return new Round(context, armed, stages, held);
   } catch (error) {
     // Also what was still being armed when something else failed: neither a guard nor an intent stays behind.
     await (await arming.catch(() => null))?.disarm();
     await closeStages(stages);
-    for (const lock of held) lock.release();
+    for (const lock of held.values()) lock.release();
     throw error;
   }
+}
+
+type HeldVolumes = ReadonlyMap<string, HeldLock>;
+
+/** Of these volumes only: a pool that hangs must not keep another one's volumes from whoever comes after us. */
+async function underLocksOf<T>(
+  held: HeldVolumes,
+  places: readonly VolumeRecord[],
+  action: () => Promise<T>,
+): Promise<T> {
+  return underLocks(
+    places.flatMap(({ name }) => held.get(name) ?? []),
+    action,
+  );
 }
 
 async function arm(context: Context, { begin, group, targets }: Part): Promise<ArmedFreeze | null> {
@@ -57,7 +80,7 @@ async function arm(context: Context, { begin, group, targets }: Part): Promise<A
 export class Round {
   readonly #context: Context;
   readonly #stages: readonly OpenStage[];
-  readonly #held: readonly HeldLock[];
+  readonly #held: HeldVolumes;
   /** Until the freeze, which disarms itself from there on: where thawing fails it keeps its intent, for `thaw --all` (G3). */
   #armed: ArmedFreeze | null;
   #freeze: Freeze | null = null;
@@ -67,7 +90,7 @@ export class Round {
   #thawing: Promise<RoundReport> | null = null;
   #ending: Promise<void> | null = null;
 
-  constructor(context: Context, armed: ArmedFreeze | null, stages: readonly OpenStage[], held: readonly HeldLock[]) {
+  constructor(context: Context, armed: ArmedFreeze | null, stages: readonly OpenStage[], held: HeldVolumes) {
     this.#context = context;
     this.#armed = armed;
     this.#stages = stages;
@@ -96,8 +119,8 @@ export class Round {
     const { clock } = this.#context;
     const started = clock.monotonic();
     const taken = await Promise.allSettled(
-      this.#stages.map(async ({ places: [place], call }) => {
-        await atVolume(place, async () => call.take());
+      this.#stages.map(async ({ places, call }) => {
+        await underLocksOf(this.#held, places, async () => atVolume(places[0], async () => call.take()));
         crashPoint('stage.after-first');
       }),
     );
@@ -118,12 +141,16 @@ export class Round {
     try {
       const released = await this.#freeze?.release();
       const { unbroken = true, reason = null, stallMs = 0 } = released ?? {};
-      const volumes = (await Promise.all(this.#stages.map(async (stage) => stagedVolumes(stage)))).flat();
+      const volumes = (await Promise.all(this.#stages.map(async (stage) => this.#volumesOf(stage)))).flat();
       const frozen = this.#freeze?.frozen ?? [];
       return { unbroken, reason, stallMs: Math.ceil(stallMs), skewMs: this.#skewMs, frozen, volumes };
     } finally {
       await this.end();
     }
+  }
+
+  async #volumesOf(stage: OpenStage): Promise<readonly ManifestVolume[]> {
+    return underLocksOf(this.#held, stage.places, async () => stagedVolumes(stage));
   }
 
   /** Lets go of everything, the writers first, once the step that is under way has come back. Never rejects. */
@@ -138,7 +165,7 @@ export class Round {
     await this.#armed?.disarm();
     this.#armed = null;
     await closeStages(this.#stages);
-    for (const lock of this.#held) lock.release();
+    for (const lock of this.#held.values()) lock.release();
   }
 
   #assertGoingOn(): void {

@@ -8,7 +8,7 @@ export interface HeldLock {
 
 export interface LockHolder {
   readonly pid: number;
-  /** The one-letter state of /proc/PID/stat; `T` and `t` are stopped, `D` cannot die now. */
+  /** The one-letter state of /proc/PID/stat; `T` and `t` are stopped, as is who waits for a stopped one; `D` cannot die now. */
   readonly state: string;
   readonly command: string;
 }

@@ -1,7 +1,8 @@
 /** Running `zfs`, with a runner that only says what it would: arguments, failures and what they mean. */
 import t from 'tap';
 import { createZfsCommands, findProgram, ZfsFailure } from '#src/adapters/driver-zfs/command.js';
-import { meaningOf, zfsError } from '#src/adapters/driver-zfs/failures.js';
+import { concerns, meaningOf, zfsError } from '#src/adapters/driver-zfs/failures.js';
+import { whenLetGo } from '#src/adapters/driver-zfs/patience.js';
 import { snapshotArguments } from '#src/adapters/driver-zfs/stage.js';
 import { SnapcommitError } from '#src/errors.js';
 import type { CommandResult, CommandRunner } from '#src/ports/commands.js';
@@ -35,6 +36,26 @@ void t.test('a failure says what zfs said; attempt keeps what it printed', async
   await t.rejects(killed.zfs(['list']), { message: /SIGKILL/ });
 });
 
+void t.test('what is busy is tried again, and nothing else is', async (t) => {
+  const failing = (reason: string, times: number) => {
+    let calls = 0;
+    const act = async (): Promise<number> => {
+      calls += 1;
+      if (calls <= times) return Promise.reject(new ZfsFailure('zfs', ['destroy'], reason));
+      return Promise.resolve(calls);
+    };
+    return { act, calls: () => calls };
+  };
+  const soon = failing("cannot destroy 'tank/db@a': dataset is busy", 2);
+  t.equal(await whenLetGo(soon.act), 3);
+  const never = failing('dataset is busy', Infinity);
+  await t.rejects(whenLetGo(never.act, 100), { name: 'ZfsFailure', reason: 'dataset is busy' });
+  t.ok(never.calls() > 1);
+  const depended = failing('filesystem has dependent clones', Infinity);
+  await t.rejects(whenLetGo(depended.act), { message: /dependent clones/ });
+  t.equal(depended.calls(), 1);
+});
+
 void t.test('where ZFS is not installed it says how to get it', async (t) => {
   await t.rejects(findProgram('zfs', ['/nonexistent']), { code: 'DEPENDENCY_MISSING', message: /zfsutils-linux/ });
 });
@@ -54,6 +75,23 @@ void t.test('what the words of OpenZFS mean', (t) => {
   ];
   for (const [reason, meaning] of said) t.equal(meaningOf(new ZfsFailure('zfs', ['x'], reason)), meaning, reason);
   t.equal(meaningOf(new Error('dataset is busy')), 'other', 'only what zfs said');
+  t.end();
+});
+
+void t.test('G9 a call for many that fails and names none of them has failed for each', (t) => {
+  const all = ['tank/a@x', 'tank/b@x'];
+  const failed = (reason: string): ZfsFailure => new ZfsFailure('zfs', ['hold'], reason);
+  const named = failed("cannot hold snapshot 'tank/b@x': permission denied");
+  t.same(
+    all.map((one) => concerns(named, one, all)),
+    [false, true],
+  );
+  const unnamed = failed('cannot hold: pool must be upgraded');
+  t.same(
+    all.map((one) => concerns(unnamed, one, all)),
+    [true, true],
+    'none of them may pass for held',
+  );
   t.end();
 });
 

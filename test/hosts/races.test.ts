@@ -1,5 +1,8 @@
 // test-timeout-seconds: 240
 /** Two who want something at once, on different hosts; and who was away while something was decided. */
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { at, textAt } from '../support/answers.js';
 import { requireBtrfs, requireCgroups, requireCommand } from '../support/requirements.js';
@@ -113,5 +116,25 @@ await t.test('T1 T5 T13 a host that was down during a swap swaps before it stage
 });
 
 await t.test('G8 no generation ever was a part', async (t) => {
-  t.ok(publishedOn(south.volumes[0]?.publish ?? '').at(-1) ?? 0 > kept);
+  t.ok((publishedOn(south.volumes[0]?.publish ?? '').at(-1) ?? 0) > kept);
+});
+
+await t.test('G9 a snapshot that another tool destroys on another host before it is published is named', async (t) => {
+  const [volume] = east.volumes;
+  if (volume === undefined) throw new Error('the host has no volume');
+  const running = await north.startStopped(['commit', 'app'], 'commit.before');
+  const staged = readdirSync(volume.publish).filter((name) => name.startsWith('.staged~'));
+  t.equal(staged.length, 1, 'it stands there under its hidden name');
+  for (const name of staged) execFileSync('/usr/bin/btrfs', ['subvolume', 'delete', join(volume.publish, name)]);
+  running.child.kill('SIGCONT');
+  const { status, json, stdout } = await running.done;
+  t.equal(status, 9, 'it is committed, and not published');
+  t.match(stdout, new RegExp(`n1.*${volume.name}|${volume.name}.*n1`, 's'), 'the host and the volume are named');
+  t.match(stdout, /is gone; another tool may have deleted it/);
+  const generation = Number(at(json, 'error.details.generation'));
+  for (const host of fleet.hosts) {
+    const checked = await host.cli(['verify', `app@${String(generation)}`]);
+    t.not(checked.status, 0, 'no host takes it for whole');
+    t.match(checked.stdout, volume.name, 'and each names the volume');
+  }
 });

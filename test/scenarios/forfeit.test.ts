@@ -23,7 +23,7 @@ await t.test('after volume forfeit the group is usable again', async (t) => {
   t.equal(opened.status, 3, 'an incomplete generation is never the newest');
   t.equal(at(await world.ask('open', 'app@2'), 'generation'), 2, 'asked for by name, it opens');
 
-  const json = await world.ask('commit', 'app');
+  const json = await world.ask('commit', 'app', '--if-older-than', '1h');
   t.match(json, { generation: 3, incomplete: false, volumes: [{ volume: 'db' }] });
   t.equal(at(await world.ask('open', 'app'), 'generation'), 3);
   t.equal((await world.cli(['restore', 'app@2'])).status, 5, 'what is incomplete cannot be restored as a whole');

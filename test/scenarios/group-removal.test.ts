@@ -27,6 +27,12 @@ await t.test('group remove takes generations, view and links with it, and only w
   t.strictSame(await world.ask('recover'), { actions: [] });
 
   await world.ask('group', 'create', 'app', '--volume', 'db', '--volume', 'wal');
-  t.equal(at(await world.ask('commit', 'app'), 'generation'), 3, 'numbers go on');
+  t.equal(
+    at(await world.ask('group', 'show', 'app'), 'generation'),
+    0,
+    'nothing of the earlier one counts as its newest',
+  );
+  const made = await world.ask('commit', 'app', '--if-older-than', '1h');
+  t.equal(at(made, 'generation'), 3, 'numbers go on, and a timer commits');
   t.ok(lstatSync(join(world.stateDirectory, 'views', 'app', 'current')).isSymbolicLink());
 });

@@ -67,11 +67,20 @@ function views(world: WorldParts, newest: number): readonly string[] {
   if (shown !== wanted) problems.push(`the view shows ${shown}, not ${wanted}`);
   for (const { name, publish } of world.volumes) {
     for (const link of [join(publish, 'app@current'), join(view, 'current', name)]) {
-      const target = realpathSync(link);
-      if (target !== realpathSync(join(publish, wanted))) problems.push(`${link} leads to ${target}`);
+      const target = whereTo(link);
+      if (target === null || target !== whereTo(join(publish, wanted)))
+        problems.push(`${link} leads to ${target ?? 'nothing'}`);
     }
   }
   return problems;
+}
+
+function whereTo(link: string): string | null {
+  try {
+    return realpathSync(link);
+  } catch {
+    return null;
+  }
 }
 
 function leftovers(world: WorldParts): readonly string[] {

@@ -20,9 +20,11 @@ const CUTS: readonly (readonly [operation: string, point: string | null])[] = [
   ['prune', 'retire.after'],
   ['prune', 'remove.after-first'],
 ];
-/** SNAPCOMMIT_POWER_CUTS=transact@exchange picks the cuts whose OPERATION@POINT begins so. */
-const picked = process.env['SNAPCOMMIT_POWER_CUTS'] ?? '';
-const cuts = CUTS.filter(([operation, point]) => `${operation}@${point ?? 'end'}`.startsWith(picked));
+/** SNAPCOMMIT_POWER_CUTS=transact@exchange,prune picks the cuts whose OPERATION@POINT begins with one of these. */
+const picked = (process.env['SNAPCOMMIT_POWER_CUTS'] ?? '').split(',');
+const cuts = CUTS.filter(([operation, point]) =>
+  picked.some((begin) => `${operation}@${point ?? 'end'}`.startsWith(begin)),
+);
 const INSIDE = ['node', 'build/test/vm/inside/guest-world-process.js'];
 
 await t.test('G12 D7 the power goes in each phase, and the boot recovers', async (t) => {

@@ -1,5 +1,5 @@
 /** Exchanging live datasets: a crash at every step, what a reboot leaves mounted, what is carried over, encryption. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -59,6 +59,17 @@ async function assertExchanged(t: Test, { dataset, place, identities }: Begun): 
   );
   t.equal(mountLinesAt(place.source).length, 1, 'no mount is left over');
   writeFileSync(join(place.source, 'written'), 'after');
+  mountAsAtBoot(place);
+  t.equal(readFileSync(join(place.source, 'file'), 'utf8'), 'new', 'after a reboot the same is mounted by itself');
+  t.equal(readFileSync(join(driver.path(place, 'clone'), 'file'), 'utf8'), 'old', 'so is the old tree');
+}
+
+/** What a reboot leaves mounted: whatever is mounted by itself. */
+function mountAsAtBoot({ source, publishDirectory }: VolumePlace): void {
+  const trees = readdirSync(publishDirectory).filter((name) => name.startsWith('.snapcommit-tree-'));
+  for (const path of [source, ...trees.map((name) => join(publishDirectory, name))])
+    while (mountLinesAt(path).length > 0) zfs('unmount', '-f', path);
+  zfs('mount', '-a');
 }
 
 /** T7: what is at the live path is the old tree, read-only, or the new one. */
@@ -102,16 +113,11 @@ void t.test('T8 a reboot after each rename: the exchange is finished from whatev
     const begun = await begin(t, `boot${String(index)}`);
     const { place, identities } = begun;
     crashAt(point, 'exchange', place, 'clone', identities);
-    while (mountLinesAt(place.source).length > 0) zfsUnmount(place.source);
-    zfs('mount', '-a');
+    mountAsAtBoot(place);
     await driver.exchange(place, 'clone', identities);
     await assertExchanged(t, begun);
   }
 });
-
-function zfsUnmount(path: string): void {
-  zfs('unmount', '-f', path);
-}
 
 void t.test('T7 a mount point is exchanged without a gap for readers and writers', async (t) => {
   const { place, identities } = await begin(t, 'gapless', '-o', 'atime=off', '-o', 'exec=off');

@@ -6,9 +6,10 @@ import t from 'tap';
 import { problemsOf, published } from '../support/check-world.js';
 import { leftInDatasets, zfs } from '../support/pools.js';
 import { requireCgroups, requireCommand } from '../support/requirements.js';
-import { crash, makeImpatient, startStopped } from '../support/scenario.js';
+import { crash, makeGate, makeImpatient, startStopped, startUntilEnd } from '../support/scenario.js';
+import { until } from '../support/until.js';
 import { requireVolumes } from '../support/volume-kinds.js';
-import { makeWorld } from '../support/world.js';
+import { makeWorld, readMarker } from '../support/world.js';
 
 requireVolumes(t, 'zfs');
 requireCgroups(t);
@@ -68,6 +69,35 @@ await t.test('G10 a prune that dies in the middle takes the rest of the generati
   t.strictSame(published(world), [2]);
   t.strictSame(await problemsOf(world, ['one']), []);
 });
+
+await t.test(
+  'G10 what an exec showed is pruned right after it, and beside one that shows another generation',
+  async (t) => {
+    for (let more = 0; more < 2; more += 1) await world.ask('commit', 'app');
+    const generations = published(world);
+    const newest = generations.at(-1) ?? 0;
+    const exec = (generation: number, script: string): readonly string[] => [
+      ...['exec', `app@${String(generation)}`],
+      ...['--', '/bin/sh', '-c', script],
+    ];
+    // Looked into, all of them are mounted, and the mounts are in whatever namespace is made from now on.
+    for (const { publish } of world.volumes)
+      for (const generation of generations) t.equal(readMarker(join(publish, `app@${String(generation)}`)), 'one');
+    const gate = makeGate(t, world);
+    const beside = startUntilEnd(t, world, exec(newest, gate.script));
+    await until('the exec runs', () => gate.arrived());
+    const [first = 0] = generations;
+    const ended = await world.cli(exec(first, `cat ${db.live}/marker`));
+    t.equal(ended.stdout, 'one', ended.stderr);
+    const pruned = await world.cli(['prune', 'app', '--keep-last', '1']);
+    t.equal(pruned.status, 0);
+    t.notMatch(pruned.stderr, /busy/);
+    gate.open();
+    t.equal((await beside.done).status, 0);
+    t.strictSame(published(world), [newest]);
+    t.strictSame(await problemsOf(world, ['one']), []);
+  },
+);
 
 await t.test('G11 snapshots that a dead commit’s call makes late are swept, all of the pool', async (t) => {
   await crash(world, ['commit', 'app'], 'stage.after');

@@ -1,5 +1,5 @@
 /** Generations through promotions, other tools and crashes: what stays, what can be deleted, what is told. */
-import { lstatSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { createCommandRunner } from '#src/adapters/command-runner/index.js';
@@ -76,7 +76,7 @@ function snapshotsAndTrees(name: string): readonly string[] {
 
 void t.test('G9 a snapshot that another tool destroyed before it was held is told, with its name', async (t) => {
   const place = await makeVolume('foreign');
-  const call = await driver.openStage?.(place, 'lost');
+  const call = await driver.pools?.openStage([place], 'lost');
   await call?.take();
   zfs('destroy', `${pool.pool}/foreign@lost`);
   const failure = await rejectsWith(t, call?.identity(place) ?? Promise.resolve(), 'STAGE_FAILED');
@@ -97,6 +97,22 @@ void t.test('G9 a snapshot that another tool destroyed before it was held is tol
   t.ok(lstatSync(driver.path(place, 'kept'), { throwIfNoEntry: false }), 'and no other');
   await driver.remove(place, ['kept', 'theirs']);
   t.match(zfs('list', '-H', '-o', 'name', '-t', 'snapshot', `${pool.pool}/foreign`), 'theirs', 'and stays');
+});
+
+void t.test('G12 a generation’s link that the power brought back is told, and goes when its name does', async (t) => {
+  const place = await makeVolume('linked');
+  await commit(place, 1);
+  const link = driver.path(place, 'app@1');
+  const target = readlinkSync(link);
+  await driver.rename(place, 'app@1', '.trash~1');
+  await driver.remove(place, ['.trash~1']);
+  // ZFS renames durably at once; what became of the link was not synced yet
+  symlinkSync(target, link);
+  t.same(await driver.list(place), [{ name: 'app@1', id: null, readOnly: false }]);
+  t.equal(await driver.lookup(place, 'app@1'), null, 'no snapshot has that name');
+  t.equal(await driver.rename(place, 'app@1', '.trash~2'), 'absent');
+  t.same(readdirSync(place.publishDirectory), []);
+  t.same(await driver.list(place), []);
 });
 
 void t.test('T11 snapshots of an earlier place of the dataset are not taken for this one’s', async (t) => {

@@ -5,6 +5,7 @@
  */
 import { isAbsolute } from 'node:path';
 import { SnapcommitError } from '../../errors.js';
+import { handedDown } from '../../native/handed-down.js';
 import type { CommandResult, CommandRunner, RunOptions } from '../../ports/commands.js';
 import { drainAfterExit, endGroupWhenDue } from './process-group.js';
 
@@ -17,12 +18,25 @@ const FIXED_ENVIRONMENT = { LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }
 
 let execa: Promise<Execa> | undefined;
 
-/** Programs run with `/` as working directory, and read nothing from standard input unless `input` is given. */
-export function createCommandRunner(): CommandRunner {
-  return { run };
+interface RunnerOptions {
+  /**
+   * Programs inherit what is handed down (native/handed-down): for those that change a volume under its lock, and never for
+   * what may leave a daemon behind.
+   */
+  readonly keepsLocks: boolean;
 }
 
-async function run(file: string, args: readonly string[], options: RunOptions = {}): Promise<CommandResult> {
+/** Programs run with `/` as working directory, and read nothing from standard input unless `input` is given. */
+export function createCommandRunner({ keepsLocks }: RunnerOptions = { keepsLocks: false }): CommandRunner {
+  return { run: async (file, args, options = {}) => run(file, args, options, keepsLocks ? handedDown() : []) };
+}
+
+async function run(
+  file: string,
+  args: readonly string[],
+  options: RunOptions,
+  inherited: readonly number[],
+): Promise<CommandResult> {
   if (!isAbsolute(file)) throw new SnapcommitError('USAGE', `"${file}" is not an absolute path`, { file });
   const { execa: start } = await loadExeca();
   const subprocess = start(file, args, {
@@ -33,6 +47,7 @@ async function run(file: string, args: readonly string[], options: RunOptions = 
     extendEnv: false,
     input: options.input ?? '',
     reject: false,
+    stdio: ['pipe', 'pipe', 'pipe', ...inherited.map(asDigit)],
     stripFinalNewline: false,
   });
   const limits = endGroupWhenDue(subprocess, options);
@@ -46,6 +61,9 @@ async function run(file: string, args: readonly string[], options: RunOptions = 
     limits.clear();
   }
 }
+
+/** Any descriptor can be inherited; execa's types know those of one digit. */
+const asDigit = (fd: number): 3 => fd as 3;
 
 /** Loaded by the first program that is run: a commit that runs none does not pay for it. */
 async function loadExeca(): Promise<Execa> {

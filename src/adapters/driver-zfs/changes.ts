@@ -19,6 +19,7 @@ import { requireEntry } from './trees.js';
 
 /** ZFS tells a snapshot's time in seconds; clocks tick and may be set a little. */
 const NEAR_MS = 3_000;
+const CONTROL = '.zfs';
 
 export async function changedSince(
   commands: ZfsCommands,
@@ -95,6 +96,8 @@ async function near(volume: VolumePlace, base: Dataset | undefined, limit: numbe
     for await (const entry of await opendir(join(volume.source, directory))) {
       if (changed.length >= limit) return;
       const path = join(directory, entry.name);
+      // listed where snapdir=visible; its snapshots are none of the live tree
+      if (path === CONTROL) continue;
       await look(path);
       if (entry.isDirectory()) await walk(path);
     }

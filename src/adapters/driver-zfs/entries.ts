@@ -4,8 +4,18 @@ import { syncDirectory } from '../../native/sync.js';
 import type { Listed, VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import { meaningOf, translated, zfsError } from './failures.js';
-import { entryOf, listed, readFamily, type Entry } from './family.js';
-import { entryPath, foreignNames, isForeign, mendLink, namesIn, removeLink, setLink, sweepLinks } from './links.js';
+import { entryOf, listed, readFamily, type Entry, type Family } from './family.js';
+import {
+  entryPath,
+  foreignNames,
+  isForeign,
+  mendLink,
+  namesIn,
+  removeLink,
+  setLink,
+  strayLinks,
+  sweepLinks,
+} from './links.js';
 import { encodeName, splitSnapshot } from './names.js';
 import { ENTRY } from './properties.js';
 
@@ -25,8 +35,8 @@ export async function list(commands: ZfsCommands, volume: VolumePlace): Promise<
   const family = await readFamily(commands, volume);
   const entries = family.entries.map((entry) => listed(entry));
   const foreign = await translated(volume, 'list', volume.publishDirectory, async () => {
-    await sweepLinks(volume, names, family);
-    return foreignNames(volume, names);
+    const told = await sweepLinks(volume, await strayLinks(volume, names, family));
+    return [...told, ...(await foreignNames(volume, names))];
   });
   const others = foreign.map((name) => ({ name, id: null, readOnly: false }));
   return [...entries, ...others].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -42,7 +52,10 @@ export async function rename(
   const target = entryPath(volume, to);
   const family = await readFamily(commands, volume);
   const entry = entryOf(family, from);
-  if (entry === null) return 'absent';
+  if (entry === null) {
+    await translated(volume, 'remove the link', source, async () => removeStray(volume, from, family));
+    return 'absent';
+  }
   if (entryOf(family, to) !== null || (await translated(volume, 'look at', target, () => isForeign(volume, to))))
     throw existing(volume, source, target);
   const dataset = await renameEntry(commands, volume, entry, to);
@@ -51,6 +64,13 @@ export async function rename(
     await removeLink(source);
   });
   return 'renamed';
+}
+
+/** A link that has outlived its entry goes when its name is to: `list` tells of it. Call under the volume's lock. */
+async function removeStray(volume: VolumePlace, name: string, family: Family): Promise<void> {
+  if ((await strayLinks(volume, [name], family)).length === 0) return;
+  await removeLink(entryPath(volume, name));
+  await syncDirectory(volume.publishDirectory);
 }
 
 /** A snapshot's name is its own; a tree's is a property, so that no mount moves. */

@@ -14,13 +14,14 @@ import { syncDirectory } from '../../native/sync.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import { errnoOf, translated } from './failures.js';
-import { byGuid, entryOf, readFamily, type Family } from './family.js';
+import { byGuid, entryOf, readFamily, remember, type Family } from './family.js';
 import { entryPath, setLinks } from './links.js';
 import { lastComponent, splitSnapshot, treeComponent } from './names.js';
 import { ENTRY, guidOf, isReadOnly, localOf, ownOf, PLACE, valueOf, type Dataset } from './properties.js';
 import { settle } from './settle.js';
 import { showClone } from './show-clone.js';
 import { datasetAt, treePath } from './site.js';
+import { sweepTreeDirectories } from './tree-directories.js';
 import { homeOf } from './trees.js';
 
 export interface Identities {
@@ -44,7 +45,9 @@ export async function exchange(
     if (renamed.live !== null) await open(commands, renamed.live);
     const isShownAnew = await showClone(commands, volume, renamed);
     const isSettledAnew = await settle(commands, volume, renamed, byGuid(renamed, identities.base));
-    await setLinks(volume, await readFamily(commands, volume));
+    const after = await readFamily(commands, volume);
+    await setLinks(volume, after);
+    await sweepTreeDirectories(volume, after);
     await syncDirectory(volume.publishDirectory);
     crashPoint('exchange.after');
     return stage === 'renamed' && !isShownAnew && !isSettledAnew ? 'done' : 'exchanged';
@@ -84,6 +87,8 @@ async function renameBase(
 ): Promise<void> {
   const base = required(byGuid(family, identities.base));
   const clone = required(byGuid(family, identities.clone));
+  // Until the clone stands there the place alone knows the name, which somebody may have changed since it was told.
+  await remember(commands, family.place, family.liveName);
   if (!isReadOnly(base)) await commands.zfs(['set', 'readonly=on', base.name]);
   await promote(commands, family, clone);
   crashPoint('exchange.promoted');

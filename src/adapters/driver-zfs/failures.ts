@@ -20,6 +20,12 @@ export function meaningOf(failure: unknown): Meaning {
   return WORDS.find(([, words]) => words.test(failure.reason))?.[0] ?? 'other';
 }
 
+/** Whether a failed call for `all` of these failed for `one`: where it names none of them, for every one. */
+export function concerns({ reason }: ZfsFailure, one: string, all: readonly string[]): boolean {
+  const isNamed = (name: string): boolean => reason.includes(`'${name}'`);
+  return isNamed(one) || !all.some(isNamed);
+}
+
 /** The errno's name that Node or our own calls left on an error; an empty string where there is none. */
 export function errnoOf(failure: unknown): string {
   if (failure instanceof Error && 'code' in failure && typeof failure.code === 'string') return failure.code;

@@ -7,7 +7,7 @@ import { SnapcommitError } from '../../errors.js';
 import type { Listed, VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import { meaningOf, translated } from './failures.js';
-import { decodeName, lastComponent, parentOf, splitSnapshot } from './names.js';
+import { decodeName, lastComponent, parentOf, poolOf, splitSnapshot } from './names.js';
 import {
   ASKED,
   BASE,
@@ -82,9 +82,19 @@ async function findLiveName(commands: ZfsCommands, volume: VolumePlace, placeNam
   const mounted = datasetAt(volume.source);
   if (mounted !== null && !isTree(mounted)) return mounted;
   const [place] = await ask(commands, volume, [], [placeName]);
-  const remembered = place === undefined ? null : localOf(place, LIVE);
+  const remembered = place === undefined ? null : rememberedIn(place);
   if (remembered === null) throw unavailable(volume, placeName);
   return remembered;
+}
+
+/** The live dataset's name as the place has it: in its own pool, whatever that is called now. */
+export function rememberedIn(place: Dataset): string | null {
+  const name = localOf(place, LIVE);
+  return name === null ? null : poolOf(place.name) + name.slice(poolOf(name).length);
+}
+
+export async function remember(commands: ZfsCommands, place: Dataset, live: string): Promise<void> {
+  if (localOf(place, LIVE) !== live) await commands.zfs(['set', `${LIVE}=${live}`, place.name]);
 }
 
 /** What there is of `datasets`; those that there are not are left out. */

@@ -19,7 +19,7 @@ import { poolCalls } from './pools.js';
 import { prepare } from './prepare.js';
 import { setLiveReadOnly } from './readonly.js';
 import { remove } from './remove.js';
-import { datasetAt, liveDataset } from './site.js';
+import { datasetAt, liveDataset, placeDataset } from './site.js';
 import { stage } from './stage.js';
 import { clone, seal } from './trees.js';
 
@@ -73,6 +73,8 @@ export async function isDataset(runner: CommandRunner, name: string): Promise<bo
 
 async function freeSpace(volume: VolumePlace): Promise<FreeSpace> {
   const dataset = liveDataset(volume);
+  // asked before anything is written there: what lies beneath a dataset that is not mounted is nobody's publish directory
+  placeDataset(volume);
   return translated(volume, 'ask for the free space of', dataset, async () => {
     const { bavail, bsize } = await statfs(volume.source);
     return { dataBytes: bavail * bsize, metadataBytes: bavail * bsize };

@@ -67,21 +67,33 @@ function leadsToEntry(target: string): boolean {
 }
 
 /**
- * Removes hidden links that lead to nothing any more: of somebody who died between a deletion and its link's, or who looked
- * an entry up and linked it anew just when it was deleted. `names` was read before `family`: a link is made after its entry,
- * so one without an entry has lost it. A generation's own link is not touched: its view leads through it.
+ * The links that lead to nothing any more: of somebody who died between a deletion and its link's, whose removal of a link
+ * the power took back, or who looked an entry up and linked it anew just when it was renamed or deleted. `names` was read
+ * before `family`: a link is made after its entry, so one without an entry has lost it.
  */
-export async function sweepLinks(volume: VolumePlace, names: readonly string[], family: Family): Promise<void> {
+export async function strayLinks(
+  volume: VolumePlace,
+  names: readonly string[],
+  family: Family,
+): Promise<readonly string[]> {
   const known = new Set(family.entries.map(({ name }) => name));
+  const stray: string[] = [];
   for (const name of names) {
-    if (!name.startsWith('.') || name.startsWith(NEW_LINK) || known.has(name)) continue;
-    const path = join(volume.publishDirectory, name);
-    const target = await linkAt(path);
-    if (target === null || !leadsToEntry(target)) continue;
-    await removeLink(path).catch((failure: unknown) => {
+    if (known.has(name)) continue;
+    const target = await linkAt(entryPath(volume, name));
+    if (target !== null && leadsToEntry(target)) stray.push(name);
+  }
+  return stray;
+}
+
+/** Removes those of them that nobody can miss. A generation's own is told instead: its view leads through it. */
+export async function sweepLinks(volume: VolumePlace, stray: readonly string[]): Promise<readonly string[]> {
+  const hidden = stray.filter((name) => name.startsWith('.') && !name.startsWith(NEW_LINK));
+  for (const name of hidden)
+    await removeLink(entryPath(volume, name)).catch((failure: unknown) => {
       if (!MAY_NOT_WRITE.includes(errnoOf(failure))) throw failure;
     });
-  }
+  return stray.filter((name) => !name.startsWith('.'));
 }
 
 /** What stands under `name` and is no link of ours: somebody's file, or one of the participant's. */

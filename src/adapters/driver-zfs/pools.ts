@@ -4,7 +4,7 @@
  */
 import type { Move, PoolCalls, StageCall, VolumePlace } from '../../ports/volume-driver.js';
 import { ZfsFailure, type ZfsCommands } from './command.js';
-import { meaningOf, translated, zfsError } from './failures.js';
+import { concerns, meaningOf, translated, zfsError } from './failures.js';
 import { writeLink } from './links.js';
 import { poolOf, splitSnapshot } from './names.js';
 import { renameInPool } from './rename-in-pool.js';
@@ -90,7 +90,7 @@ async function identityIn(
   const snapshot = snapshotName(part.dataset, name);
   const guid = guids.get(snapshot);
   if (guid === undefined) throw goneBeforeHeld(volume, name, snapshot, failure);
-  if (failure?.reason.includes(`'${snapshot}'`) === true && meaningOf(failure) !== 'absent')
+  if (failure !== null && meaningOf(failure) !== 'absent' && concerns(failure, snapshot, [...guids.keys()]))
     throw zfsError(volume, 'hold', snapshot, failure, 'STAGE_FAILED');
   const target = `${volume.source}/.zfs/snapshot/${splitSnapshot(snapshot)?.snapshot ?? ''}`;
   await translated(volume, 'link', snapshot, () => writeLink(volume, name, target), 'STAGE_FAILED');

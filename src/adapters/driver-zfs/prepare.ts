@@ -11,6 +11,7 @@ import { syncDirectory } from '../../native/sync.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import { meaningOf, translated } from './failures.js';
+import { remember } from './family.js';
 import { HIDDEN, parentOf } from './names.js';
 import {
   ASKED,
@@ -35,7 +36,8 @@ export async function prepare(commands: ZfsCommands, volume: VolumePlace): Promi
     const place = datasetAt(publishDirectory);
     if (place === null) throw unmountable(volume);
     // in the middle of an exchange the live path shows a tree; then what stands there is right
-    if (!isTree(live)) await remember(commands, place, live);
+    const found = isTree(live) ? null : await describe(commands, place);
+    if (found !== null) await remember(commands, found, live);
     await refuseForeign(volume);
     await chmod(publishDirectory, MODE);
     await syncDirectory(publishDirectory);
@@ -69,6 +71,8 @@ async function makePlace(commands: ZfsCommands, volume: VolumePlace, live: strin
     `mountpoint=${volume.publishDirectory}`,
     'canmount=on',
     'readonly=off',
+    // links and stamps must be durable when a sync says so, whatever the volume's own writers can do without
+    'sync=standard',
     'snapdir=hidden',
     'sharenfs=off',
     'sharesmb=off',
@@ -81,11 +85,6 @@ async function describe(commands: ZfsCommands, dataset: string): Promise<Dataset
   const { output, failure } = await commands.attempt(['get', '-H', '-p', '-o', COLUMNS, ASKED.join(','), dataset]);
   if (failure !== null && meaningOf(failure) !== 'absent') throw failure;
   return parseProperties(output)[0] ?? null;
-}
-
-async function remember(commands: ZfsCommands, place: string, live: string): Promise<void> {
-  const found = await describe(commands, place);
-  if (found === null || localOf(found, LIVE) !== live) await commands.zfs(['set', `${LIVE}=${live}`, place]);
 }
 
 /** What the new dataset's mount would cover. */

@@ -17,6 +17,11 @@ export const CHILDREN = 'snapcommit:children';
 export const SEPARATE = 'separate';
 /** Each is a volume, and a commit refuses where one is not. */
 export const RECURSIVE = 'recursive';
+/** Of a replaced dataset: space that it let go of, and that the live one has not reserved yet. */
+export const LET_GO = {
+  reservation: 'snapcommit:let-go-reservation',
+  refreservation: 'snapcommit:let-go-refreservation',
+} as const;
 /** Asks other tools to leave a dataset out; what they snapshot there could not be deleted by us. */
 export const NO_AUTO_SNAPSHOT = 'com.sun:auto-snapshot';
 
@@ -47,6 +52,8 @@ export const ASKED = [
   LIVE,
   DEAD,
   CHILDREN,
+  LET_GO.reservation,
+  LET_GO.refreservation,
 ] as const;
 
 export const COLUMNS = 'name,property,value,source';

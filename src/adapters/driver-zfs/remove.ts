@@ -13,9 +13,11 @@ import { meaningOf, translated, zfsError } from './failures.js';
 import { entryOf, isDead, isMade, readFamily, snapshotsOf, type Family } from './family.js';
 import { entryPath, removeLink } from './links.js';
 import { lastComponent } from './names.js';
+import { whenLetGo } from './patience.js';
 import { BASE, DEAD, valueOf, type Dataset } from './properties.js';
 import { isGone, treePath } from './site.js';
 import { HOLD_TAG } from './stage.js';
+import { sweepTreeDirectories } from './tree-directories.js';
 
 export async function remove(commands: ZfsCommands, volume: VolumePlace, names: readonly string[]): Promise<void> {
   for (const name of names) entryPath(volume, name);
@@ -32,6 +34,7 @@ export async function remove(commands: ZfsCommands, volume: VolumePlace, names: 
   await removeTrees(commands, volume, family, trees);
   await translated(volume, 'sync', volume.publishDirectory, async () => {
     for (const { name } of entries) await removeLink(entryPath(volume, name));
+    await sweepTreeDirectories(volume, family);
     await syncDirectory(volume.publishDirectory);
   });
   crashPoint('remove.after');
@@ -40,7 +43,7 @@ export async function remove(commands: ZfsCommands, volume: VolumePlace, names: 
 async function removeSnapshot(commands: ZfsCommands, volume: VolumePlace, snapshot: Dataset): Promise<void> {
   try {
     if (valueOf(snapshot, 'userrefs') !== '0') await releaseHold(commands, snapshot.name);
-    await commands.zfs(['destroy', '-d', snapshot.name]);
+    await whenLetGo(async () => commands.zfs(['destroy', '-d', snapshot.name]));
   } catch (failure) {
     if (meaningOf(failure) !== 'absent') throw zfsError(volume, 'destroy', snapshot.name, failure);
   }
@@ -82,7 +85,7 @@ async function removeTrees(
 async function destroyTree(commands: ZfsCommands, volume: VolumePlace, tree: Dataset): Promise<void> {
   const path = treePath(volume, lastComponent(tree.name));
   await translated(volume, 'destroy', tree.name, async () => {
-    await commands.zfs(['destroy', tree.name]);
+    await whenLetGo(async () => commands.zfs(['destroy', tree.name]));
     await rmdir(path).catch((failure: unknown) => {
       if (!isGone(failure)) throw failure;
     });

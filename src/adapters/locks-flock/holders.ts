@@ -95,8 +95,15 @@ function hasLock(fdinfo: string): boolean {
   }
 }
 
-function describe(pid: number): readonly LockHolder[] {
-  const state = readProcessStat(pid)?.state;
-  if (state === undefined || state === 'Z' || state === 'X') return [];
-  return [{ pid, state, command: readCommand(pid) }];
+function describe(pid: number, _index: number, holders: readonly number[]): readonly LockHolder[] {
+  const stat = readProcessStat(pid);
+  if (stat === null || stat.state === 'Z' || stat.state === 'X') return [];
+  const { state, parent } = stat;
+  // A program that a stopped holder started may wait for ever for that one to read what it says.
+  const waitsForStopped = state === 'S' && holders.includes(parent) && isStopped(parent);
+  return [{ pid, state: waitsForStopped ? 'T' : state, command: readCommand(pid) }];
+}
+
+function isStopped(pid: number): boolean {
+  return 'Tt'.includes(readProcessStat(pid)?.state ?? '?');
 }

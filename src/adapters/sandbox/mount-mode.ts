@@ -18,10 +18,14 @@ export function mountMode(): MountMode {
  * The arguments that run a program in a private mount namespace. An ordinary user keeps his own uid in it, so that the
  * command is nobody else than it would be outside; the launcher holds the namespace's capabilities only until it has
  * made its mounts, so the command cannot take them away again.
+ *
+ * What is mounted and unmounted outside goes on to happen inside (`slave`), never the other way round: a ZFS snapshot is
+ * mounted outside by whoever looks into it first, and one that is unmounted there could not be destroyed, nor a clone be
+ * mounted as the live tree, while a copy of its mount stood in here.
  */
 export function unshareArguments(mode: MountMode): readonly string[] {
   const user = mode === 'root' ? [] : ['--user', '--map-current-user', '--keep-caps'];
-  return [...user, '--mount', '--propagation', 'private', '--'];
+  return [...user, '--mount', '--propagation', 'slave', '--'];
 }
 
 /** Tries it with a program that does nothing. */

@@ -1,0 +1,26 @@
+/**
+ * Waiting for the kernel. What a process had mounted and open in a namespace of its own, it lets go of a little after the
+ * process has ended: a snapshot that an `exec` showed is busy for a moment after that, though nobody uses it.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ZfsFailure } from './command.js';
+
+const PATIENCE_MS = 3_000;
+const PAUSE_MS = 50;
+
+/** What `act` answers; tried again for a few seconds while ZFS says that the dataset is busy. */
+export async function whenLetGo<T>(act: () => Promise<T>, patienceMs = PATIENCE_MS): Promise<T> {
+  for (let waitedMs = 0; ; waitedMs += PAUSE_MS) {
+    try {
+      return await act();
+    } catch (failure) {
+      if (waitedMs >= patienceMs || !isBusy(failure)) throw failure;
+    }
+    await sleep(PAUSE_MS);
+  }
+}
+
+/** In use, and not: something depends on it, which no waiting changes. */
+function isBusy(failure: unknown): boolean {
+  return failure instanceof ZfsFailure && /is busy/i.test(failure.reason);
+}
