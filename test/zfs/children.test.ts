@@ -3,12 +3,15 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
+import { createCommandRunner } from '#src/adapters/command-runner/index.js';
+import { createZfsDriver } from '#src/adapters/driver-zfs/index.js';
 import { cli, type CliResult } from '../support/run-cli.js';
 import { temporaryDirectory } from '../support/temp.js';
 import { makePool, property, zfs, zpool } from '../support/zfs.js';
 
-const pool = makePool(t);
 const stateDirectory = join(temporaryDirectory(t, 'children'), 'state');
+const pool = makePool(t);
+const driver = createZfsDriver(createCommandRunner());
 const named = (name: string): string => `${pool.pool}/${name}`;
 const CHILDREN = 'snapcommit:children';
 const ADD = ['volume', 'add', 'app', '--source', named('app'), '--recursive'];
@@ -91,23 +94,27 @@ await t.test('a leaf is restored, and remembers what was said; a dataset with ch
 });
 
 await t.test('G8 a new child refuses the commit, wherever it is, until the same command has added it', async (t) => {
-  const made = ['app/new', 'app/db/logs/deep', 'app/box/boxed'];
-  for (const name of made) {
-    const source = pool.dataset(name);
+  const refusal = async (name: string): Promise<void> => {
     const { status, json } = await run('commit', 'all');
     t.equal(status, 2, name);
     const message = new RegExp(`${named(name)}\\. Run .snapcommit volume add .* --recursive`);
     t.match(json, { error: { code: 'SOURCE_NESTED', message } });
-    const volume = name.replaceAll('/', '-');
-    const { added } = (await ask(...ADD)) as { added: unknown };
-    t.same(added, [volume]);
-    sources.set(volume, source);
-    ALL.push(volume);
-    const beside = await run('commit', 'all');
-    t.equal(beside.status, 0, volume);
-    t.match(beside.stderr, volume, 'it is told that the group does not have it');
-    await ask('group', 'update', 'all', '--volume', ...ALL);
-  }
+  };
+  sources.set('app-box-boxed', pool.dataset('app/box/boxed'));
+  await refusal('app/box/boxed');
+  t.match(await ask(...ADD), { added: ['app-box-boxed'] });
+  const beside = await run('commit', 'all');
+  t.equal(beside.status, 0);
+  t.match(beside.stderr, 'app-box-boxed', 'it is told that the group does not have it');
+  sources.set('app-db-logs-deep', pool.dataset('app/db/logs/deep'));
+  await refusal('app/db/logs/deep');
+  sources.set('app-new', pool.dataset('app/new'));
+  ALL.push('app-box-boxed', 'app-db-logs-deep', 'app-new');
+  t.match(await ask(...ADD), {
+    added: ['app-db-logs-deep', 'app-new'],
+    groups: [{ group: 'all', missing: ['app-box-boxed', 'app-db-logs-deep', 'app-new'] }],
+  });
+  await ask('group', 'update', 'all', '--volume', ...ALL);
   mark('three');
   const before = snapshotCalls().length;
   const whole = await run('commit', 'all');
@@ -131,7 +138,7 @@ await t.test('G8 what can be no volume refuses the command and the commit; separ
 });
 
 await t.test('a child that is mounted elsewhere, and a volume that is away', async (t) => {
-  const elsewhere = join(dirname(stateDirectory), 'elsewhere');
+  const elsewhere = join(pool.directory, 'elsewhere');
   mkdirSync(elsewhere);
   zfs('create', '-o', `mountpoint=${elsewhere}`, named('app/far'));
   t.match(await ask(...ADD), { added: ['app-far'] });
@@ -154,6 +161,17 @@ await t.test('volume remove takes the mark away, and then children are refused a
   const plain = await run('volume', 'add', 'app', '--source', named('app'));
   t.match(plain.json, { error: { code: 'SOURCE_NESTED', message: /--recursive.*children=separate/ } });
   t.match(await ask(...ADD), { added: ['app', 'app-far'] });
+});
+
+await t.test('a dataset whose children are gone, and not what was published of them, is not exchanged', async (t) => {
+  const source = pool.dataset('solo');
+  pool.dataset('solo/child');
+  t.match(await ask('volume', 'add', 'solo', '--source', named('solo'), '--recursive'), {
+    added: ['solo', 'solo-child'],
+  });
+  pool.destroy('solo/child');
+  const found = await driver.inspect('solo', source, null);
+  t.match(found.exchange, { possible: false, reason: named('solo/.snapcommit') });
 });
 
 await t.test('a root that is only a container, and what is no dataset, are refused with what to do', async (t) => {

@@ -44,14 +44,14 @@ export async function inspect(
     'inspect',
     dataset,
     async () => {
-      const { live, children, nested } = await describeLive(commands, place, dataset, mounts);
+      const { live, children, allChildren, nested } = await describeLive(commands, place, dataset, mounts);
       refuseOwn(name, source, live);
       refuseState(name, source, live, mayBeReadOnly);
       if (!mayHaveChildren) refuseChildren(place, live, children);
       refuseLongName(name, source, dataset);
       await refusePublishDirectory(commands, place, dataset, mounts);
       const guid = (await commands.zpool(['get', '-H', '-p', '-o', 'value', 'guid', poolOf(dataset)])).trim();
-      const exchange = exchangePossible(place, live, children, mounts);
+      const exchange = exchangePossible(place, live, allChildren, mounts);
       return { ...place, filesystem: `zfs:${guid}`, live: guidOf(live), exchange, ...nested };
     },
     'SOURCE_INVALID',
@@ -83,6 +83,8 @@ interface Described {
   readonly live: Dataset;
   /** Child datasets that are not ours. */
   readonly children: readonly string[];
+  /** All of them: ours are the places of volumes that lie below, or lay there. */
+  readonly allChildren: readonly string[];
   /** Where it was included and has some. */
   readonly nested: { readonly nested?: readonly NestedTree[] };
 }
@@ -110,10 +112,12 @@ async function describeLive(
   const own = found.find(({ name }) => name === dataset);
   if (own === undefined)
     throw zfsError(volume, 'look at', dataset, new Error('zfs told nothing of it'), 'VOLUME_UNAVAILABLE');
-  const children = found.filter(({ name }) => name !== dataset && !isHiddenComponent(lastComponent(name)));
+  const below = found.filter(({ name }) => name !== dataset);
+  const children = below.filter(({ name }) => !isHiddenComponent(lastComponent(name)));
   const isIncluded = localOf(own, CHILDREN) === RECURSIVE && children.length > 0;
   const nested = isIncluded ? { nested: await nestedAmong(commands, dataset, children, mounts) } : {};
-  return { live: own, children: children.map(({ name }) => name), nested };
+  const names = (datasets: readonly Dataset[]): readonly string[] => datasets.map(({ name }) => name);
+  return { live: own, children: names(children), allChildren: names(below), nested };
 }
 
 function invalid(name: string, source: string, why: string, missing = false): SnapcommitError {
