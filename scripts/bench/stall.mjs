@@ -35,7 +35,15 @@ async function measureOne({ lab, rounds, floor, writer, mounts, state, load, sha
   const cgroup = lab.cgroup(name);
   const gaps = join(lab.directory, `${name}.gaps`);
   const lives = mounts.map((mount) => join(mount, 'live'));
-  const running = lab.start(cgroup, writer, String(shape.bytesPerSecond), String(shape.block), gaps, ...lives);
+  const running = lab.start(
+    cgroup,
+    writer,
+    String(shape.bytesPerSecond),
+    String(shape.block),
+    gaps,
+    cgroup.directory,
+    ...lives,
+  );
   const volumes = mounts.flatMap((_, index) => ['--volume', `v${String(index)}`]);
   snapcommit(state, 'group', 'create', name, ...volumes, '--freeze-cgroup', cgroup.path);
   await delay(1_000);

@@ -2,22 +2,25 @@
 import { ensurePackages } from '../bootstrap.mjs';
 import { run } from '../lib/run.mjs';
 
-/** What the rig needs of Debian on this machine. */
-const PACKAGES = [
-  { name: 'qemu-system-x86', command: 'qemu-system-x86_64' },
-  { name: 'qemu-utils', command: 'qemu-img' },
-  { name: 'nbdkit', command: 'nbdkit' },
-  { name: 'mmdebstrap', command: 'mmdebstrap' },
-  { name: 'e2fsprogs', command: 'mke2fs' },
-  { name: 'zstd', command: 'zstd' },
-  { name: 'openssh-client', command: 'ssh' },
-  { name: 'util-linux', command: 'setpriv' },
-];
+/** What the rig needs of Debian on this machine: each package, and the command that shows that it is there. */
+const COMMANDS = {
+  'qemu-system-x86': 'qemu-system-x86_64',
+  'qemu-utils': 'qemu-img',
+  nbdkit: 'nbdkit',
+  mmdebstrap: 'mmdebstrap',
+  e2fsprogs: 'mke2fs',
+  zstd: 'zstd',
+  'openssh-client': 'ssh',
+  'util-linux': 'setpriv',
+};
 
 export class RigError extends Error {}
 
 export function ensureTools() {
-  ensurePackages(PACKAGES, true);
+  ensurePackages(
+    Object.entries(COMMANDS).map(([name, command]) => ({ name, command })),
+    true,
+  );
 }
 
 export function say(text) {

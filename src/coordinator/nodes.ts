@@ -12,20 +12,20 @@ export function workOf({ begin, epoch }: Begun): Work {
 
 type StepOf<T> = (node: PlannedNode) => Promise<T>;
 
-/**
- * Rejects with the first failure once all have come back: nobody is left at a step that others have given up. Where more than
- * one takes part, also with `signal`.
- */
-export async function onNodes<T>(
+type AskNodes = <T>(
   context: Context,
   plan: Plan,
   phase: string,
   signal: AbortSignal,
   step: StepOf<T>,
-): Promise<readonly T[]> {
-  const asked = allDone(plan.nodes.map(reporting(context, plan, phase, step)));
-  return plan.nodes.length === 1 ? asked : unlessAborted(asked, signal);
-}
+) => Promise<readonly T[]>;
+
+/**
+ * Rejects with the first failure once all have come back: nobody is left at a step that others have given up. Where more than
+ * one takes part, also with `signal`.
+ */
+export const onNodes: AskNodes = async (context, plan, phase, signal, step) =>
+  unlessAborted(plan, allDone(plan.nodes.map(reporting(context, plan, phase, step))), signal);
 
 /**
  * What is asked of a node when a transaction is over or given up. Another node may be stuck for ever at an earlier step, and
@@ -41,19 +41,12 @@ export async function atTheEnd<T>(context: Context, { node }: Participant, asked
  * Rejects at once with the first failure, and where more than one takes part with `signal`: for steps of a round, which is
  * ended on every node then. Writers may stand still.
  */
-export async function hurryOnNodes<T>(
-  context: Context,
-  plan: Plan,
-  phase: string,
-  signal: AbortSignal,
-  step: StepOf<T>,
-): Promise<readonly T[]> {
-  const asked = Promise.all(plan.nodes.map(reporting(context, plan, phase, step)));
-  return plan.nodes.length === 1 ? asked : unlessAborted(asked, signal);
-}
+export const hurryOnNodes: AskNodes = async (context, plan, phase, signal, step) =>
+  unlessAborted(plan, Promise.all(plan.nodes.map(reporting(context, plan, phase, step))), signal);
 
 /** Another node may take long to answer, and the user not want to wait. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+async function unlessAborted<T>(plan: Plan, work: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (plan.nodes.length === 1) return work;
   return new Promise((resolve, reject) => {
     const abort = (): void => {
       reject(signal.reason as Error);

@@ -1,8 +1,9 @@
 /**
  * The courtesy lock: tells a person that another snapcommit is working on this group, and since when. It is never what
  * safety rests on (that is SQLite's lock, the log's rules and the kernel locks): a lock whose owner is gone is ignored.
+ * A command waits for it before it does anything else, so its files are changed without turns of a worker thread.
  */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SnapcommitError } from '../errors.js';
@@ -30,15 +31,15 @@ export async function withCourtesy<T>(
   try {
     return await action();
   } finally {
-    await release();
+    release();
   }
 }
 
-type Release = () => Promise<void>;
+type Release = () => void;
 
 async function take(context: Context, group: string, wait: { readonly signal: AbortSignal } | null): Promise<Release> {
   const directory = join(context.stateDirectory, 'courtesy');
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
   const file = join(directory, group);
   for (;;) {
     // Looking, breaking and taking are one step: of two who find a dead owner, one would break the other's fresh lock.
@@ -55,28 +56,34 @@ async function tryTake(file: string, self: ProcessIdentity): Promise<Release | {
   const { default: lockfile } = await import('proper-lockfile');
   for (;;) {
     try {
-      const release = await lockfile.lock(file, { realpath: false, onCompromised: () => undefined });
-      const free = async (): Promise<void> => release().catch(() => undefined);
+      const release = lockfile.lockSync(file, { realpath: false, onCompromised: () => undefined });
+      const free = (): void => {
+        try {
+          release();
+        } catch {
+          // Somebody broke it: it is not ours any more.
+        }
+      };
       try {
         const owner: Owner = { identity: self, since: new Date().toISOString() };
-        await writeFile(file, JSON.stringify(owner), { mode: 0o600 });
+        writeFileSync(file, JSON.stringify(owner), { mode: 0o600 });
       } catch (error) {
-        await free();
+        free();
         throw error;
       }
       return free;
     } catch (error) {
       if (!isLocked(error)) throw error;
     }
-    const owner = await readOwner(file);
+    const owner = readOwner(file);
     if (owner === null || isAlive(owner.identity)) return { owner };
-    await rm(`${file}.lock`, { recursive: true, force: true });
+    rmSync(`${file}.lock`, { recursive: true, force: true });
   }
 }
 
-async function readOwner(file: string): Promise<Owner | null> {
+function readOwner(file: string): Owner | null {
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as Owner;
+    return JSON.parse(readFileSync(file, 'utf8')) as Owner;
   } catch {
     // Whoever took it ended before writing it; proper-lockfile frees it when nobody has touched it for a while.
     return null;

@@ -61,3 +61,18 @@ export function isWithin(path: string, directory: string): boolean {
   if (directory === '/') return true;
   return path.startsWith(directory) && (path.length === directory.length || path[directory.length] === '/');
 }
+
+/** The mounts at exactly `path`, the visible one first: it is the one that no other of them stands on. */
+export function mountsAt(mounts: readonly Mount[], path: string): readonly Mount[] {
+  const here = mounts.filter((mount) => mount.mountPoint === path);
+  const covered = (mount: Mount): boolean => here.some((other) => other.parent === mount.id);
+  return [...here.filter((mount) => !covered(mount)), ...here.filter(covered)];
+}
+
+/** The mount that shows `path`. */
+export function mountOf(mounts: readonly Mount[], path: string): Mount | undefined {
+  let best: string | undefined;
+  for (const { mountPoint } of mounts)
+    if (isWithin(path, mountPoint) && (best === undefined || mountPoint.length > best.length)) best = mountPoint;
+  return best === undefined ? undefined : mountsAt(mounts, best)[0];
+}

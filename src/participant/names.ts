@@ -13,6 +13,7 @@
  *
  * `~` and `@` never occur in a group's name, so reading back is unambiguous.
  */
+import { SnapcommitError } from '../errors.js';
 import type { Epoch, Slot, TransactionId } from '../machine/entry.js';
 
 export type StagedKind = 'staged' | 'clone';
@@ -92,6 +93,20 @@ export function isTemporary(text: string): boolean {
 export function isPlain(text: string): boolean {
   return isTemporary(text) || parsePublished(text)?.part === 'manifest';
 }
+
+/** `name`, where it can stand in a publish directory. @throws NAME_INVALID */
+export function entryName(volume: { readonly name: string }, name: string): string {
+  const length = Buffer.byteLength(name);
+  if (length > 0 && length <= NAME_BYTES_MAX && name !== '.' && name !== '..' && !/[/\0]/.test(name)) return name;
+  throw new SnapcommitError(
+    'NAME_INVALID',
+    `volume ${volume.name}: ${JSON.stringify(name)} is not a single path component; an entry of a publish directory must be one`,
+    { volume: volume.name, name },
+  );
+}
+
+/** Of a file. */
+const NAME_BYTES_MAX = 255;
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 

@@ -10,6 +10,8 @@ import {
   parentOf,
   poolOf,
   splitSnapshot,
+  tooLong,
+  TREE_DIGITS,
   treeComponent,
 } from '#src/adapters/driver-zfs/names.js';
 import { formatStaged, publishedName, replacedName } from '#src/participant/names.js';
@@ -47,6 +49,15 @@ void t.test('the longest name that a participant gives fits in what a dataset le
     round: 9_999,
   });
   t.ok(Buffer.byteLength(encodeName(longest)) <= ENTRY_BYTES_MAX, String(Buffer.byteLength(encodeName(longest))));
+  t.end();
+});
+
+void t.test('a snapshot that a clone could not have, in length, is found before the clone is made', (t) => {
+  const tree = `tank/.snapcommit/db/${treeComponent('0'.repeat(TREE_DIGITS))}`;
+  const longest = 'x'.repeat(254 - tree.length);
+  t.equal(tooLong(tree, ['app:1', longest, `tank/db@${longest}`]), null);
+  t.equal(tooLong(tree, ['app:1', `${longest}y`]), `${longest}y`);
+  t.equal(tooLong(tree, [`tank/db@${longest}y`]), `${longest}y`, 'whatever its dataset is called now');
   t.end();
 });
 

@@ -71,7 +71,7 @@ void t.test('G12 what is handed over is not lost in between', async (t) => {
     ['sharenfs', 'on', 'local'],
   );
   const end = [`set canmount=on mountpoint=${SHOWN} ${KEPT}`, `mount ${KEPT}`];
-  const shared = [`set sharenfs=on ${LIVE}`, `set sharenfs=off ${KEPT}`];
+  const shared = [`set sharenfs=on ${LIVE}`, `set sharenfs=off ${KEPT}`, `share ${LIVE}`];
   t.same(await commandsOf(live, replaced), [
     `set reservation=4096 ${LIVE}`,
     `set reservation=none ${KEPT}`,

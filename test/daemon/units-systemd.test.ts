@@ -1,10 +1,12 @@
 /** What systemd itself says of our units: it finds nothing wrong with them, escapes as we do, and enables them. */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readlinkSync, symlinkSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { declaredOn } from '#src/daemon/units/declared.js';
 import { installUnits } from '#src/daemon/units/install.js';
 import { mountUnitOf } from '#src/daemon/units/quote.js';
+import { renderUnits } from '#src/daemon/units/render.js';
 import { initNode, openNode } from '#src/index.js';
 import { requireCommand } from '../support/requirements.js';
 import { temporaryDirectory } from '../support/temp.js';
@@ -51,6 +53,44 @@ t.test('systemd finds nothing wrong with the units, also with hard names', async
   const { status, stdout, stderr } = spawnSync(analyze, ['verify', '--man=no', ...files], { encoding: 'utf8' });
   t.equal(stdout + stderr, '');
   t.equal(status, 0);
+});
+
+t.test('T7 users that everything is ordered after make no cycle, in which systemd would leave out a start', (t) => {
+  const record = { name: 'db', node: 'a', driver: 'directory', filesystem: 'x' } as const;
+  const volume = { ...record, source: '/srv/db', publishDirectory: '/srv/.snapcommit/db' };
+  const none: readonly string[] = [];
+  const declared = declaredOn(
+    'a',
+    [volume],
+    [
+      {
+        name: 'app',
+        volumes: ['db'],
+        require: null,
+        stallLimitMs: 5000,
+        freezeCgroups: ['/machine.slice', '/user.slice'],
+        freezeUnits: none,
+        stopUnits: ['user.socket'],
+        preHooks: none,
+        postHooks: none,
+      },
+    ],
+  );
+  const [recovery] = renderUnits({ program: ['/bin/true'], stateDirectory: '/var/lib/snapcommit', declared });
+  const boot = join(directory, 'boot');
+  mkdirSync(boot);
+  const write = (name: string, lines: readonly string[]): void => {
+    writeFileSync(join(boot, name), lines.join('\n'));
+  };
+  write(recovery?.name ?? '', [recovery?.content ?? '']);
+  write('user.socket', ['[Socket]', 'ListenStream=/run/x', '']);
+  write('user.service', ['[Service]', 'ExecStart=/bin/true', 'Slice=machine.slice', '']);
+  const wanted = 'basic.target sockets.target user.socket user.service user.slice snapcommit-recover.service';
+  write('all.target', ['[Unit]', `Requires=${wanted}`, 'After=basic.target', '']);
+  const { stderr } = spawnSync(analyze, ['verify', '--man=no', join(boot, 'all.target')], { encoding: 'utf8' });
+  t.notMatch(stderr, /ordering cycle/);
+  t.match(recovery?.content, / systemd-user-sessions\.service user\.service\n/);
+  t.end();
 });
 
 t.test('mounts are named as systemd names them', (t) => {

@@ -81,6 +81,32 @@ t.test('units wait for this node’s users of volumes, and for nobody who waits 
     users({ freezeUnits: ['system.slice', '-.slice', 'snapcommit.service', 'snapcommit-commit@app.service'] }),
     [],
   );
+  t.same(users({ stopUnits: ['web.socket', 'web.path', 'web.timer'] }), ['web.service', 'web.timer'], 'what starts it');
+  t.same(
+    users({
+      freezeUnits: [
+        'machine.slice',
+        'srv-db.mount',
+        'local-fs.target',
+        'snapcommit.socket',
+        'a b.service',
+        '50%.service',
+      ],
+    }),
+    [],
+    'what our own units come after, and what is no unit',
+  );
+  t.same(users({ freezeCgroups: ['/user.slice'] }), ['systemd-user-sessions.service'], 'who logs in');
+  t.same(
+    users({
+      freezeCgroups: [
+        '/system.slice/app.service/writers',
+        '/user.slice/user-7.slice/user@7.service/app.slice/x.service',
+      ],
+    }),
+    ['app.service', 'user@7.service'],
+    'what runs below a service is its',
+  );
   t.same(users({ freezeUnits: ['snapcommit-app.service'] }), ['snapcommit-app.service'], 'not ours');
   t.same(declaredOn('a', volumes, []).paths, ['/srv/.snapcommit/db', '/srv/db']);
   t.end();

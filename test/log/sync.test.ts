@@ -1,25 +1,15 @@
 /** The kernel's own count of what is synced, and what happens when a sync fails. Needs strace. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { initEmbeddedLog } from '#src/daemon/embedded-log.js';
+import { isSync, traced } from './traced.js';
 import { childCommand, freshDirectory, hasTool, identity, run, withLog } from './support.js';
-
-/** Runs a child under strace; answers its output and the traced calls, one a line, in order. */
-async function traced(t: Test, calls: string, command: readonly string[], ...options: readonly string[]) {
-  const file = join(freshDirectory(t), 'trace');
-  // -y prints each descriptor's path.
-  const ended = await run(t, ['strace', '-f', '-y', '-o', file, '-e', `trace=${calls}`, ...options, ...command]);
-  return { ...ended, calls: readFileSync(file, 'utf8').split('\n') };
-}
 
 async function initialised(t: Test): Promise<string> {
   const directory = freshDirectory(t);
   await initEmbeddedLog(directory, identity);
   return directory;
 }
-
-const isSync = (line: string): boolean => /f(data)?sync\(/.test(line);
 
 /** How many syncs stand before the first acknowledgement, between each two, and after the last. */
 function syncsByAnswer(calls: readonly string[]): readonly number[] {

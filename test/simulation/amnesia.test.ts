@@ -3,31 +3,12 @@
  * accept anything, and the third, whose acceptance was counted, comes back without it.
  */
 import t from 'tap';
-import type { Action, Plan, PlanItem } from './plan.js';
+import { planOfMoment } from './moment.js';
+import type { Plan, PlanItem } from './plan.js';
 import { runWorld } from './world.js';
 
 function planOf(loss: readonly PlanItem[]): Plan {
-  const appends = [700, 900, 1100, 1300].map((at, index): PlanItem => ({
-    at,
-    kind: 'append',
-    node: 'a',
-    volume: `v${String(index)}`,
-    adds: true,
-    request: false,
-  }));
-  const late: Action = { kind: 'append', node: 'c', volume: 'v9', adds: true, request: false };
-  const items: readonly PlanItem[] = [
-    // Whoever leads: a has the votes of a and b.
-    { at: 500, kind: 'full', node: 'c', forMs: 5000 },
-    ...appends,
-    // By now c has heard how far b's store was.
-    { at: 5600, kind: 'crash', node: 'a', forMs: 3000 },
-    ...loss,
-    { at: 7500, ...late },
-    { at: 8000, ...late },
-  ];
-  const ratesPerMille = { a: 1000, b: 1000, c: 1000 };
-  return { seed: 1, voters: ['a', 'b', 'c'], spares: [], lastsMs: 9000, ratesPerMille, items };
+  return planOfMoment({ early: [700, 900, 1100, 1300], loss, late: [7500, 8000] });
 }
 
 t.test('D8 a wiped voter learns, and does not vote', async (t) => {

@@ -4,38 +4,12 @@
  * was made before it accepted.
  */
 import t from 'tap';
+import { planOfMoment } from './moment.js';
 import type { Plan, PlanItem } from './plan.js';
 import { runWorld } from './world.js';
 
-function planOf(clone: readonly PlanItem[]): Plan {
-  const appends = [1100, 1300, 1500, 1700].map((at, index): PlanItem => ({
-    at,
-    kind: 'append',
-    node: 'a',
-    volume: `v${String(index)}`,
-    adds: true,
-    request: false,
-  }));
-  const late = [6500, 7000, 7500, 8000].map((at): PlanItem => ({
-    at,
-    kind: 'append',
-    node: 'c',
-    volume: 'v9',
-    adds: true,
-    request: false,
-  }));
-  const items: readonly PlanItem[] = [
-    // Whoever leads: a has the votes of a and b.
-    { at: 500, kind: 'full', node: 'c', forMs: 5000 },
-    ...appends,
-    // By now c has heard how far b's store was.
-    { at: 5600, kind: 'crash', node: 'a', forMs: 3000 },
-    ...clone,
-    ...late,
-  ];
-  const ratesPerMille = { a: 1000, b: 1000, c: 1000 };
-  const sorted = items.toSorted((one, other) => one.at - other.at);
-  return { seed: 1, voters: ['a', 'b', 'c'], spares: [], lastsMs: 9000, ratesPerMille, items: sorted };
+function planOf(loss: readonly PlanItem[]): Plan {
+  return planOfMoment({ early: [1100, 1300, 1500, 1700], loss, late: [6500, 7000, 7500, 8000] });
 }
 
 t.test('D9 a clone that is started while its original is away does not vote', async (t) => {

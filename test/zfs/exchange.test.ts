@@ -1,11 +1,15 @@
 /** Exchanging live datasets: a crash at every step, what a reboot leaves mounted, what is carried over, encryption. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { createCommandRunner } from '#src/adapters/command-runner/index.js';
 import { createZfsDriver } from '#src/adapters/driver-zfs/index.js';
 import type { VolumePlace } from '#src/ports/volume-driver.js';
+import { rejectsWith } from '../contract/volume-driver-subject.js';
+import { until } from '../support/until.js';
 import { crashAt, makePool, mountLinesAt, property, zfs } from '../support/zfs.js';
 
 const driver = createZfsDriver(createCommandRunner());
@@ -144,6 +148,51 @@ void t.test('T7 a mount point is exchanged without a gap for readers and writers
   t.same(mountLinesAt(place.source), []);
   t.throws(() => readFileSync(join(place.source, 'file')), 'nothing was written beneath the mounts');
 });
+
+void t.test(
+  'T7 who stays in a generation is told before anything is decided, who looks in again and again is no obstacle',
+  async (t) => {
+    const begun = await begin(t, 'read');
+    const { place, identities } = begun;
+    const file = join(driver.path(place, 'app@1'), 'file');
+    const descriptor = openSync(file, 'r');
+    t.match(
+      (await rejectsWith(t, driver.setLiveReadOnly(place, true), 'IN_USE'))?.message,
+      join(place.source, '.zfs/snapshot/app:1'),
+    );
+    closeSync(descriptor);
+    const stop = await readAllTheTime(t, file);
+    await driver.setLiveReadOnly(place, true);
+    t.equal(await driver.exchange(place, 'clone', identities), 'exchanged');
+    t.ok((await stop()).includes('old'));
+    await assertExchanged(t, begun);
+  },
+);
+
+/** A process that reads a file again and again; the answer stops it and tells what it saw. */
+async function readAllTheTime(t: Test, file: string): Promise<() => Promise<readonly string[]>> {
+  const child = spawn(process.execPath, ['-e', READER, file], { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const closed = once(child, 'close');
+  await until('the reader has read', () => output.startsWith('reading\n'));
+  return async () => {
+    child.stdin.end();
+    await closed;
+    return JSON.parse(output.slice('reading\n'.length)) as readonly string[];
+  };
+}
+
+const READER = `
+  const { readFileSync } = require('node:fs');
+  const seen = new Set();
+  const look = () => { try { seen.add(readFileSync(process.argv[1], 'utf8')); } catch (error) { seen.add(String(error)); } };
+  const timer = setInterval(() => { for (let count = 0; count < 100; count += 1) look(); }, 1);
+  process.stdin.resume().on('end', () => { clearInterval(timer); console.log(JSON.stringify([...seen])); });
+  look();
+  console.log('reading');
+`;
 
 void t.test('an encryption root of its own is exchanged and back, and its key is unloaded and loaded', async (t) => {
   const key = join(pool.directory, 'key');

@@ -51,6 +51,9 @@ void t.test('T8 what was renamed is exchanged under its new name, whoever has th
   writeFileSync(join(driver.path(place, 'clone'), 'file'), 'exchanged');
   await driver.setLiveReadOnly(place, true);
   crashAt('exchange.after-base', 'exchange', place, 'clone', { base, clone: id });
+  const found = await driver.inspect('old', source, place.publishDirectory, true);
+  t.equal(found.live, base, 'its disk can be moved to another node in the middle');
+  await t.rejects(driver.inspect('old', source, place.publishDirectory), { code: 'SOURCE_MANAGED' });
   t.equal(await driver.exchange(place, 'clone', { base, clone: id }), 'exchanged');
   t.equal(readFileSync(join(source, 'file'), 'utf8'), 'exchanged');
   t.equal(property(`${pool.pool}/new`, 'guid'), id);

@@ -4,8 +4,9 @@ import { release } from 'node:os';
 import { dirname } from 'node:path';
 import { defaultSubvolume, subvolumeInfo } from '../../native/btrfs.js';
 import type { Mount } from '../../native/mountinfo.js';
+import { mountsAt } from '../../native/mountinfo.js';
 import type { Inspection, VolumePlace } from '../../ports/volume-driver.js';
-import { isBelow, mountsAt } from './mounts.js';
+import { isBelow } from './mounts.js';
 
 const TOP_LEVEL = 5n;
 const ELSEWHERE = 'give a publish directory elsewhere on the same filesystem (volume add --publish DIR)';

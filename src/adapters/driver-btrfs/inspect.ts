@@ -1,9 +1,10 @@
 /** Examining a source: what is refused as a volume, where its publish directory goes, and what `live` re-checks. */
-import { lstat, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize, relative } from 'node:path';
 import { SnapcommitError } from '../../errors.js';
 import { filesystemUuid } from '../../native/btrfs-space.js';
 import { isReadOnly, isSubvolume, nestedSubvolumes, subvolumeInfo } from '../../native/btrfs.js';
+import { nearestExisting } from '../../native/existing-path.js';
 import { readMounts, type Mount } from '../../native/mountinfo.js';
 import type { Inspection, VolumePlace } from '../../ports/volume-driver.js';
 import { exchangePossible } from './exchange-possible.js';
@@ -106,14 +107,4 @@ async function refusePublishDirectory(place: VolumePlace, filesystem: string): P
   const other = await withDirectory(parent, (fd) => filesystemUuid(fd, parent)).catch(() => null);
   if (other !== filesystem)
     throw refuse(`${parent} is on another filesystem, where no snapshot of the source can stand`);
-}
-
-async function nearestExisting(path: string): Promise<string> {
-  try {
-    await lstat(path);
-    return path;
-  } catch (failure) {
-    if (errnoOf(failure) !== 'ENOENT') throw failure;
-    return nearestExisting(dirname(path));
-  }
 }

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { SnapcommitError, type ErrorCode } from '../../errors.js';
 import { filesystemUuid } from '../../native/btrfs-space.js';
 import { isSubvolume, subvolumeInfo } from '../../native/btrfs.js';
+import { entryName } from '../../participant/names.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 
 /** The directory that the publish directories stand in; a subvolume, so that it stays out of snapshots of its parent. */
@@ -17,21 +18,10 @@ export const HIDDEN_DIRECTORY = '.snapcommit';
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 const openDescriptor = promisify(openWithCallback);
 
-const NAME_BYTES_MAX = 255;
 const NO_UUID = /^[0-]+$/;
 
-export function validateName(volume: VolumePlace, name: string): string {
-  const length = Buffer.byteLength(name);
-  if (length > 0 && length <= NAME_BYTES_MAX && name !== '.' && name !== '..' && !/[/\0]/.test(name)) return name;
-  throw new SnapcommitError(
-    'NAME_INVALID',
-    `volume ${volume.name}: ${JSON.stringify(name)} is not a single path component; an entry of a publish directory must be one`,
-    { volume: volume.name, name },
-  );
-}
-
 export function entryPath(volume: VolumePlace, name: string): string {
-  return join(volume.publishDirectory, validateName(volume, name));
+  return join(volume.publishDirectory, entryName(volume, name));
 }
 
 /** The errno's name that Node or our own calls left on an error; an empty string where there is none. */

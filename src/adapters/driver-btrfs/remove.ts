@@ -7,11 +7,12 @@ import { crashPoint } from '../../crash-points.js';
 import { SnapcommitError } from '../../errors.js';
 import { deleteSubvolume, isReadOnly, isSubvolume, nestedSubvolumes, setReadOnly } from '../../native/btrfs.js';
 import { syncDirectory } from '../../native/sync.js';
+import { entryName } from '../../participant/names.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
-import { driverError, entryPath, errnoOf, validateName, withDirectory } from './place.js';
+import { driverError, entryPath, errnoOf, withDirectory } from './place.js';
 
 export async function remove(volume: VolumePlace, names: readonly string[]): Promise<void> {
-  for (const name of names) validateName(volume, name);
+  for (const name of names) entryName(volume, name);
   crashPoint('remove.before');
   for (const name of names) {
     await removeOne(volume, name);

@@ -7,9 +7,9 @@ import { closeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { SnapcommitError } from '../../errors.js';
 import { mountTopLevel } from '../../native/mount-swap.js';
-import { readMounts } from '../../native/mountinfo.js';
+import { mountOf, mountsAt, readMounts } from '../../native/mountinfo.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
-import { mountOf, mountsAt, pathInFilesystem } from './mounts.js';
+import { pathInFilesystem } from './mounts.js';
 
 export interface Site {
   /** The directory that holds the live tree, its name there, and the publish directory. */

@@ -1,11 +1,11 @@
 /** Whether the live dataset can be exchanged for a clone of it, and the reason for people where it cannot. */
 import { release } from 'node:os';
 import { dirname } from 'node:path';
-import { isWithin, type Mount } from '../../native/mountinfo.js';
+import { isWithin, type Mount, mountOf, mountsAt } from '../../native/mountinfo.js';
 import type { Inspection, VolumePlace } from '../../ports/volume-driver.js';
 import { parentOf } from './names.js';
 import { valueOf, type Dataset } from './properties.js';
-import { datasetOfMount, mountOf, mountsAt } from './site.js';
+import { datasetOfMount } from './site.js';
 
 export function exchangePossible(
   place: VolumePlace,

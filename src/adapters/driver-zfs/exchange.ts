@@ -16,7 +16,8 @@ import type { ZfsCommands } from './command.js';
 import { errnoOf, translated } from './failures.js';
 import { byGuid, entryOf, readFamily, remember, type Family } from './family.js';
 import { entryPath, setLinks } from './links.js';
-import { lastComponent, splitSnapshot, treeComponent } from './names.js';
+import { lastComponent, splitSnapshot, TREE_DIGITS, treeComponent } from './names.js';
+import { whenLetGo } from './patience.js';
 import { ENTRY, guidOf, isReadOnly, localOf, ownOf, PLACE, valueOf, type Dataset } from './properties.js';
 import { settle } from './settle.js';
 import { showClone } from './show-clone.js';
@@ -93,7 +94,7 @@ async function renameBase(
   await promote(commands, family, clone);
   crashPoint('exchange.promoted');
   await makeReady(commands, volume, base, clone);
-  const component = treeComponent(BigInt(guidOf(base)).toString(16).padStart(16, '0'));
+  const component = treeComponent(BigInt(guidOf(base)).toString(16).padStart(TREE_DIGITS, '0'));
   await mkdir(treePath(volume, component)).catch((failure: unknown) => {
     if (errnoOf(failure) !== 'EEXIST') throw failure;
   });
@@ -112,7 +113,7 @@ async function renameBase(
 async function promote(commands: ZfsCommands, { liveName, trees }: Family, clone: Dataset): Promise<void> {
   const members = new Set([liveName, ...trees.map(({ name }) => name)]);
   for (let origin = valueOf(clone, 'origin'); members.has(splitSnapshot(origin ?? '')?.dataset ?? '');) {
-    await commands.zfs(['promote', clone.name]);
+    await whenLetGo(async () => commands.zfs(['promote', clone.name]));
     origin = (await commands.zfs(['get', '-H', '-p', '-o', 'value', 'origin', clone.name])).trim();
   }
 }

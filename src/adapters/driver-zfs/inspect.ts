@@ -1,8 +1,9 @@
 /** Examining a source: which dataset it is, what is refused as a volume, and what `live` looks at again. */
-import { lstat, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { SnapcommitError } from '../../errors.js';
-import { readMounts, type Mount } from '../../native/mountinfo.js';
+import { nearestExisting } from '../../native/existing-path.js';
+import { type Mount, mountOf, mountsAt, readMounts } from '../../native/mountinfo.js';
 import type { Inspection, LiveTree, NestedTree, VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import { exchangePossible } from './exchange-possible.js';
@@ -24,7 +25,7 @@ import {
   type Dataset,
 } from './properties.js';
 import { isHiddenComponent, nestedAmong, whyNotMounted, ZVOL } from './nested.js';
-import { datasetAt, datasetOfMount, isTree, liveDataset, mountOf, mountsAt } from './site.js';
+import { datasetAt, datasetOfMount, isTree, liveDataset } from './site.js';
 
 const NAMED_MAX = 10;
 
@@ -45,10 +46,10 @@ export async function inspect(
     dataset,
     async () => {
       const { live, children, allChildren, nested } = await describeLive(commands, place, dataset, mounts);
-      refuseOwn(name, source, live);
+      refuseOwn(name, source, live, mayBeReadOnly);
       refuseState(name, source, live, mayBeReadOnly);
       if (!mayHaveChildren) refuseChildren(place, live, children);
-      refuseLongName(name, source, dataset);
+      if (!isTree(dataset)) refuseLongName(name, source, dataset);
       await refusePublishDirectory(commands, place, dataset, mounts);
       const guid = (await commands.zpool(['get', '-H', '-p', '-o', 'value', 'guid', poolOf(dataset)])).trim();
       const exchange = exchangePossible(place, live, allChildren, mounts);
@@ -185,9 +186,12 @@ function requireDataset(name: string, source: string, mounts: readonly Mount[]):
   );
 }
 
-function refuseOwn(name: string, source: string, live: Dataset): void {
-  const isOurs = localOf(live, LIVE) !== null || (isTree(live.name) && localOf(live, ENTRY) !== null);
-  if (!isOurs && !source.split('/').includes(HIDDEN)) return;
+/** `mayBeTree`: in the middle of an exchange a tree of ours stands at the live path, and nowhere else outside of our own. */
+function refuseOwn(name: string, source: string, live: Dataset, mayBeTree: boolean): void {
+  const isTreeOfOurs = isTree(live.name) && localOf(live, ENTRY) !== null;
+  const isOurs = localOf(live, LIVE) !== null || (isTreeOfOurs && !mayBeTree);
+  const isOurPath = source.split('/').some((part) => isHiddenComponent(part));
+  if (!isOurs && !isOurPath) return;
   const message = `volume ${name}: ${source} (${live.name}) is snapcommit's own; give a live dataset`;
   throw new SnapcommitError('SOURCE_MANAGED', message, { volume: name, source, dataset: live.name });
 }
@@ -258,14 +262,4 @@ async function refusePublishDirectory(
   const [found] = parseProperties(await commands.zfs(['get', '-H', '-p', '-o', COLUMNS, ASKED.join(','), own]));
   const isOurs = found !== undefined && localOf(found, LIVE) !== null;
   if (!isOurs && parentOf(own) === null) throw refuse(`${own} is a pool’s root dataset`);
-}
-
-async function nearestExisting(path: string): Promise<string> {
-  try {
-    await lstat(path);
-    return path;
-  } catch (failure) {
-    if (errnoOf(failure) !== 'ENOENT') throw failure;
-    return nearestExisting(dirname(path));
-  }
 }

@@ -5,17 +5,18 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, readdir, readlink, rename, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { entryName } from '../../participant/names.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import { errnoOf } from './failures.js';
 import { targetOf, type Entry, type Family } from './family.js';
-import { isTreeComponent, validateName } from './names.js';
+import { isTreeComponent } from './names.js';
 
 /** What a link is called until it has its name. */
 const NEW_LINK = '.snapcommit-link-';
 const MAY_NOT_WRITE: readonly string[] = ['EACCES', 'EPERM', 'EROFS'];
 
 export function entryPath(volume: VolumePlace, name: string): string {
-  return join(volume.publishDirectory, validateName(volume, name));
+  return join(volume.publishDirectory, entryName(volume, name));
 }
 
 export async function setLink(volume: VolumePlace, family: Family, entry: Entry): Promise<void> {

@@ -5,9 +5,6 @@
  * `-_.:`): `app@12` is `tank/db@app:12`, and `~` is written `:-`. A writable tree is a dataset whose name says nothing
  * (`.snapcommit-tree-` and a number) and whose entry stands in a property, so that renaming one moves no mount.
  */
-import { SnapcommitError } from '../../errors.js';
-import type { VolumePlace } from '../../ports/volume-driver.js';
-
 /** Of a dataset, and of a dataset with its snapshot. */
 export const NAME_BYTES_MAX = 255;
 /** The longest name that a participant gives: a staged one, of a group with the longest name, and some digits to spare. */
@@ -15,6 +12,8 @@ export const ENTRY_BYTES_MAX = 175;
 /** The directory that holds publish directories, and the dataset that holds theirs. */
 export const HIDDEN = '.snapcommit';
 const TREE_PREFIX = '.snapcommit-tree-';
+/** Of the number that a tree is called by: random, or the replaced dataset's guid, in base 16. */
+export const TREE_DIGITS = 16;
 
 const PLAIN = /[A-Za-z0-9._-]/;
 
@@ -51,16 +50,6 @@ export function decodeName(text: string): string | null {
   return encodeName(name) === text ? name : null;
 }
 
-export function validateName(volume: VolumePlace, name: string): string {
-  const length = Buffer.byteLength(name);
-  if (length > 0 && length <= NAME_BYTES_MAX && name !== '.' && name !== '..' && !/[/\0]/.test(name)) return name;
-  throw new SnapcommitError(
-    'NAME_INVALID',
-    `volume ${volume.name}: ${JSON.stringify(name)} is not a single path component; an entry of a publish directory must be one`,
-    { volume: volume.name, name },
-  );
-}
-
 export function treeComponent(id: string): string {
   return `${TREE_PREFIX}${id}`;
 }
@@ -68,6 +57,12 @@ export function treeComponent(id: string): string {
 /** Whether this is what we call a writable tree: a dataset's last component, and its mount point in the publish directory. */
 export function isTreeComponent(component: string): boolean {
   return component.startsWith(TREE_PREFIX);
+}
+
+/** The snapshot, of these (with or without their datasets), that `dataset` cannot have by its length; promotion refuses it, too. */
+export function tooLong(dataset: string, snapshots: readonly string[]): string | null {
+  const names = snapshots.map((name) => splitSnapshot(name)?.snapshot ?? name);
+  return names.find((name) => Buffer.byteLength(dataset) + 1 + Buffer.byteLength(name) > NAME_BYTES_MAX) ?? null;
 }
 
 /** `tank` of `tank/db`; null for a pool's root dataset. */

@@ -1,14 +1,16 @@
 /**
  * Waiting for the kernel. What a process had mounted and open in a namespace of its own, it lets go of a little after the
- * process has ended: a snapshot that an `exec` showed is busy for a moment after that, though nobody uses it.
+ * process has ended: a snapshot that an `exec` showed is busy for a moment after that, though nobody uses it. And who reads
+ * a file of a snapshot makes that busy for as long as it takes.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ZfsFailure } from './command.js';
+import { errnoOf } from './failures.js';
 
 const PATIENCE_MS = 3_000;
 const PAUSE_MS = 50;
 
-/** What `act` answers; tried again for a few seconds while ZFS says that the dataset is busy. */
+/** What `act` answers; tried again for a few seconds while it is said to be busy. */
 export async function whenLetGo<T>(act: () => Promise<T>, patienceMs = PATIENCE_MS): Promise<T> {
   for (let waitedMs = 0; ; waitedMs += PAUSE_MS) {
     try {
@@ -22,5 +24,6 @@ export async function whenLetGo<T>(act: () => Promise<T>, patienceMs = PATIENCE_
 
 /** In use, and not: something depends on it, which no waiting changes. */
 function isBusy(failure: unknown): boolean {
-  return failure instanceof ZfsFailure && /is busy/i.test(failure.reason);
+  if (failure instanceof ZfsFailure) return /is busy/i.test(failure.reason);
+  return errnoOf(failure) === 'EBUSY';
 }

@@ -1,11 +1,16 @@
-/** Read-only and writable. What was inherited before is inherited again afterwards. */
+/**
+ * Read-only and writable. What was inherited before is inherited again afterwards. A live tree is made read-only to be
+ * replaced, so what would be in the way of that is told then.
+ */
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import { translated } from './failures.js';
+import { assertNoReaders } from './readers.js';
 import { liveDataset } from './site.js';
 
 export async function setLiveReadOnly(commands: ZfsCommands, volume: VolumePlace, readOnly: boolean): Promise<void> {
   const dataset = liveDataset(volume);
+  if (readOnly) await assertNoReaders(volume);
   await translated(volume, readOnly ? 'make read-only' : 'make writable', dataset, () =>
     setReadOnly(commands, dataset, readOnly),
   );

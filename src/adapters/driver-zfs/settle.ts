@@ -46,6 +46,8 @@ async function handOver(commands: ZfsCommands, from: Dataset, to: Dataset): Prom
     // the new one first: a crash in between leaves both, and not none
     await commands.zfs(['set', `${property}=${value}`, to.name]);
     await commands.zfs(['set', `${property}=off`, from.name]);
+    // ending the one ended what is shared by that path
+    await commands.attempt(['share', to.name]);
   }
 }
 

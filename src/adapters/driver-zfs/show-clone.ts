@@ -6,14 +6,14 @@ import { dirname } from 'node:path';
 import { closeSync } from 'node:fs';
 import { crashPoint } from '../../crash-points.js';
 import { SnapcommitError } from '../../errors.js';
-import { readMounts, type Mount } from '../../native/mountinfo.js';
+import { type Mount, mountOf, mountsAt, readMounts } from '../../native/mountinfo.js';
 import { detachMount, mountBeneath, mountDetached } from '../../native/mount-swap.js';
 import { mountFilesystem, mountTucked } from '../../native/mount-tuck.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import type { Family } from './family.js';
 import { guidOf, valueOf } from './properties.js';
-import { datasetOfMount, mountOf, mountsAt } from './site.js';
+import { datasetOfMount } from './site.js';
 
 /** ZFS must be told where it is mounted: there it mounts the snapshots that are looked into. */
 const MOUNT_POINT = 'mntpoint';

@@ -6,25 +6,10 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SnapcommitError } from '../../errors.js';
-import { isWithin, readMounts, type Mount } from '../../native/mountinfo.js';
+import { mountsAt, readMounts, type Mount } from '../../native/mountinfo.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import { errnoOf, translated } from './failures.js';
 import { isTreeComponent, lastComponent } from './names.js';
-
-/** The mounts at exactly `path`, the visible one first: it is the one that no other of them stands on. */
-export function mountsAt(mounts: readonly Mount[], path: string): readonly Mount[] {
-  const here = mounts.filter((mount) => mount.mountPoint === path);
-  const covered = (mount: Mount): boolean => here.some((other) => other.parent === mount.id);
-  return [...here.filter((mount) => !covered(mount)), ...here.filter(covered)];
-}
-
-/** The mount that shows `path`. */
-export function mountOf(mounts: readonly Mount[], path: string): Mount | undefined {
-  let best: string | undefined;
-  for (const { mountPoint } of mounts)
-    if (isWithin(path, mountPoint) && (best === undefined || mountPoint.length > best.length)) best = mountPoint;
-  return best === undefined ? undefined : mountsAt(mounts, best)[0];
-}
 
 /** The dataset that a mount shows whole; null for anything else. */
 export function datasetOfMount(mount: Mount | undefined): string | null {

@@ -12,7 +12,7 @@ import type { ZfsCommands } from './command.js';
 import { translated, zfsError } from './failures.js';
 import { entryOf, readFamily, type Entry, type Family } from './family.js';
 import { entryPath, isForeign, writeLink } from './links.js';
-import { encodeName, lastComponent, parentOf, treeComponent } from './names.js';
+import { encodeName, lastComponent, NAME_BYTES_MAX, parentOf, tooLong, TREE_DIGITS, treeComponent } from './names.js';
 import { BASE, CHILDREN, ENTRY, guidOf, localOf, PLACE, valueOf } from './properties.js';
 import { liveDataset, treePath } from './site.js';
 import { keepSnapshot, stageError, takenName, takeSnapshot } from './stage.js';
@@ -28,6 +28,7 @@ export async function clone(
   else entryPath(volume, from);
   const family = await readFamily(commands, volume);
   await refuseTaken(volume, family, name);
+  refuseLongNames(volume, family, name);
   const source = from === null ? null : requireEntry(volume, family, from);
   if (source?.kind === 'snapshot') return makeTree(commands, volume, family, name, source.dataset.name);
   const base = `${source?.dataset.name ?? liveDataset(volume)}@${encodeName(name)}`;
@@ -49,6 +50,9 @@ export async function clone(
   }
 }
 
+/** The seal is called after its clone, with a longer word. */
+const SEAL_ROOM = '_'.repeat(8);
+
 /** A clone of the snapshot, mounted in the publish directory. */
 async function makeTree(
   commands: ZfsCommands,
@@ -57,7 +61,7 @@ async function makeTree(
   name: string,
   snapshot: string,
 ): Promise<{ readonly id: string }> {
-  const component = treeComponent(randomBytes(8).toString('hex'));
+  const component = treeComponent(randomBytes(TREE_DIGITS / 2).toString('hex'));
   const tree = `${homeOf(family)}/${component}`;
   const path = treePath(volume, component);
   try {
@@ -142,6 +146,17 @@ export async function seal(
   await translated(volume, 'flush', component, () => syncFilesystem(treePath(volume, component)));
   await takeSnapshot(commands, volume, dataset.name, name);
   return { id: await keepSnapshot(commands, volume, `${dataset.name}@${encodeName(name)}`, name, component) };
+}
+
+/** Before anything is made: after a commit an exchange that cannot go on would be there for good. */
+function refuseLongNames(volume: VolumePlace, family: Family, name: string): void {
+  const tree = `${homeOf(family)}/${treeComponent('0'.repeat(TREE_DIGITS))}`;
+  const found = tooLong(tree, [encodeName(name) + SEAL_ROOM, ...family.snapshots.map((one) => one.name)]);
+  if (found === null) return;
+  const message =
+    `volume ${volume.name} (${volume.source}): its clone ${tree} would have a snapshot of that name, ${found}, and ZFS allows ` +
+    `${String(NAME_BYTES_MAX)} bytes for both together. Rename that snapshot or what is above the clone, or give the volume or its group a shorter name`;
+  throw new SnapcommitError('NAME_INVALID', message, { volume: volume.name, dataset: tree, snapshot: found });
 }
 
 export async function refuseTaken(volume: VolumePlace, family: Family, name: string): Promise<void> {

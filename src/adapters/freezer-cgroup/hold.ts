@@ -1,6 +1,7 @@
 /** A freeze that stands, until it is released or its limit passes. */
 import { unlinkSync } from 'node:fs';
 import { crashPoint } from '../../crash-points.js';
+import { yieldProcessor } from '../../native/scheduling.js';
 import type { Freeze } from '../../ports/writers.js';
 import {
   GUARD_ANSWER_MS,
@@ -11,7 +12,6 @@ import {
   thawOurselves,
   type Armed,
 } from './armed.js';
-import type { OpenFreezers } from './open-freezers.js';
 
 /** Until then the snapshots want both us and the processors; what is done after it can wait so long. */
 const SETTLE_MS = 1;
@@ -54,7 +54,7 @@ async function release(
   writtenAt: bigint,
   overdue: () => string | null,
 ): Promise<Release> {
-  const broken = overdue() ?? armed.freezers.whyBroken() ?? tryLetGo(armed.freezers);
+  const broken = overdue() ?? armed.freezers.whyBroken() ?? tryLetGo(armed);
   const thawedAt = performance.now();
   const sleptMs = armed.sleep.sleptMs();
   // Everything runs again: who thawed once more could undo somebody else's freeze (T10).
@@ -79,9 +79,12 @@ async function release(
   return { unbroken, reason: unbroken ? null : reason, stallMs };
 }
 
-function tryLetGo(freezers: OpenFreezers): string | null {
+function tryLetGo({ freezers, haste }: Armed): string | null {
   try {
     freezers.letGo();
+    // What is left is not urgent, and writers who may run again need a processor to do so: ours, too.
+    haste.end();
+    yieldProcessor();
     return null;
   } catch (error) {
     return `thawing failed at first: ${reasonOf(error)}`;

@@ -2,8 +2,8 @@
  * Who holds a flock. /proc/locks names the process that took it, which may have died or closed it since while a child
  * that inherited the descriptor holds it still; the `lock:` lines of /proc/PID/fdinfo name every process that does.
  */
-import { closeSync, openSync, readdirSync, readFileSync, statSync, type BigIntStats } from 'node:fs';
-import { readMounts } from '../../native/mountinfo.js';
+import { readdirSync, readFileSync, statSync, type BigIntStats } from 'node:fs';
+import { lockersOf } from '../../native/lock-table.js';
 import { readCommand, readProcessStat } from '../../native/proc.js';
 import type { LockHolder } from '../../ports/locks.js';
 
@@ -11,7 +11,7 @@ import type { LockHolder } from '../../ports/locks.js';
 export function findHolders(file: string): readonly LockHolder[] {
   const stats = statSync(file, { bigint: true, throwIfNoEntry: false });
   if (stats === undefined) return [];
-  const lockers = namedByKernel(file, stats);
+  const lockers = lockersOf(stats, 'FLOCK', file);
   if (lockers.length === 0) return [];
   const pids = new Set(processIds().filter((pid) => holds(pid, stats, lockers)));
   return [...pids].sort((a, b) => a - b).flatMap(describe);
@@ -23,44 +23,7 @@ export function findHolders(file: string): readonly LockHolder[] {
  */
 export function isLocked(file: string): boolean {
   const stats = statSync(file, { bigint: true, throwIfNoEntry: false });
-  return stats !== undefined && namedByKernel(file, stats).length > 0;
-}
-
-/**
- * `major:minor:inode` as /proc/locks has it: the superblock's device, which on btrfs is not the file's st_dev. null
- * where the file was forgotten meanwhile.
- */
-function lockKey(file: string, stats: BigIntStats): string | null {
-  const fd = openIfPresent(file);
-  if (fd === null) return null;
-  try {
-    const mount = Number(/^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${String(fd)}`, 'utf8'))?.[1]);
-    const device = readMounts('self').find(({ id }) => id === mount)?.device ?? '0:0';
-    const hex = device.split(':').map((part) => Number(part).toString(16).padStart(2, '0'));
-    return `${hex.join(':')}:${String(stats.ino)}`;
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function openIfPresent(file: string): number | null {
-  try {
-    return openSync(file, 'r');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw error;
-  }
-}
-
-/** The pids that took a flock on that file; dead ones too. A line with `->` is somebody who waits. */
-function namedByKernel(file: string, stats: BigIntStats): readonly number[] {
-  const key = lockKey(file, stats);
-  if (key === null) return [];
-  const lines = readFileSync('/proc/locks', 'utf8').split('\n');
-  return lines.flatMap((line) => {
-    const [, type, , , pid, place] = line.split(/\s+/);
-    return type === 'FLOCK' && place === key ? [Number(pid)] : [];
-  });
+  return stats !== undefined && lockersOf(stats, 'FLOCK', file).length > 0;
 }
 
 function processIds(): readonly number[] {

@@ -26,19 +26,19 @@ export function latched(file: string, cause?: unknown): SnapcommitError {
 
 /** An I/O failure: after one nothing that this process believes about the file can be trusted. */
 export function isInputOutputFailure(error: unknown): boolean {
-  return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_IOERR') && !isFull(error.code);
+  return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_IOERR') && !isFull(error);
 }
 
 /** The shared-memory file cannot grow on a full disk: SQLite calls that an I/O error, but no data was at stake. */
-function isFull(code: string): boolean {
-  return code === 'SQLITE_FULL' || code === 'SQLITE_IOERR_SHMSIZE';
+export function isFull(error: unknown): boolean {
+  return error instanceof Database.SqliteError && ['SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE'].includes(error.code);
 }
 
 /** Turns what SQLite threw into ours; everything else passes through as it is. */
 export function translate(error: unknown, file: string, phase: Phase): unknown {
   if (!(error instanceof Database.SqliteError)) return error;
   const { code } = error;
-  if (isFull(code)) return full(file, error);
+  if (isFull(error)) return full(file, error);
   if (code.startsWith('SQLITE_IOERR')) return phase === 'commit' ? unknownOutcome(file, error) : latched(file, error);
   if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') return corrupt(file, error.message, null, error);
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) return busy(file, error);
@@ -65,7 +65,7 @@ function full(file: string, cause: unknown): SnapcommitError {
   );
 }
 
-function busy(file: string, cause: unknown): SnapcommitError {
+export function busy(file: string, cause?: unknown): SnapcommitError {
   return new SnapcommitError(
     'BUSY',
     `another process is writing to ${file} and did not finish in time; nothing was written. Run the command again`,

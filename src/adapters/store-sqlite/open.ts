@@ -3,6 +3,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { SnapcommitError } from '../../errors.js';
+import { lockersOf } from '../../native/lock-table.js';
 import { fileError } from './create.js';
 import { corrupt, translate } from './errors.js';
 import { APPLICATION_ID, FORMAT } from './format.js';
@@ -17,25 +18,42 @@ export const BUSY_TIMEOUT_MS = 10_000;
  * DENIED, BUSY.
  */
 export function openStore(file: string, busyTimeoutMs: number = BUSY_TIMEOUT_MS): SqliteStore {
-  return openDatabase(file, busyTimeoutMs, (database) => new SqliteStore(file, database));
+  return openDatabase(file, busyTimeoutMs, (database, isLeft) => new SqliteStore(file, database, { isLeft }));
 }
 
-/** What `make` makes of the database, which is closed again when that fails. */
-export function openDatabase<T>(file: string, busyTimeoutMs: number, make: (database: Database.Database) => T): T {
+/** What `make` makes of the database, which is closed again when that fails; `isLeft`: see `isLeftBehind`. */
+export function openDatabase<T>(
+  file: string,
+  busyTimeoutMs: number,
+  make: (database: Database.Database, isLeft: boolean) => T,
+): T {
   assertThere(file);
   // SQLite takes an empty file for a new database.
   if (statSync(file).size === 0) throw corrupt(file, 'the file is empty', null);
   assertSpace(file, READ_FLOOR_BYTES);
+  const isLeft = isLeftBehind(file);
   let database: Database.Database | undefined;
   try {
     database = new Database(file, { fileMustExist: true, timeout: busyTimeoutMs });
     assertOurs(database, file);
     prepare(database, file);
-    return make(database);
+    return make(database, isLeft);
   } catch (error) {
     database?.close();
     throw translate(error, file, 'open');
   }
+}
+
+/**
+ * Whether the WAL is of somebody who died, and has the store open no more. It may be one whose sync failed, or who never came
+ * to sync: what the page cache shows us of it need not be on the disk, and never be written there, since the kernel takes
+ * pages that it failed to write for clean (D6). Rebello et al., "Can Applications Recover from fsync Failures?", ATC '20.
+ */
+function isLeftBehind(file: string): boolean {
+  if ((statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0) return false;
+  // Who has it open holds a lock on this one, under which SQLite keeps what was not committed apart.
+  const index = statSync(`${file}-shm`, { bigint: true, throwIfNoEntry: false });
+  return index === undefined || lockersOf(index, 'POSIX', dirname(file)).length === 0;
 }
 
 function assertThere(file: string): void {

@@ -10,7 +10,7 @@ import Database from 'better-sqlite3';
 import { crashPoint } from '../../crash-points.js';
 import { assertInvariant } from '../../errors.js';
 import type { LogStore, StoreTransaction, StoreView } from '../../ports/log-store.js';
-import { isInputOutputFailure, latched, translate, type Phase } from './errors.js';
+import { busy, isFull, isInputOutputFailure, latched, translate, type Phase } from './errors.js';
 import { assertSpace, READ_FLOOR_BYTES, WRITE_FLOOR_BYTES } from './space.js';
 import { Tables } from './tables.js';
 import { SqliteTransaction } from './transaction.js';
@@ -20,17 +20,33 @@ const SYNCHRONOUS_FULL = 2;
 /** Folding takes three syncs, so it is done when a checkpoint crosses a multiple of this, whoever wrote what is before it. */
 const FOLD_EVERY_SLOTS = 64;
 
+export interface SqliteStoreOptions {
+  /** The WAL that it was opened with is of somebody who died. */
+  readonly isLeft: boolean;
+  /** False: the owner calls `foldWal`, when it holds up nobody. */
+  readonly foldsItself?: boolean;
+}
+
+/** What SQLite says of a checkpoint: whether somebody was in the way, and how many frames there are and are copied. */
+interface Folded {
+  readonly busy: number;
+  readonly log: number;
+  readonly checkpointed: number;
+}
+
 export class SqliteStore implements LogStore {
   readonly file: string;
   readonly #database: Database.Database;
   readonly #tables: Tables;
   readonly #foldsItself: boolean;
   #failure: unknown = null;
+  /** What the WAL shows may not be on the disk. */
+  #isUnproven: boolean;
 
-  /** With `foldsItself: false` the owner calls `foldWal`, when it holds up nobody. */
-  constructor(file: string, database: Database.Database, foldsItself = true) {
+  constructor(file: string, database: Database.Database, { isLeft, foldsItself = true }: SqliteStoreOptions) {
     this.file = file;
     this.#database = database;
+    this.#isUnproven = isLeft;
     this.#foldsItself = foldsItself;
     this.#tables = new Tables(database);
   }
@@ -86,8 +102,24 @@ export class SqliteStore implements LogStore {
   #begin(sql: 'BEGIN' | 'BEGIN IMMEDIATE', floorBytes: number): void {
     this.#guarded('begin', () => {
       assertSpace(this.file, floorBytes);
+      if (this.#isUnproven) this.#prove(sql === 'BEGIN');
       this.#tables.run(sql);
     });
+  }
+
+  /**
+   * Nobody believes a row of a WAL that was left behind before it is durable: it is copied into the database, whose pages are
+   * written anew by that, and synced. On a full disk it can still be read: nothing can be done upon it there.
+   */
+  #prove(onlyReads: boolean): void {
+    try {
+      const [row] = this.#database.pragma('wal_checkpoint(FULL)') as readonly Folded[];
+      if (row?.busy !== 0 || row.checkpointed !== row.log) throw busy(this.file);
+    } catch (error) {
+      if (onlyReads && isFull(error)) return;
+      throw error;
+    }
+    this.#isUnproven = false;
   }
 
   /** Runs `work` between begin and end; when it throws, nothing of it stays. */

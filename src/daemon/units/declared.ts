@@ -23,14 +23,15 @@ export function declaredOn(node: string, volumes: readonly VolumeRecord[], group
   const own = volumes.filter((volume) => volume.node === node);
   return {
     paths: sortedUnique(own.flatMap(({ source, publishDirectory }) => [source, publishDirectory])),
-    users: sortedUnique(groups.flatMap(usersOf).map(withSuffix).filter(canWait)),
+    users: sortedUnique(groups.flatMap(usersOf).map(withSuffix).flatMap(thatCanWait)),
   };
 }
 
-/** systemd names a unit's cgroup after the unit. */
+/** systemd names a unit's cgroup after the unit. What is below a service's is that service's, or of a manager that runs in it. */
 function unitOfCgroup(cgroup: string): readonly string[] {
-  const last = cgroup.slice(cgroup.lastIndexOf('/') + 1);
-  return /\.(service|slice)$/.test(last) ? [last] : [];
+  const parts = cgroup.split('/');
+  const unit = parts.find((part) => part.endsWith('.service')) ?? parts.findLast((part) => part.endsWith('.slice'));
+  return unit === undefined ? [] : [unit];
 }
 
 /** As systemctl completes it; a dependency needs the whole name. */
@@ -40,9 +41,22 @@ function withSuffix(unit: string): string {
 
 const SUFFIX = /\.(service|slice|scope|socket|target|timer|path|mount|automount|swap|device)$/;
 
-/** What our own units run in, and they themselves, cannot wait for our units. */
-function canWait(unit: string): boolean {
-  return unit !== 'system.slice' && unit !== '-.slice' && !OURS.test(unit);
+/**
+ * The units that have to be ordered after ours so that this one is used after them. What every service is ordered after, our
+ * own too, cannot be ordered after ours: systemd would leave out somebody's start to break the cycle. A socket or a path only
+ * starts a service, which can; and whoever logs in can wait before the slice of users is there.
+ */
+function thatCanWait(unit: string): readonly string[] {
+  if (!NAME.test(unit) || OURS.test(unit)) return [];
+  if (STARTER.test(unit)) return [unit.replace(STARTER, '.service')].filter((service) => !OURS.test(service));
+  return INSTEAD[unit] ?? (EARLY.test(unit) ? [] : [unit]);
 }
 
+const NAME = /^[A-Za-z0-9:_.\\@-]{1,255}$/;
 const OURS = /^(snapcommit|snapcommit-recover|snapcommit-commit@.*)\.service$/;
+const STARTER = /\.(socket|path)$/;
+const EARLY =
+  /^((-|system|machine)\.slice|(sysinit|basic|local-fs|sockets|paths|slices|network-online)\.target|.*\.(mount|automount|swap|device))$/;
+const INSTEAD: Readonly<Partial<Record<string, readonly string[]>>> = {
+  'user.slice': ['systemd-user-sessions.service'],
+};

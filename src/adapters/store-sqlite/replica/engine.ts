@@ -48,7 +48,11 @@ export class ReplicaEngine {
     this.#ballast = new Ballast(file, ballastBytes);
     removeStaged(file);
     const open = (): SqliteStore =>
-      openDatabase(file, busyTimeoutMs, (database) => new SqliteStore(file, database, false));
+      openDatabase(
+        file,
+        busyTimeoutMs,
+        (database, isLeft) => new SqliteStore(file, database, { isLeft, foldsItself: false }),
+      );
     try {
       this.#store = this.#withRoom(true, open);
     } catch (error) {

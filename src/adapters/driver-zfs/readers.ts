@@ -1,0 +1,35 @@
+/**
+ * Those who read generations, beside an exchange. A snapshot is mounted by the kernel for whoever looks into it, below the
+ * dataset that it is of. A promotion takes all of these mounts away, and fails where somebody is in one: so that is looked at
+ * before anything is decided. Who comes to look between the promotion and the end of the exchange finds nothing there.
+ */
+import { dirname } from 'node:path';
+import { SnapcommitError } from '../../errors.js';
+import { unmountIdle } from '../../native/mount-swap.js';
+import { readMounts } from '../../native/mountinfo.js';
+import type { VolumePlace } from '../../ports/volume-driver.js';
+import { errnoOf } from './failures.js';
+import { whenLetGo } from './patience.js';
+
+/** @throws IN_USE where somebody stays in a snapshot of the live dataset. */
+export async function assertNoReaders(volume: VolumePlace): Promise<void> {
+  const directory = `${volume.source}/.zfs/snapshot`;
+  for (const { mountPoint } of readMounts('self').filter((mount) => dirname(mount.mountPoint) === directory)) {
+    try {
+      // who only looks in again and again is let in again
+      await whenLetGo(() => {
+        unmountIdle(mountPoint);
+        return Promise.resolve();
+      });
+    } catch (failure) {
+      if (errnoOf(failure) === 'EBUSY') throw inUse(volume, mountPoint, failure);
+      // it has gone by itself
+      if (!['EINVAL', 'ENOENT'].includes(errnoOf(failure))) throw failure;
+    }
+  }
+}
+
+function inUse(volume: VolumePlace, path: string, failure: unknown): SnapcommitError {
+  const message = `volume ${volume.name} (${volume.source}): somebody is reading in ${path}, and ZFS cannot replace a live dataset meanwhile; see who it is (fuser -vm ${path}), and try again when nobody reads there`;
+  return new SnapcommitError('IN_USE', message, { volume: volume.name, path }, failure);
+}
