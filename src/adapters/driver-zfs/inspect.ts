@@ -84,7 +84,7 @@ interface Described {
   readonly live: Dataset;
   /** Child datasets that are not ours. */
   readonly children: readonly string[];
-  /** All of them: ours are the places of volumes that lie below, or lay there. */
+  /** All of them, ours last: those are the places of volumes that lie below, or lay there. */
   readonly allChildren: readonly string[];
   /** Where it was included and has some. */
   readonly nested: { readonly nested?: readonly NestedTree[] };
@@ -118,7 +118,8 @@ async function describeLive(
   const isIncluded = localOf(own, CHILDREN) === RECURSIVE && children.length > 0;
   const nested = isIncluded ? { nested: await nestedAmong(commands, dataset, children, mounts) } : {};
   const names = (datasets: readonly Dataset[]): readonly string[] => datasets.map(({ name }) => name);
-  return { live: own, children: names(children), allChildren: names(below), nested };
+  const ours = below.filter((dataset) => !children.includes(dataset));
+  return { live: own, children: names(children), allChildren: names([...children, ...ours]), nested };
 }
 
 function invalid(name: string, source: string, why: string, missing = false): SnapcommitError {
