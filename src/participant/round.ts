@@ -13,6 +13,7 @@ import { atVolume } from './at-volume.js';
 import type { Context } from './context.js';
 import { assertEpoch } from './epoch.js';
 import { acquireFence, underLocks, volumeLock } from './fence.js';
+import { flushUntilQuick } from './flush.js';
 import { hiddenName, partOf, type Part } from './part.js';
 import { prepareVolume } from './prepare-volume.js';
 import { closeStages, openStages, stagedVolumes, type OpenStage } from './stages.js';
@@ -40,13 +41,16 @@ export async function prepareRound(context: Context, name: RoundName, isQuiesced
     stages = await openStages(context, places, hiddenName(context, part, 'staged', name));
     const armed = await arming;
     context.report({ kind: 'phase', phase: 'flush', subject: part.begin.group });
-    await allDone(
-      places.map(async (place) =>
-        underLocksOf(held, [place], async () =>
-          atVolume(place, async () => (await context.driver(place.driver)).flush(place)),
+    const flush = async (): Promise<unknown> =>
+      allDone(
+        places.map(async (place) =>
+          underLocksOf(held, [place], async () =>
+            atVolume(place, async () => (await context.driver(place.driver)).flush(place)),
+          ),
         ),
-      ),
-    );
+      );
+    // Where nobody is going to stand still there is nothing to be saved.
+    await (armed === null ? flush() : flushUntilQuick(context.clock, flush));
     return new Round(context, armed, stages, held);
   } catch (error) {
     // Also what was still being armed when something else failed: neither a guard nor an intent stays behind.
