@@ -56,6 +56,7 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
 }
 
 /**
+<<<<<<< HEAD
  * Closes our ends of the output pipes some time after the program itself has ended, and never before what it wrote is read. Of
  * two programs that end at once, the second one's end may be known before its output; where nothing of us ran for a while
  * then, the timer comes before the output, and what is closed there would pass for all that it said.
@@ -75,6 +76,19 @@ export function drainAfterExit(child: ChildProcess): void {
       timer = setTimeout(() => setImmediate(look), DRAIN_MS);
     };
     closeWhenSilent(bytesRead(child), DRAIN_ROUNDS);
+=======
+ * Closes our ends of the output pipes some time after the program itself has ended; not before they were read once more
+ * (setImmediate comes after that): this process may have stood still since, with all of the output waiting in them.
+ */
+export function drainAfterExit(child: ChildProcess): void {
+  child.once('exit', () => {
+    const timer = setTimeout(() => {
+      setImmediate(() => {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+      });
+    }, DRAIN_MS);
+>>>>>>> main
     child.once('close', () => {
       isClosed = true;
       clearTimeout(timer);
