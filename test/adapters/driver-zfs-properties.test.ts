@@ -1,5 +1,6 @@
 /** What `zfs get -H -p` prints, as OpenZFS 2.1 and 2.3 print it. */
 import t from 'tap';
+import { settable } from '#src/adapters/driver-zfs/trees.js';
 import {
   guidOf,
   isReadOnly,
@@ -64,5 +65,21 @@ void t.test('2.3: a temporary value counts as a value and not as a local one', (
   t.equal(valueOf(dataset, 'snapdir'), 'disabled');
   t.same(parseProperties(''), []);
   t.same(parseProperties('cannot open\n'), [], 'what has no columns is no property');
+  t.end();
+});
+
+void t.test('a clone is given what was set on the live dataset, but for what it cannot have or must not', (t) => {
+  const set = [
+    'compression\tzstd',
+    'com.example:note\ttwo',
+    'lines of it',
+    'mountpoint\t/srv/db',
+    'snapcommit:live\ttank',
+  ];
+  t.same(settable([...set, 'com.example:eq\ta=b\tc', 'keylocation\tprompt', ''].join('\n')), [
+    'compression=zstd',
+    'com.example:note=two',
+    'com.example:eq=a=b\tc',
+  ]);
   t.end();
 });

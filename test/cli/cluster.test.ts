@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { SnapcommitError } from '#src/errors.js';
 import { temporaryDirectory } from '../support/temp.js';
-import { CLUSTER, run, TOKEN } from './fake.js';
+import { run } from './fake.js';
+import { CLUSTER, TOKEN } from './fake-answers.js';
 
 t.test('cluster status shows who leads, who lags and who is away since when', async (t) => {
   const { stdout } = await run(['cluster', 'status']);

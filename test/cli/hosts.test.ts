@@ -1,7 +1,8 @@
 /** What people ask of and are told about several hosts: moving, draining, stale answers, nodes that cannot be asked. */
 import t from 'tap';
 import type { SnapcommitNode } from '#src/index.js';
-import { GENERATION, run, type World } from './fake.js';
+import { run, type World } from './fake.js';
+import { GENERATION } from './fake-answers.js';
 
 const STALE: World = { node: { freshness: () => ({ stale: true, asOfSlot: 37 }) } };
 const LINE = 'stale: as of slot 37; this node cannot reach a majority\n';

@@ -1,7 +1,8 @@
 /** SIGINT, SIGTERM and --timeout. */
 import t from 'tap';
 import { SnapcommitError } from '#src/errors.js';
-import { GENERATION, run } from './fake.js';
+import { run } from './fake.js';
+import { GENERATION } from './fake-answers.js';
 
 /** Rejects as a commit does that was begun and then aborted by its signal. */
 const untilAborted = async ({ signal }: { readonly signal: AbortSignal }): Promise<never> =>

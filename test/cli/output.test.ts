@@ -1,7 +1,8 @@
 /** What people read, and what programs read. */
 import t from 'tap';
 import { COMMANDS } from '#src/cli/command-table.js';
-import { GENERATION, run, type World } from './fake.js';
+import { run, type World } from './fake.js';
+import { GENERATION } from './fake-answers.js';
 
 const text = async (argv: readonly string[], world?: World) => (await run(argv, world)).stdout;
 

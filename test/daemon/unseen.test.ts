@@ -2,9 +2,10 @@
 import t from 'tap';
 import { contextOver } from '#src/daemon/compose.js';
 import { LocalNode } from '#src/daemon/local-node.js';
+import { shownGeneration } from '#src/daemon/shown.js';
 import { SnapcommitError } from '#src/errors.js';
 import type { Operation, Slot } from '#src/machine/entry.js';
-import { emptyState, type State } from '#src/machine/state.js';
+import { emptyState, type GenerationRecord, type State } from '#src/machine/state.js';
 import type { AppendResult } from '#src/ports/log.js';
 import { logWith } from './support.js';
 
@@ -23,4 +24,19 @@ t.test('L6 what was done is not told as if nothing had been begun, because it ca
   const node = new LocalNode(contextOver(log, { stateDirectory: '/none' }));
   await t.rejects(node.drainNode('b'), { code: 'OUTCOME_UNKNOWN', message: /b is drained.*majority is gone/ });
   t.strictSame(done, ['drainNode']);
+});
+
+t.test('L6 a commit that cannot be looked at any more is told as committed', async (t) => {
+  const log = logWith({
+    read: async () => Promise.reject(new SnapcommitError('UNAVAILABLE', 'the majority is gone')),
+  });
+  const append = async (): Promise<AppendResult> => Promise.reject(new Error('nothing is appended'));
+  const context = contextOver({ ...log, append }, { stateDirectory: '/none' });
+  // All that is asked of it before the log has answered.
+  const record = { group: 'app', generation: 7 } as unknown as GenerationRecord;
+  await t.rejects(shownGeneration(context, record), {
+    code: 'PUBLISH_PENDING',
+    message: /app@7 is committed, but how it stands cannot be read: the majority is gone/,
+    details: { group: 'app', generation: 7 },
+  });
 });

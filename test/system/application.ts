@@ -5,7 +5,7 @@
 import type { Scheduler } from '../simulation/scheduler.js';
 import type { Dice } from '../simulation/random.js';
 import type { Machine } from './machine.js';
-import type { PlacedVolume } from './system-world.js';
+import type { PlacedVolume } from './world-options.js';
 
 export const CGROUP = '/app';
 const BEAT_MS = 7;

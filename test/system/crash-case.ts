@@ -6,7 +6,8 @@ import type { Violation } from '../simulation/history.js';
 import { commitWork, restoreWork, transactWork, type CommandWork } from './commands.js';
 import type { Machine } from './machine.js';
 import type { Moment, SimProcess } from './sim-process.js';
-import { SystemWorld, type Command } from './system-world.js';
+import { SystemWorld } from './system-world.js';
+import type { Command } from './world-options.js';
 import { leftovers } from './tidiness.js';
 
 export type Fault =

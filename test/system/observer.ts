@@ -7,7 +7,7 @@ import { parsePublished } from '#src/participant/names.js';
 import { Violation } from '../simulation/history.js';
 import type { CommittedGeneration, Judge } from './judge.js';
 import { STATE_DIRECTORY, type Machine } from './machine.js';
-import type { PlacedVolume } from './system-world.js';
+import type { PlacedVolume } from './world-options.js';
 
 export class Observer {
   readonly #judge: Judge;

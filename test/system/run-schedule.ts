@@ -17,7 +17,8 @@ import type { Machine } from './machine.js';
 import { CGROUP } from './application.js';
 import { GROUP } from './names.js';
 import type { Errand, Schedule, ScheduleItem } from './schedule.js';
-import { SystemWorld, type Command, type PlacedVolume } from './system-world.js';
+import { SystemWorld } from './system-world.js';
+import type { Command, PlacedVolume } from './world-options.js';
 
 export interface ScheduleResult {
   readonly violation: Pick<Violation, 'law' | 'message'> | null;

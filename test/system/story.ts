@@ -4,7 +4,8 @@ import { commitWork, type CommandWork } from './commands.js';
 import { becomeTidy, runToEnd, settle } from './crash-case.js';
 import { describeEnding } from './judge.js';
 import type { SimProcess } from './sim-process.js';
-import { SystemWorld, type Command, type WorldOptions } from './system-world.js';
+import { SystemWorld } from './system-world.js';
+import type { Command, WorldOptions } from './world-options.js';
 
 const THREE: WorldOptions = {
   seed: 1,

@@ -5,72 +5,33 @@
 import type { Context } from '#src/participant/context.js';
 import { RemoteParticipants } from '#src/daemon/participants/remote-participant.js';
 import { LocalParticipant } from '#src/participant/local-participant.js';
-import { raiseStamp } from '#src/participant/stamps.js';
 import { decodeAside } from '#src/daemon/aside.js';
-import type { Operation } from '#src/machine/entry.js';
 import type { State } from '#src/machine/state.js';
-import { DEFAULT_LIMITS } from '#src/paxos/limits.js';
-import { nodeId } from '#src/paxos/ballot.js';
-import { slot } from '#src/paxos/contiguous-log.js';
 import type { ReplicaHost } from '#src/log/replica-host.js';
-import { MemoryDisk } from '../support/memory-replica-store.js';
 import { Violation } from '../simulation/history.js';
 import { Network } from '../simulation/network.js';
 import { Dice, seedFor } from '../simulation/random.js';
 import { Scheduler, settleWholly } from '../simulation/scheduler.js';
-import { SimNode } from '../simulation/sim-node.js';
 import { Tally } from '../simulation/tally.js';
 import { Trace } from '../simulation/trace.js';
-import { Application, CGROUP } from './application.js';
+import { Application } from './application.js';
+import { follow } from './command.js';
+import { assertBarrier } from './barrier.js';
 import { askerThrough, daemonParts } from './daemon-parts.js';
+import { foundSystem } from './found.js';
 import { Links } from './links.js';
 import { contextOf, type ContextUser } from './context.js';
-import { Judge, type CommittedGeneration, type Ending } from './judge.js';
+import { Judge, type CommittedGeneration } from './judge.js';
 import { LocalLog } from './local-log.js';
-import { Machine, type DaemonParts } from './machine.js';
-import { GROUP, STALL_LIMIT_MS } from './names.js';
+import type { DaemonParts, Machine } from './machine.js';
+import { makeMachine } from './make-machine.js';
 import { Observer } from './observer.js';
 import { withFiles } from './sim-driver.js';
 import type { Moment, SimProcess } from './sim-process.js';
-
-export interface PlacedVolume {
-  readonly name: string;
-  readonly node: string;
-  readonly source: string;
-  readonly publishDirectory: string;
-  /** Of this machine's. null: it stands alone, on a filesystem that knows no pools. */
-  readonly pool: string | null;
-}
-
-export interface WorldOptions {
-  readonly seed: number;
-  readonly nodes: readonly string[];
-  /** `NODE:NAME` or, where all of them stand in pools, `NODE:NAME:POOL`. */
-  readonly volumes: readonly string[];
-  readonly hooks: boolean;
-  /** Whether the application writes; a transact's own command does in any case. */
-  readonly writes: boolean;
-  readonly traced: boolean;
-}
-
-/** A command that runs, or ran. */
-export interface Command {
-  readonly name: string;
-  readonly machine: Machine;
-  readonly process: SimProcess;
-  /** null: it has not ended, and its process lives. */
-  readonly ending: () => Ending | null;
-}
+import { CALL, LOG, tagged } from './tagged.js';
+import { placedVolumes, type Command, type PlacedVolume, type WorldOptions } from './world-options.js';
 
 const LOG_TIMEOUT_MS = 4000;
-const HOST_SETTINGS = {
-  tickMs: 50,
-  appendTimeoutMs: 2500,
-  readTimeoutMs: 2500,
-  limits: DEFAULT_LIMITS,
-};
-const LOG = 0;
-const CALL = 1;
 
 export class SystemWorld {
   readonly scheduler = new Scheduler(settleWholly);
@@ -95,10 +56,7 @@ export class SystemWorld {
   constructor(options: WorldOptions) {
     this.#options = options;
     this.trace = new Trace(options.traced);
-    this.volumes = options.volumes.map((text) => {
-      const [node = '', name = '', pool = null] = text.split(':');
-      return { name, node, source: `/srv/${name}`, publishDirectory: `/srv/.snapcommit/${name}`, pool };
-    });
+    this.volumes = placedVolumes(options.volumes);
     this.judge = new Judge((committed) => {
       this.#committed(committed);
     });
@@ -122,22 +80,7 @@ export class SystemWorld {
     for (const machine of this.machines.values()) await machine.startDaemon();
     await this.until(() => this.leader() !== null, 5000, 'a leader');
     this.links.start();
-    for (const node of this.#options.nodes) await this.#append({ type: 'putMember', node, address: `${node}:7000` });
-    for (const volume of this.volumes) await this.#addVolume(volume);
-    await this.#append({
-      type: 'createGroup',
-      group: {
-        name: GROUP,
-        volumes: this.volumes.map(({ name }) => name).sort(),
-        freezeCgroups: [CGROUP],
-        freezeUnits: [],
-        stopUnits: [],
-        require: null,
-        stallLimitMs: STALL_LIMIT_MS,
-        preHooks: this.#options.hooks ? ['/hooks/pre'] : [],
-        postHooks: this.#options.hooks ? ['/hooks/post'] : [],
-      },
-    });
+    await foundSystem(this, this.#options);
     if (this.#options.writes) this.application.start();
   }
 
@@ -159,23 +102,10 @@ export class SystemWorld {
   /** Starts a command there; it runs while the world does. */
   run(machine: Machine, name: string, work: (context: Context) => Promise<number | null>): Command {
     const process = machine.spawn(name);
-    let ending: Ending | null = null;
     this.note(name, `begins on ${machine.name}`);
-    const settle = (how: Ending): void => {
-      if (!process.isAlive) return;
-      ending = how;
-      this.note(name, how.kind === 'failed' ? `failed: ${String(how.error)}` : how.kind);
-      machine.exited(process);
-    };
-    work(this.contextOf(machine, process)).then(
-      (generation) => {
-        settle({ kind: 'answered', generation });
-      },
-      (error: unknown) => {
-        settle({ kind: 'failed', error });
-      },
-    );
-    return { name, machine, process, ending: () => ending ?? (process.isAlive ? null : { kind: 'killed' }) };
+    return follow({ name, machine, process }, work(this.contextOf(machine, process)), (what) => {
+      this.note(name, what);
+    });
   }
 
   contextOf(machine: Machine, process: SimProcess): Context {
@@ -264,56 +194,32 @@ export class SystemWorld {
   }
 
   #newMachine(name: string): Machine {
-    const { seed, nodes } = this.#options;
-    const configuration = { id: 1, voters: nodes.map(nodeId), learners: [], after: slot(0) };
-    const identity = { cluster: 'sim', node: name, incarnation: 1 };
-    const disk = new MemoryDisk({ ...identity, configuration, mode: 'cluster' }, `${name}-store`);
-    const sim = new SimNode(name, disk, 1000, {
-      seed,
+    return makeMachine(name, this.#options, this.volumes, {
       scheduler: this.scheduler,
-      settings: HOST_SETTINGS,
+      dice: (purpose) => this.#dice(purpose, name),
       send: (from, to, bytes) => {
         this.network.send(from, to, tagged(LOG, bytes));
       },
-      hooks: () => ({
-        onApplied: (applied, state) => {
-          this.note(
-            name,
-            `applied ${String(applied.slot)} ${applied.outcome?.ok === false ? applied.outcome.code : ''}`,
-          );
-          this.judging(() => {
-            this.judge.applied(name, applied);
-          });
-          machine.daemon?.parts.applied(state, applied);
-        },
-        onEvent: (event) => {
-          if (event.type === 'stopped') this.fail('stopped', `${name}: ${event.error.stack ?? event.error.message}`);
-        },
-      }),
+      applied: (applied) => {
+        this.note(name, `applied ${String(applied.slot)} ${applied.outcome?.ok === false ? applied.outcome.code : ''}`);
+        this.judging(() => {
+          this.judge.applied(name, applied);
+        });
+      },
+      stopped: (error) => {
+        this.fail('stopped', `${name}: ${error.stack ?? error.message}`);
+      },
       broke: (error) => {
         this.#broke(error);
       },
-    });
-    const latencies = this.#dice('latency', name);
-    const machine = new Machine(sim, identity, {
-      pooled: this.volumes.some(({ pool }) => pool !== null),
-      dice: this.#dice('machine', name),
-      boundaries: {
-        scheduler: this.scheduler,
-        latencyMs: () => 0.2 + latencies.below(100) / 100,
-        reached: (process, what, moment) => {
-          this.#reached(process, what, moment);
-        },
+      reached: (process, what, moment) => {
+        this.#reached(process, what, moment);
       },
       serve: (on, process, host) => this.#serve(on, process, host),
       thawed: (on) => {
         this.application.thawed(on);
       },
     });
-    machine.freezer.addCgroup(CGROUP);
-    for (const { node, source, pool } of this.volumes)
-      if (node === name) machine.driver.world.addVolume(source, { counter: '0' }, pool ?? source);
-    return machine;
   }
 
   #serve(machine: Machine, process: SimProcess, host: ReplicaHost): DaemonParts {
@@ -362,16 +268,9 @@ export class SystemWorld {
 
   #committed(committed: CommittedGeneration): void {
     this.observer.assertSnapshots(this.machines, committed);
-    const { group, generation, manifest, mode } = committed;
-    const { grade } = manifest.consistency;
-    this.tally.count(`committed ${mode} ${grade}`);
-    if (mode !== 'capture' || (grade !== 'barrier' && grade !== 'application')) return;
-    const counts = new Set(manifest.volumes.map(({ node, id }) => this.#writesAt.get(`${node} ${id}`)));
-    if (counts.size > 1)
-      throw new Violation(
-        'barrier',
-        `${group}@${String(generation)} claims ${grade}, and somebody wrote between its snapshots`,
-      );
+    const { grade } = committed.manifest.consistency;
+    this.tally.count(`committed ${committed.mode} ${grade}`);
+    assertBarrier(committed, ({ node, id }) => this.#writesAt.get(`${node} ${id}`));
   }
 
   #makeContextUser(): ContextUser {
@@ -395,36 +294,7 @@ export class SystemWorld {
     };
   }
 
-  async #addVolume({ name, node, source, publishDirectory }: PlacedVolume): Promise<void> {
-    const machine = this.machine(node);
-    const place = { name, source, publishDirectory };
-    machine.files.addDirectory(publishDirectory);
-    await machine.driver.prepare(place);
-    await raiseStamp(machine.files, publishDirectory, { cluster: 'sim', incarnation: 1, slot: slot(0) });
-    machine.files.syncTree(publishDirectory);
-    await this.#append({
-      type: 'addVolume',
-      volume: { ...place, node, driver: 'memory', filesystem: `memory:${source}` },
-    });
-  }
-
-  async #append(operation: Operation): Promise<void> {
-    let done = false;
-    const host = this.leader()?.daemon?.host;
-    if (host === undefined) throw this.violation ?? new Error('nobody leads');
-    this.do(async () => {
-      const result = await host.append(operation);
-      if (result.status !== 'chosen' || !result.outcome.ok) throw new Error(`not appended: ${JSON.stringify(result)}`);
-      done = true;
-    });
-    await this.until(() => done, 5000, `answer to ${operation.type}`);
-  }
-
   #dice(...purpose: readonly string[]): Dice {
     return new Dice(seedFor(this.#options.seed, ...purpose));
   }
-}
-
-function tagged(kind: number, bytes: Uint8Array): Uint8Array {
-  return Buffer.concat([Buffer.from([kind]), bytes]);
 }

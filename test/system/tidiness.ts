@@ -4,7 +4,7 @@ import type { State } from '#src/machine/state.js';
 import { isLive } from '#src/machine/queries.js';
 import { parsePublished } from '#src/participant/names.js';
 import { STATE_DIRECTORY, type Machine } from './machine.js';
-import type { PlacedVolume } from './system-world.js';
+import type { PlacedVolume } from './world-options.js';
 
 /** In words; empty: all is tidy. */
 export function leftovers(machine: Machine, volumes: readonly PlacedVolume[], state: State): readonly string[] {

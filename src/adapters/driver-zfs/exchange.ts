@@ -121,7 +121,7 @@ async function promote(commands: ZfsCommands, { liveName, trees }: Family, clone
 /** The clone stands as the base does: where it is mounted, and writable. `noauto` keeps it unmounted until it is shown. */
 async function makeReady(commands: ZfsCommands, volume: VolumePlace, base: Dataset, clone: Dataset): Promise<void> {
   if (datasetAt(treePath(volume, lastComponent(clone.name))) === clone.name)
-    await commands.zfs(['unmount', clone.name]);
+    await whenLetGo(async () => commands.zfs(['unmount', clone.name]));
   if (valueOf(clone, 'canmount') !== 'noauto') await commands.zfs(['set', 'canmount=noauto', clone.name]);
   const mountPoint = ownOf(base, 'mountpoint');
   await commands.zfs(

@@ -29,7 +29,7 @@ export function liveDataset(volume: VolumePlace): string {
   throw new SnapcommitError(
     'VOLUME_UNAVAILABLE',
     `volume ${volume.name}: no ZFS dataset is mounted at ${volume.source}; import its pool (zpool import), load its key ` +
-      'if it is encrypted (zfs load-key), and mount it (zfs mount -a)',
+      `if it is encrypted (zfs load-key), and mount it (zfs mount -a); where it is mounted elsewhere now, say so: snapcommit volume move ${volume.name} --source DIR`,
     { volume: volume.name, path: volume.source },
   );
 }

@@ -13,7 +13,7 @@ import { translated, zfsError } from './failures.js';
 import { entryOf, readFamily, type Entry, type Family } from './family.js';
 import { entryPath, isForeign, writeLink } from './links.js';
 import { encodeName, lastComponent, NAME_BYTES_MAX, parentOf, tooLong, TREE_DIGITS, treeComponent } from './names.js';
-import { BASE, ENTRY, guidOf, PLACE, valueOf } from './properties.js';
+import { BASE, CHILDREN, ENTRY, guidOf, localOf, PLACE, valueOf } from './properties.js';
 import { liveDataset, treePath } from './site.js';
 import { keepSnapshot, stageError, takenName, takeSnapshot } from './stage.js';
 
@@ -70,6 +70,7 @@ async function makeTree(
     await syncDirectory(volume.publishDirectory);
     const options = [
       ...(await copiedProperties(commands, family)),
+      ...saidOfChildren(family),
       'canmount=noauto',
       'readonly=off',
       `mountpoint=${path}`,
@@ -116,11 +117,26 @@ const NOT_COPIED = new Set([
 async function copiedProperties(commands: ZfsCommands, { live }: Family): Promise<readonly string[]> {
   if (live === null) return [];
   const asked = ['get', '-H', '-p', '-s', 'local,received', '-o', 'property,value', 'all', live.name];
-  const lines = (await commands.zfs(asked)).split('\n').filter((line) => line !== '');
-  return lines
-    .map((line) => ({ property: line.slice(0, line.indexOf('\t')), value: line.slice(line.indexOf('\t') + 1) }))
-    .filter(({ property }) => !NOT_COPIED.has(property) && !property.startsWith('snapcommit:'))
-    .map(({ property, value }) => `${property}=${value}`);
+  return settable(await commands.zfs(asked));
+}
+
+/** `PROPERTY=VALUE` of every one that a clone can be given; `output` has a line PROPERTY, tab, VALUE for each. */
+export function settable(output: string): readonly string[] {
+  return (
+    output
+      .split('\n')
+      // the second line of somebody's value of several is no property
+      .filter((line) => line.includes('\t'))
+      .map((line) => ({ property: line.slice(0, line.indexOf('\t')), value: line.slice(line.indexOf('\t') + 1) }))
+      .filter(({ property }) => !NOT_COPIED.has(property) && !property.startsWith('snapcommit:'))
+      .map(({ property, value }) => `${property}=${value}`)
+  );
+}
+
+/** Our other properties speak of one dataset; this one is true of whatever stands in its place. */
+function saidOfChildren({ live }: Family): readonly string[] {
+  const said = live === null ? null : localOf(live, CHILDREN);
+  return said === null ? [] : [`${CHILDREN}=${said}`];
 }
 
 export async function seal(
