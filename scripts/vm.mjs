@@ -60,13 +60,12 @@ async function act() {
 }
 
 function usage() {
-  const text = readFileSync(import.meta.filename, 'utf8').split('\n');
-  process.stderr.write(
-    `${text
-      .slice(1, 11)
-      .join('\n')
-      .replaceAll(/^\/\/ ?/gm, '')}\n`,
+  const [, ...lines] = readFileSync(import.meta.filename, 'utf8').split('\n');
+  const header = lines.slice(
+    0,
+    lines.findIndex((line) => !line.startsWith('//')),
   );
+  process.stderr.write(`${header.map((line) => line.replace(/^\/\/ ?/, '')).join('\n')}\n`);
   return 2;
 }
 

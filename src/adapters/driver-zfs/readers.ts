@@ -38,9 +38,7 @@ export async function assertNoReaders(volume: VolumePlace): Promise<void> {
  * `zfs destroy` does not find it, and says "busy" until the next boot.
  */
 export function unmountSnapshot(snapshot: string): void {
-  const isItsOwn = ({ type, source, mountPoint }: Mount): boolean =>
-    type === 'zfs' && source === snapshot && dirname(mountPoint).endsWith(SNAPSHOTS);
-  for (const { mountPoint } of readMounts('self').filter(isItsOwn)) {
+  for (const mountPoint of mountPointsOf(snapshot, readMounts('self'))) {
     try {
       unmountIdle(mountPoint);
     } catch (failure) {
@@ -48,6 +46,14 @@ export function unmountSnapshot(snapshot: string): void {
       if (!['EBUSY', 'EINVAL', 'ENOENT', 'EPERM'].includes(errnoOf(failure))) throw failure;
     }
   }
+}
+
+/** Where the kernel has mounted it, by whatever name it had then; what somebody mounted elsewhere is theirs. */
+export function mountPointsOf(snapshot: string, mounts: readonly Mount[]): readonly string[] {
+  return mounts
+    .filter(({ type, source }) => type === 'zfs' && source === snapshot)
+    .map(({ mountPoint }) => mountPoint)
+    .filter((mountPoint) => dirname(mountPoint).endsWith(SNAPSHOTS));
 }
 
 function inUse(volume: VolumePlace, path: string, failure: unknown): SnapcommitError {
