@@ -52,9 +52,9 @@ await t.test('a tree of three levels is added by one command, which says beforeh
   zfs('create', '-o', 'canmount=off', named('app/box'));
   sources.set('app-box-inner', pool.dataset('app/box/inner'));
   await ask('init');
-  const before = zfs('list', '-H', '-o', 'name');
+  const before = zfs('list', '-H', '-r', '-o', 'name', pool.pool);
   t.match(await ask(...ADD, '--dry-run'), { dryRun: true, added: ALL, containers: [named('app/box')] });
-  t.equal(zfs('list', '-H', '-o', 'name'), before, 'nothing was made');
+  t.equal(zfs('list', '-H', '-r', '-o', 'name', pool.pool), before, 'nothing was made');
   t.match(await ask(...ADD), {
     added: ALL,
     volumes: ALL.map((name) => ({
