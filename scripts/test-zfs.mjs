@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// `npm run test:zfs [-- NAME…]`: boots a virtual machine with OpenZFS and runs the test files for it: all of test/zfs inside,
-// with what scripts/vm/suites.json names, and all of test/vm, which boot, reboot and cut the power of guests of their own.
-// With names, only the files whose path contains one of them. The last line is the count.
+// `npm run test:zfs [-- NAME… | --openzfs VERSION]`: boots a virtual machine with OpenZFS and runs the test files for it: all of
+// test/zfs inside, with what scripts/vm/suites.json names, and all of test/vm, which boot, reboot and cut the power of guests
+// of their own. With names, only the files whose path contains one of them. The last line is the count.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bootstrap, BootstrapError } from './bootstrap.mjs';
@@ -11,12 +11,17 @@ import { inParallel, run } from './lib/run.mjs';
 import { judge } from './lib/tap.mjs';
 import { prepareRig } from './vm/guest.mjs';
 import { TestGuest } from './vm/inside.mjs';
+import { chooseOpenZfs } from './vm/openzfs.mjs';
 import { suites } from './vm/suites.mjs';
 import { RigError, say } from './vm/tools.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { list: { type: 'boolean', default: false }, timeout: { type: 'string', default: '900' } },
+  options: {
+    list: { type: 'boolean', default: false },
+    openzfs: { type: 'string' },
+    timeout: { type: 'string', default: '900' },
+  },
 });
 const { inside, outside } = suites(positionals, Number(values.timeout));
 const report = new Report();
@@ -38,12 +43,14 @@ async function main() {
   if (inside.length + outside.length === 0) {
     return report.count(`FAIL  no test file matches ${positionals.join(' ')}\n`, { failed: 1 });
   }
+  // Set in the environment, too: the files outside boot guests with the same.
+  chooseOpenZfs(values.openzfs);
   bootstrap({ packages: 'required', tests: true });
   const started = process.hrtime.bigint();
   const rig = await prepareRig();
   const seconds = Number(process.hrtime.bigint() - started) / 1e9;
   say(
-    `image and disks are ready after ${seconds.toFixed(0)} s; ${String(inside.length)} files inside a guest, ${String(outside.length)} outside`,
+    `image (OpenZFS ${rig.image.zfs}) and disks are ready after ${seconds.toFixed(0)} s; ${String(inside.length)} files inside a guest, ${String(outside.length)} outside`,
   );
   // One guest for the files inside, and beside it those that are mostly waiting for boots.
   const lines = [() => runInside(rig), () => runOutside()];

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // Virtual machines with OpenZFS and btrfs to try things in. See scripts/vm/README.md.
 //
-//   node scripts/vm.mjs image                          build the guest's image where it is missing
-//   node scripts/vm.mjs up NAME [--disk ID=MIB …]      boot a guest and keep it until SIGINT or "down"
+//   node scripts/vm.mjs image [--openzfs VERSION]      build the guest's image where it is missing
+//   node scripts/vm.mjs up NAME [--disk ID=MIB …] [--memory MIB] [--openzfs VERSION]
+//                                                      boot a guest and keep it until SIGINT or "down"
 //   node scripts/vm.mjs run NAME [--timeout S] -- COMMAND…
 //   node scripts/vm.mjs cut|boot|reboot|down NAME      boot and reboot take the checkout along as it is then
 //   node scripts/vm.mjs push NAME                      replaces what is built in a running guest by the checkout's
@@ -13,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { directoryOf, doorOf } from './vm/directories.mjs';
 import { Guest, prepareRig } from './vm/guest.mjs';
 import { keep, orders, tell } from './vm/keeper.mjs';
+import { chooseOpenZfs } from './vm/openzfs.mjs';
 import { pushProject } from './vm/push.mjs';
 import { runThrough } from './vm/ssh.mjs';
 import { RigError, say } from './vm/tools.mjs';
@@ -21,6 +23,7 @@ const { values, positionals } = parseArgs({
   options: {
     disk: { type: 'string', multiple: true, default: [] },
     memory: { type: 'string', default: '2048' },
+    openzfs: { type: 'string' },
     timeout: { type: 'string' },
   },
   allowPositionals: true,
@@ -36,6 +39,7 @@ try {
 }
 
 async function act() {
+  chooseOpenZfs(values.openzfs);
   if (verb === 'image') {
     const { image, accelerator } = await prepareRig();
     process.stdout.write(`${image.directory}\n${accelerator}\n`);
@@ -56,13 +60,12 @@ async function act() {
 }
 
 function usage() {
-  const text = readFileSync(import.meta.filename, 'utf8').split('\n');
-  process.stderr.write(
-    `${text
-      .slice(1, 10)
-      .join('\n')
-      .replaceAll(/^\/\/ ?/gm, '')}\n`,
+  const [, ...lines] = readFileSync(import.meta.filename, 'utf8').split('\n');
+  const header = lines.slice(
+    0,
+    lines.findIndex((line) => !line.startsWith('//')),
   );
+  process.stderr.write(`${header.map((line) => line.replace(/^\/\/ ?/, '')).join('\n')}\n`);
   return 2;
 }
 
@@ -77,7 +80,7 @@ async function up() {
   const guest = await Guest.create(rig, { name, dataDisks, memoryMiB: Number(values.memory) });
   try {
     say(
-      `${name} is up after ${(await guest.boot()).toFixed(0)} s (${rig.accelerator}); its console: ${guest.consoleFile}`,
+      `${name} is up after ${(await guest.boot()).toFixed(0)} s (OpenZFS ${rig.image.zfs}, ${rig.accelerator}); its console: ${guest.consoleFile}`,
     );
   } catch (error) {
     await guest.remove();

@@ -10,7 +10,13 @@ export { CGROUP_LAW, isUnitName, parseCgroupTarget, parseUnitTarget, UNIT_LAW } 
 export { isName } from './machine/names.js';
 export { GRADES, type Grade, type GroupRecord, type DriverName } from './machine/entry.js';
 export type { Progress } from './participant/context.js';
-export type { AddVolumeRequest, GenerationName, MoveVolumeRequest, SnapcommitNode } from './daemon/node.js';
+export type {
+  AddVolumeRequest,
+  AddVolumeTreeRequest,
+  GenerationName,
+  MoveVolumeRequest,
+  SnapcommitNode,
+} from './daemon/node.js';
 export type * from './daemon/reports.js';
 export type { RebuildRequest } from './daemon/rebuild/index.js';
 export type { Thawed } from './ports/writers.js';

@@ -6,6 +6,7 @@ import { chooseAccelerator } from './accelerator.mjs';
 import { makeDataDisk, makeRootDisk, serveDisk } from './disks.mjs';
 import { ensureImage } from './image.mjs';
 import { claimDirectory, DOOR } from './directories.mjs';
+import { chosenOpenZfs } from './openzfs.mjs';
 import { projectDisks } from './project.mjs';
 import { qemuArguments } from './qemu.mjs';
 import { sshPort } from './qmp.mjs';
@@ -20,7 +21,7 @@ const BOOT_LIMIT_MS = 20 * 60_000;
 /** What every guest of this process is made of; several guests share it. */
 export async function prepareRig() {
   ensureTools();
-  const image = await ensureImage();
+  const image = await ensureImage(chosenOpenZfs());
   return { image, accelerator: await chooseAccelerator(image), readOnlyDisks: await projectDisks() };
 }
 

@@ -23,11 +23,14 @@ const UNUSED_MODULES = [
   'sound',
 ];
 
-/** @typedef {{ directory: string, kernel: string, ramdisk: string, rootDisk: string, key: string, release: string }} Image */
+/**
+ * @typedef {{ directory: string, kernel: string, ramdisk: string, rootDisk: string, key: string, release: string,
+ *   zfs: string }} Image `zfs`: its OpenZFS's version
+ */
 
-/** The image for these inputs, built where there is none. @returns {Promise<Image>} */
-export async function ensureImage() {
-  const inputs = await imageInputs();
+/** The image with an OpenZFS, built where there is none. @param {import('./openzfs.mjs').OpenZfs} openzfs @returns {Promise<Image>} */
+export async function ensureImage(openzfs) {
+  const inputs = await imageInputs(openzfs);
   const directory = join(cacheDirectory(), `image-${keyOf(inputs)}`);
   if (!existsSync(directory)) await build(directory, inputs);
   return {
@@ -37,16 +40,17 @@ export async function ensureImage() {
     rootDisk: join(directory, 'root.ext4'),
     key: join(directory, 'key'),
     release: readFileSync(join(directory, 'release'), 'utf8').trim(),
+    zfs: inputs.modules.zfs,
   };
 }
 
 /** What decides what is in the image. Debian's point releases do not: an image lives until somebody removes it. */
-async function imageInputs() {
-  const modules = await zfsModules();
+async function imageInputs(openzfs) {
+  const modules = await zfsModules(openzfs);
   const used = filesBelow(guestFiles, (file) => !basename(file).startsWith('install-'));
   const files = used.map((file) => `${basename(file)} ${digestOf(file)}`);
   const node = `${process.version} ${digestOf(process.execPath)}`;
-  return { modules, parts: ['format 1', ...files, basename(modules.file), digestOf(modules.file), node] };
+  return { openzfs, modules, parts: ['format 1', ...files, basename(modules.file), digestOf(modules.file), node] };
 }
 
 /** A short digest of an image's inputs. @param {{ parts: readonly string[] }} inputs */
@@ -54,7 +58,7 @@ export function keyOf({ parts }) {
   return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 16);
 }
 
-async function build(directory, { modules }) {
+async function build(directory, { openzfs, modules }) {
   say(`building the guest's image (Debian, ZFS ${modules.zfs}, Linux ${modules.kernel}): two to five minutes`);
   mkdirSync(cacheDirectory(), { recursive: true });
   removeAbandoned();
@@ -63,7 +67,7 @@ async function build(directory, { modules }) {
   try {
     const tree = join(work, 'tree');
     const packages = [...packagesOf('base', 'btrfs', 'zfs', 'rig'), `linux-image-${modules.kernel}`];
-    await debootstrap(tree, packages);
+    await debootstrap(tree, openzfs, packages);
     await addModules(tree, modules);
     await copyNode(tree);
     await provision(tree);
@@ -74,7 +78,7 @@ async function build(directory, { modules }) {
     say('writing the root disk');
     await tool('mke2fs', ['-q', '-t', 'ext4', '-L', 'root', '-d', tree, join(work, 'root.ext4'), ROOT_DISK]);
     writeFileSync(join(work, 'release'), `${modules.kernel}\n`);
-    writeFileSync(join(work, 'sources'), `${(await guestSources()).join('\n')}\n`);
+    writeFileSync(join(work, 'sources'), `${(await guestSources(openzfs)).join('\n')}\n`);
     rmSync(tree, { recursive: true });
     renameSync(work, directory);
   } finally {

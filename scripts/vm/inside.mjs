@@ -57,7 +57,9 @@ export class TestGuest {
     if (this.#guest !== null) return this.#guest;
     const guest = await Guest.create(this.#rig);
     this.#guest = guest;
-    say(`the guest is up after ${(await guest.boot()).toFixed(0)} s (${this.#rig.accelerator})`);
+    say(
+      `the guest is up after ${(await guest.boot()).toFixed(0)} s (OpenZFS ${this.#rig.image.zfs}, ${this.#rig.accelerator})`,
+    );
     this.#before = await state(guest);
     return guest;
   }

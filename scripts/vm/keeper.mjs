@@ -23,9 +23,10 @@ export const orders = Object.keys(ORDERS);
 
 /** Serves orders for `guest` until told "down" or signalled; then the guest is removed. */
 export async function keep(guest) {
+  let server;
   await new Promise((resolve) => {
     let turn = Promise.resolve();
-    const server = createServer((connection) => {
+    server = createServer((connection) => {
       connection.setEncoding('utf8').on('error', () => undefined);
       connection.once('data', (order) => {
         turn = turn.then(async () => connection.end(await answer(guest, order.trim(), resolve)));
@@ -34,6 +35,8 @@ export async function keep(guest) {
     server.listen(join(guest.directory, SOCKET));
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, resolve);
   });
+  // who listens on goes on: the process would stay after its guest
+  server.close();
   await guest.remove();
 }
 

@@ -13,8 +13,13 @@ export function cacheDirectory(env = process.env) {
   return env.SNAPCOMMIT_VM_DIRECTORY ?? join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'snapcommit', 'vm');
 }
 
+/** Where kernel modules that were built here are kept, by OpenZFS's version. */
+export function builtModules(version, env = process.env) {
+  return join(cacheDirectory(env), `modules-${version}`);
+}
+
 /** Where ready-built kernel modules may lie: SNAPCOMMIT_VM_CACHE, or shared/vm-cache beside the checkout; then our own. */
-export function moduleDirectories(env = process.env) {
+export function moduleDirectories(version, env = process.env) {
   const given = env.SNAPCOMMIT_VM_CACHE ?? join(dirname(root), 'shared', 'vm-cache');
-  return [given, join(cacheDirectory(env), 'modules')].filter((directory) => existsSync(directory));
+  return [given, builtModules(version, env)].filter((directory) => existsSync(directory));
 }

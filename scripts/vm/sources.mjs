@@ -8,11 +8,11 @@ import { RigError, tool } from './tools.mjs';
 export const suite = 'bookworm';
 const COMPONENTS = 'main contrib';
 
-/** apt's sources for a guest, one line each, from the host's apt. */
-export async function guestSources() {
+/** apt's sources for a guest, one line each, from the host's apt. @param {import('./openzfs.mjs').OpenZfs} openzfs */
+export async function guestSources({ backport }) {
   const format = '$(ORIGIN)|$(REPO_URI)|$(RELEASE)';
   const sources = sourcesFrom(await tool('apt-get', ['indextargets', '--format', format, 'Created-By: Packages']));
-  if (sources.length > 0) return sources;
+  if (sources.length > 0) return backport ? withBackports(sources) : sources;
   throw new RigError(
     `this machine's apt knows no mirror with Debian ${suite}: add one to /etc/apt/sources.list and run apt-get update`,
   );
@@ -27,6 +27,14 @@ export function sourcesFrom(targets) {
   });
   // debootstrap begins with the suite itself.
   return [...new Set(lines)].sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
+}
+
+/** The mirror that has the suite itself has its backports, which this machine's own apt need not know. */
+export function withBackports(sources) {
+  const backports = `${suite}-backports`;
+  if (sources.some((line) => line.includes(` ${backports} `))) return sources;
+  const own = sources.find((line) => line.includes(` ${suite} `));
+  return own === undefined ? sources : [...sources, own.replace(` ${suite} `, ` ${backports} `)];
 }
 
 /** How the host's apt reaches its mirror (a proxy, a clock that is off): the guest's must do the same. */

@@ -37,10 +37,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./commands/init.js')).init,
   },
   'volume add': {
-    summary: 'put a subvolume or a directory under management',
+    summary: 'put a subvolume, a dataset or a directory under management',
     operands: [{ name: '<NAME>', description: 'how the volume shall be called' }],
     statuses: CHANGE,
-    examples: ['snapcommit volume add db --source /srv/db'],
+    examples: ['snapcommit volume add db --source /srv/db', 'snapcommit volume add app --source tank/app --recursive'],
     load: async () => (await import('./commands/volume-add.js')).volumeAdd,
   },
   'volume list': {

@@ -32,9 +32,17 @@ export async function commitIfOlder(
   }
 }
 
-async function newest(node: SnapcommitNode, group: string): Promise<GenerationReport | null> {
+/** `gone`: was the newest, and was pruned behind a newer one before it could be looked at. */
+async function newest(node: SnapcommitNode, group: string, gone = 0): Promise<GenerationReport | null> {
   const { generation } = await node.group(group);
-  return generation === 0 ? null : node.show({ group, generation });
+  if (generation === 0) return null;
+  try {
+    return await node.show({ group, generation });
+  } catch (error) {
+    const isGone = error instanceof SnapcommitError && error.code === 'GENERATION_NOT_FOUND';
+    if (!isGone || generation === gone) throw error;
+    return newest(node, group, generation);
+  }
 }
 
 /** By a clock that differs a little from ours, perhaps. One from the far future tells of a wrong clock, and is not young. */

@@ -6,14 +6,17 @@ import { append } from '../participant/append.js';
 import { SnapcommitError } from '../errors.js';
 import type { DriverName, Slot, VolumeRecord } from '../machine/entry.js';
 import { isName, nameProblem } from '../machine/names.js';
+import type { State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
+import { assertNestedAdded } from '../participant/nested.js';
 import { judgeStamp, raiseStamp, readStamp, type Stamp } from '../participant/stamps.js';
 import { replaceLink } from '../participant/views.js';
+import type { Inspection, VolumeDriver } from '../ports/volume-driver.js';
 import type { AddVolumeRequest } from './node.js';
 
 export async function addVolume(context: Context, request: AddVolumeRequest): Promise<VolumeRecord> {
   const { name } = request;
-  if (!isName(name)) throw new SnapcommitError('NAME_INVALID', nameProblem('volume', name), { name });
+  assertName(name);
   const state = await context.log.read();
   if (lookup(state.volumes, name) !== undefined) {
     throw new SnapcommitError(
@@ -24,26 +27,45 @@ export async function addVolume(context: Context, request: AddVolumeRequest): Pr
   }
   const driverName = request.driver ?? (await detectDriver(context, request.source));
   const driver = await context.driver(driverName);
-  const { source, publishDirectory, filesystem } = await driver.inspect(name, request.source, request.publishDirectory);
-  await refuseOwnState(context.stateDirectory, source, driverName);
+  const inspection = await driver.inspect(name, request.source, request.publishDirectory);
+  const record = await checkVolume(context, state, { name, driver: driverName }, inspection);
+  assertNestedAdded(state, record, inspection.nested ?? []);
+  await enterVolume(context, driver, state, record);
+  return record;
+}
+
+export function assertName(name: string): void {
+  if (!isName(name)) throw new SnapcommitError('NAME_INVALID', nameProblem('volume', name), { name });
+}
+
+/** What must hold before that source becomes a volume, besides what its driver has looked at. Changes nothing. */
+export async function checkVolume(
+  context: Context,
+  { applied }: State,
+  { name, driver }: Pick<VolumeRecord, 'name' | 'driver'>,
+  { source, publishDirectory, filesystem }: Inspection,
+): Promise<VolumeRecord> {
+  await refuseOwnState(context.stateDirectory, source, driver);
   await refuseInState(context.stateDirectory, publishDirectory);
-  await refuseForeign(context, name, publishDirectory, state.applied);
+  await refuseForeign(context, name, publishDirectory, applied);
   await refuseManagedElsewhere(context, source, publishDirectory);
-  const record: VolumeRecord = {
-    name,
-    node: context.self.node,
-    driver: driverName,
-    source,
-    publishDirectory,
-    filesystem,
-  };
+  return { name, node: context.self.node, driver, source, publishDirectory, filesystem };
+}
+
+/** The publish directory, its marks, and the entry of the log. */
+export async function enterVolume(
+  context: Context,
+  driver: VolumeDriver,
+  { applied }: State,
+  record: VolumeRecord,
+): Promise<void> {
+  const { source, publishDirectory } = record;
   await driver.prepare(record);
   const { cluster, incarnation } = context.log.identity;
   await replaceLink(context.files, publishDirectory, SOURCE_NAME, source);
-  await raiseStamp(context.files, publishDirectory, { cluster, incarnation, slot: state.applied });
+  await raiseStamp(context.files, publishDirectory, { cluster, incarnation, slot: applied });
   await driver.sync(record);
   await append(context, { type: 'addVolume', volume: record });
-  return record;
 }
 
 /** Which driver a source is for: a dataset by its name or its mount point, a subvolume, or any directory. */

@@ -134,7 +134,9 @@ async function loadDriver(name: DriverName): Promise<VolumeDriver> {
       return (await import('../adapters/driver-directory/index.js')).createDirectoryDriver();
     case 'zfs': {
       const { createCommandRunner } = await import('../adapters/command-runner/index.js');
-      return (await import('../adapters/driver-zfs/index.js')).createZfsDriver(createCommandRunner({ keepsLocks: true }));
+      return (await import('../adapters/driver-zfs/index.js')).createZfsDriver(
+        createCommandRunner({ keepsLocks: true }),
+      );
     }
     case 'memory':
       throw new SnapcommitError(

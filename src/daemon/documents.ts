@@ -11,6 +11,7 @@ import {
   nodeOf,
   openTransactionOf,
 } from '../machine/queries.js';
+import { lookup, type ReadonlyRecord } from '../machine/record.js';
 import type {
   FinishedTransaction,
   GenerationRecord,
@@ -104,6 +105,21 @@ export function volumeReport(state: State, volume: VolumeState): VolumeReport {
   const { forfeited } = volume;
   const groups = groupsWithVolume(state, name);
   return { name, node, driver, source, publishDirectory, filesystem, forfeited, groups };
+}
+
+/** All of them, by name. */
+export function volumeReports(state: State): readonly VolumeReport[] {
+  return sorted(state.volumes).map((volume) => volumeReport(state, volume));
+}
+
+export function groupReports(state: State): readonly GroupReport[] {
+  return sorted(state.groups).map((group) => groupReport(state, group));
+}
+
+function sorted<T>(record: ReadonlyRecord<T>): readonly T[] {
+  return Object.keys(record)
+    .sort()
+    .flatMap((name) => lookup(record, name) ?? []);
 }
 
 export function groupReport(state: State, group: GroupState): GroupReport {

@@ -28,19 +28,25 @@ import { withCourtesy } from './courtesy.js';
 import { diffGenerations } from './diff.js';
 import {
   dryRunReport,
-  finishedReport,
   generationReport,
   groupReport,
+  groupReports,
   holdReports,
-  openReport,
   recoverReport,
   volumeReport,
+  volumeReports,
 } from './documents.js';
 import { drainReport } from './drain.js';
 import { normaliseGroup } from './groups.js';
 import { moveVolume } from './move-volume.js';
-import type { AddVolumeRequest, GenerationName, MoveVolumeRequest, SnapcommitNode } from './node.js';
-import { openTransactionReports, type OtherNodes } from './open-transactions.js';
+import type {
+  AddVolumeRequest,
+  AddVolumeTreeRequest,
+  GenerationName,
+  MoveVolumeRequest,
+  SnapcommitNode,
+} from './node.js';
+import { transactionReports, type OtherNodes } from './open-transactions.js';
 import type { RecoverableNodes } from './recover-cluster.js';
 import { assertOwn, removeVolume, requireVolume } from './remove-volume.js';
 import type * as reports from './reports.js';
@@ -77,6 +83,12 @@ export class LocalNode implements SnapcommitNode {
     return shown(`volume ${name} is added`, `volume show ${name}`, async () => this.volume(name));
   }
 
+  async addVolumeTree(request: AddVolumeTreeRequest): Promise<reports.VolumeTreeReport> {
+    await this.#read();
+    const { addVolumeTree } = await import('./add-volume-tree.js');
+    return addVolumeTree(this.#context, request);
+  }
+
   async moveVolume(request: MoveVolumeRequest): Promise<reports.VolumeReport> {
     await this.#read(request.name);
     await moveVolume(this.#context, request);
@@ -85,11 +97,7 @@ export class LocalNode implements SnapcommitNode {
   }
 
   async volumes(): Promise<readonly reports.VolumeReport[]> {
-    const state = await this.#read();
-    return Object.keys(state.volumes)
-      .sort()
-      .flatMap((name) => lookup(state.volumes, name) ?? [])
-      .map((volume) => volumeReport(state, volume));
+    return volumeReports(await this.#read());
   }
 
   async volume(name: string): Promise<reports.VolumeReport> {
@@ -119,11 +127,7 @@ export class LocalNode implements SnapcommitNode {
   }
 
   async groups(): Promise<readonly reports.GroupReport[]> {
-    const state = await this.#read();
-    return Object.keys(state.groups)
-      .sort()
-      .flatMap((name) => lookup(state.groups, name) ?? [])
-      .map((group) => groupReport(state, group));
+    return groupReports(await this.#read());
   }
 
   async group(name: string): Promise<reports.GroupReport> {
@@ -211,17 +215,8 @@ export class LocalNode implements SnapcommitNode {
 
   async transactions(): Promise<readonly reports.TransactionReport[]> {
     const state = await this.#read();
-    const gone = new Set((await findGone(this.#context, state)).map((transaction) => transaction.begin.transaction));
-    const seen = await openTransactionReports(state, this.#others, this.#context.clock.now());
-    const open = Object.values(state.open).map((transaction) => {
-      const id = transaction.begin.transaction;
-      return openReport(
-        transaction,
-        !gone.has(id),
-        seen.find((one) => one.transaction === id),
-      );
-    });
-    return [...state.finished.map((finished) => finishedReport(finished)), ...open];
+    const gone = new Set((await findGone(this.#context, state)).map(({ begin }) => begin.transaction));
+    return transactionReports(state, gone, this.#others, this.#context.clock.now());
   }
 
   async transaction(id: string): Promise<reports.TransactionReport> {

@@ -21,6 +21,7 @@ import type {
   TransactionReport,
   VerifyReport,
   VolumeReport,
+  VolumeTreeReport,
 } from './reports.js';
 
 export interface AddVolumeRequest {
@@ -30,6 +31,14 @@ export interface AddVolumeRequest {
   readonly driver: DriverName | null;
   /** null: the driver's default place. */
   readonly publishDirectory: string | null;
+}
+
+/** A source with everything that is nested in it, at any depth: NAME, NAME-child, NAME-child-grandchild. */
+export interface AddVolumeTreeRequest extends AddVolumeRequest {
+  /** null: beside the source. Each volume has a directory of its name there. */
+  readonly publishDirectory: string | null;
+  /** Say what would be added, and change nothing. */
+  readonly dryRun: boolean;
 }
 
 export interface MoveVolumeRequest {
@@ -47,6 +56,8 @@ export interface GenerationName {
 
 export interface SnapcommitNode {
   addVolume(request: AddVolumeRequest): Promise<VolumeReport>;
+  /** Adds what of it is no volume yet; all or nothing is checked, but each is added by itself. */
+  addVolumeTree(request: AddVolumeTreeRequest): Promise<VolumeTreeReport>;
   /** The volume's disk is in this node now, or elsewhere on it. */
   moveVolume(request: MoveVolumeRequest): Promise<VolumeReport>;
   volumes(): Promise<readonly VolumeReport[]>;

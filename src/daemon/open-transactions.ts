@@ -2,13 +2,14 @@
  * What is open in the cluster, for people (G7): each transaction with its phase, who is waited for, and since when. The log
  * says what is open; how far it is only its coordinator knows, so that one's node is asked.
  */
+import type { TransactionId } from '../machine/entry.js';
 import type { OpenTransaction, State } from '../machine/state.js';
 import { openTransactions } from '../machine/queries.js';
 import { sortedUnique } from '../machine/record.js';
 import { messageOf } from '../participant/publish.js';
-import { timeOf } from './documents.js';
+import { finishedReport, openReport, timeOf } from './documents.js';
 import type { PhaseReport, Problem } from './participants/protocol.js';
-import type { OpenTransactionReport } from './reports.js';
+import type { OpenTransactionReport, TransactionReport } from './reports.js';
 
 /** What is asked of other nodes for people's sake. */
 export interface OtherNodes {
@@ -28,6 +29,25 @@ const DONE = ': done';
 
 /** By node: what it says of its transactions, or why it says nothing. */
 type Heard = ReadonlyMap<string, readonly PhaseReport[] | string>;
+
+/** The decided ones that the log still knows, then the open ones, of which nobody drives those that are `gone`. */
+export async function transactionReports(
+  state: State,
+  gone: ReadonlySet<TransactionId>,
+  others: OtherNodes | null,
+  now: number,
+): Promise<readonly TransactionReport[]> {
+  const seen = await openTransactionReports(state, others, now);
+  const open = Object.values(state.open).map((transaction) => {
+    const id = transaction.begin.transaction;
+    return openReport(
+      transaction,
+      !gone.has(id),
+      seen.find((one) => one.transaction === id),
+    );
+  });
+  return [...state.finished.map((finished) => finishedReport(finished)), ...open];
+}
 
 /** Oldest first. `others` null: nobody can be asked. */
 export async function openTransactionReports(

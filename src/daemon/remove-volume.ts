@@ -17,10 +17,12 @@ export async function removeVolume(context: Context, name: string, remove: () =>
     // Somebody may have added it again since, under whatever name.
     const { volumes } = await context.log.read();
     const isManaged = Object.values(volumes).some((volume) => volume.record.publishDirectory === publishDirectory);
-    if (!isManaged) await withdrawStamp(context.files, publishDirectory, context.log.identity.cluster);
+    if (isManaged) return;
+    await withdrawStamp(context.files, publishDirectory, context.log.identity.cluster);
+    await (await context.driver(record.driver)).nesting?.forget(record);
   };
   await withFence(context, volumeLock(name), withdraw).catch((error: unknown) => {
-    const message = `volume ${name} is removed, but its stamp in ${publishDirectory} stays: ${messageOf(error)}`;
+    const message = `volume ${name} is removed, but not every mark of ours on it: ${messageOf(error)}`;
     context.report({ kind: 'warning', message });
   });
 }

@@ -43,6 +43,24 @@ export interface VolumeReport extends VolumeRecord {
   readonly groups: readonly string[];
 }
 
+/** A source and everything nested in it, as volumes. */
+export interface VolumeTreeReport {
+  /** True: nothing was changed, and `added` would be. */
+  readonly dryRun: boolean;
+  /** Names of those that were no volumes before. */
+  readonly added: readonly string[];
+  /** All of them, the root first. */
+  readonly volumes: readonly VolumeReport[];
+  /** What only holds others and no files (`canmount=off`), by name; no volumes. */
+  readonly containers: readonly string[];
+  /** Groups that have the root, what they have, and which of these volumes they lack. */
+  readonly groups: readonly {
+    readonly group: string;
+    readonly volumes: readonly string[];
+    readonly missing: readonly string[];
+  }[];
+}
+
 export interface GroupReport extends GroupRecord {
   /** The newest that a reader would get, which is also what `--expect-generation` is compared with; 0 for none. */
   readonly generation: number;

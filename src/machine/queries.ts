@@ -1,5 +1,5 @@
 /** Reading a state: everything that more than one place wants to know of it. PURE; changes nothing. */
-import type { Manifest, ManifestVolume, TransactionId } from './entry.js';
+import type { Manifest, ManifestVolume, TransactionId, VolumeRecord } from './entry.js';
 import { generationKey } from './keys.js';
 import { compareText, lookup } from './record.js';
 import { expandRuns, hasNumber, lastOfRuns, subtractRuns } from './runs.js';
@@ -88,6 +88,14 @@ export function holderOfVolume(state: State, volume: string): OpenTransaction | 
 /** How that transaction was decided; undefined when it is open, unknown or forgotten. */
 export function finishedTransaction(state: State, transaction: TransactionId): State['finished'][number] | undefined {
   return state.finished.find((finished) => finished.transaction === transaction);
+}
+
+/** The volume whose live tree stands at `source` on that node. */
+export function volumeAt(state: State, node: string, source: string): VolumeRecord | undefined {
+  const found = Object.values(state.volumes).find(
+    ({ record, forfeited }) => !forfeited && record.node === node && record.source === source,
+  );
+  return found?.record;
 }
 
 /** Groups that have this volume, by name. */

@@ -1,12 +1,13 @@
 /** What this node could contribute to a transaction that began now. */
 import { SnapcommitError } from '../errors.js';
-import type { TransactionMode, VolumeRecord } from '../machine/entry.js';
+import type { VolumeRecord } from '../machine/entry.js';
 import { lookup } from '../machine/record.js';
 import type { State } from '../machine/state.js';
 import type { Survey, SurveyedVolume, SurveyRequest } from '../ports/participant.js';
 import { atVolume } from './at-volume.js';
 import type { Context } from './context.js';
 import { findExported } from './exports.js';
+import { assertNestedAdded, nestedBeside } from './nested.js';
 import { finishPublishes } from './publishing.js';
 import { assertStamps } from './stamps.js';
 
@@ -15,7 +16,7 @@ export async function survey(context: Context, request: SurveyRequest): Promise<
   const state = await readyState(context);
   const places = request.volumes.map((volume) => placeHere(context, state, volume));
   const volumes = await Promise.all(
-    places.map(async (place) => atVolume(place, async () => surveyVolume(context, place, mode))),
+    places.map(async (place) => atVolume(place, async () => surveyVolume(context, state, place, request))),
   );
   const freezes = mode === 'capture' && cgroups.length + units.length > 0;
   const targets = freezes ? await (await context.writers()).resolve(cgroups, units) : [];
@@ -52,9 +53,17 @@ function placeHere(context: Context, state: State, volume: string): VolumeRecord
   });
 }
 
-async function surveyVolume(context: Context, place: VolumeRecord, mode: TransactionMode): Promise<SurveyedVolume> {
+async function surveyVolume(
+  context: Context,
+  state: State,
+  place: VolumeRecord,
+  { mode, volumes }: SurveyRequest,
+): Promise<SurveyedVolume> {
   const driver = await context.driver(place.driver);
   const live = await driver.live(place);
+  assertNestedAdded(state, place, live.nested ?? []);
+  const beside = nestedBeside(state, place, live.nested ?? [], volumes);
+  if (beside !== null) context.report({ kind: 'warning', message: beside });
   if (mode !== 'capture') {
     if (live.readOnly) throw readOnlyLive(place);
     const { exchange } = await driver.inspect(place.name, place.source, place.publishDirectory);

@@ -15,6 +15,20 @@ export interface VolumePlace {
   readonly publishDirectory: string;
 }
 
+/** A tree inside a volume's live tree that its snapshots do not contain, since it is a source of its own. */
+export interface NestedTree {
+  /** What its filesystem calls it, for people: the name of a dataset. */
+  readonly called: string;
+  /** Its name below the volume's tree: `db/logs`. */
+  readonly path: string;
+  /** Its live path, also while it is not mounted there; null where it has none. */
+  readonly source: string | null;
+  /** Why it can be no volume as it is, with what to do; null where it can be one. Never null without a `source`. */
+  readonly obstacle: string | null;
+  /** Its owner has said that what is nested in it is left out. */
+  readonly separate: boolean;
+}
+
 export interface Inspection {
   /** The source as the driver will use it: absolute, without symlinks. */
   readonly source: string;
@@ -24,6 +38,26 @@ export interface Inspection {
   readonly live: string;
   /** Whether `exchange` can work there; the reason where not. */
   readonly exchange: { readonly possible: true } | { readonly possible: false; readonly reason: string };
+  /** Of a source that was included (`Nesting.include`): what is nested in it. Left out: nothing is. */
+  readonly nested?: readonly NestedTree[];
+}
+
+/** All that is nested in a source, at any depth. */
+export interface NestedTrees {
+  /** The source itself. */
+  readonly called: string;
+  readonly source: string;
+  /** Each before what is nested in it. What its owner has said to leave out is not among them. */
+  readonly trees: readonly NestedTree[];
+  /** What only holds other trees and no files, by name. */
+  readonly containers: readonly string[];
+}
+
+export interface LiveTree {
+  readonly id: string;
+  readonly readOnly: boolean;
+  /** Of a volume that was included (`Nesting.include`): what is nested in it. Left out: nothing is. */
+  readonly nested?: readonly NestedTree[];
 }
 
 export interface Capabilities {
@@ -84,9 +118,23 @@ export interface PoolCalls {
   rename(moves: readonly Move[]): Promise<void>;
 }
 
+/** Trees within trees, where each of them can be a volume. Without it a source with others inside is refused, by name. */
+export interface Nesting {
+  /** Looks below a source, which may be a volume. Changes nothing. */
+  below(name: string, source: string): Promise<NestedTrees>;
+  /** `inspect`, for a source of which the caller adds everything nested in it as volumes, too. */
+  inspect(name: string, source: string, publishDirectory: string): Promise<Inspection>;
+  /** From now on `live` and `inspect` tell what is nested in this volume, and do not refuse it. Durable when it resolves. */
+  include(volume: VolumePlace): Promise<void>;
+  /** Undoes `include`; what the owner has said about it otherwise stays. */
+  forget(volume: VolumePlace): Promise<void>;
+}
+
 export interface VolumeDriver {
   readonly name: DriverName;
   readonly capabilities: Capabilities;
+  /** Null where what is nested in a source can never be volumes beside it. */
+  readonly nesting: Nesting | null;
 
   /**
    * Examines a source before it becomes a volume, changing nothing. `publishDirectory` null: the driver's default
@@ -103,7 +151,7 @@ export interface VolumeDriver {
   /** Writes dirty data out (syncfs). */
   flush(volume: VolumePlace): Promise<void>;
   /** The live tree's identity and whether it is read-only. Also refuses what `inspect` refuses, since it may have come later. */
-  live(volume: VolumePlace): Promise<{ readonly id: string; readonly readOnly: boolean }>;
+  live(volume: VolumePlace): Promise<LiveTree>;
 
   /** A read-only snapshot of the live tree under `name`. Durable when it resolves. STAGED_NAME_EXISTS when the name is taken. */
   stage(volume: VolumePlace, name: string): Promise<{ readonly id: string }>;
@@ -134,7 +182,7 @@ export interface VolumeDriver {
   /** Where readers find the entry `name`. */
   path(volume: VolumePlace, name: string): string;
 
-  /** Makes the live tree read-only or writable (only that tree: a volume whose live path shows another tree is the caller's to check first). Durable when it resolves. Drivers whose filesystem cannot do nothing. */
+  /** Makes the live tree read-only or writable (only that tree: a volume whose live path shows another tree is the caller's to check first). Durable when it resolves. Drivers whose filesystem cannot do nothing. A tree is made read-only to be exchanged: IN_USE where that could not be done now, because of who reads its snapshots. */
   setLiveReadOnly(volume: VolumePlace, readOnly: boolean): Promise<void>;
   /**
    * What changed in the live tree since the clone `cloneName` was taken from it (flushes first). Empty: nothing.

@@ -59,6 +59,7 @@ const CASES: readonly (readonly [argv: readonly string[], says: string])[] = [
   [['volume', 'add', 'db', '--source', ''], 'empty'],
   [['volume', 'add', 'db', '--source', '/srv', '--driver', 'ext4'], 'btrfs, zfs, directory'],
   [['volume', 'add', 'db', '--source', '/srv', '--publish', ''], 'empty'],
+  [['volume', 'add', 'db', '--source', '/srv', '--dry-run'], 'with --recursive'],
   [['group', 'create', 'app', '--volume', 'db', '--freeze-cgroup', 'app'], 'absolute path'],
   [['group', 'create', 'app', '--volume', 'db', '--freeze-unit', 'a/b'], 'systemd unit'],
   [['thaw'], 'thaw --all'],

@@ -7,6 +7,7 @@ import type {
   RebuildReport,
   UnitsReport,
   VolumeReport,
+  VolumeTreeReport,
 } from '#src/index.js';
 
 export const GENERATION: GenerationReport = {
@@ -64,6 +65,25 @@ export const GROUP: GroupReport = {
   postHooks: [],
   generation: 12,
   open: null,
+};
+
+/** A root that was a volume, and two new ones below it. */
+export const TREE: VolumeTreeReport = {
+  dryRun: false,
+  added: ['app-db', 'app-db-logs'],
+  volumes: [
+    { ...VOLUME, name: 'app', source: '/tank/app', publishDirectory: '/tank/.snapcommit/app', groups: ['all'] },
+    { ...VOLUME, name: 'app-db', source: '/tank/app/db', publishDirectory: '/tank/.snapcommit/app-db', groups: [] },
+    {
+      ...VOLUME,
+      name: 'app-db-logs',
+      source: '/tank/app/db/logs',
+      publishDirectory: '/tank/.snapcommit/app-db-logs',
+      groups: [],
+    },
+  ],
+  containers: ['tank/app/more'],
+  groups: [{ group: 'all', volumes: ['app', 'blobs'], missing: ['app-db', 'app-db-logs'] }],
 };
 
 export const REBUILD: RebuildReport = {

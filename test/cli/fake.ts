@@ -13,6 +13,7 @@ import {
   REBUILD,
   TOKEN,
   TRANSACTION,
+  TREE,
   UNITS,
   VOLUME,
 } from './fake-answers.js';
@@ -54,6 +55,7 @@ function fakeNode(calls: Call[], overrides: Partial<SnapcommitNode>): Snapcommit
     };
   return {
     addVolume: asked('addVolume', VOLUME),
+    addVolumeTree: asked('addVolumeTree', TREE),
     moveVolume: asked('moveVolume', VOLUME),
     volumes: asked('volumes', [VOLUME]),
     volume: asked('volume', VOLUME),

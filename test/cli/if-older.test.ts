@@ -52,6 +52,19 @@ t.test('L3 of two that ask at once one commits, and the other answers with that'
   t.equal(stillOld.status, 4, 'an old one that came in between is none');
 });
 
+t.test('L3 one that is pruned behind a newer one, before it is looked at, is not the newest any more', async (t) => {
+  const pruned = new SnapcommitError('GENERATION_NOT_FOUND', 'there is no generation app@12');
+  let generation = 11;
+  const node = {
+    group: async () => Promise.resolve({ ...GROUP, generation: ++generation }),
+    show: async () => (generation === 12 ? Promise.reject(pruned) : Promise.resolve(aged(0, generation))),
+  };
+  const ran = await run(['--json', ...LINE], { node });
+  t.match(JSON.parse(ran.stdout), { generation: 13 });
+  const lost = await run(LINE, { node: { show: async () => Promise.reject(pruned) } });
+  t.equal(lost.status, 3, 'one that stays the newest and cannot be found is told');
+});
+
 t.test('what went wrong in the commit is told as it is', async (t) => {
   const busy = async (): Promise<never> => Promise.reject(new SnapcommitError('BUSY', 'group app is busy'));
   t.equal((await run(LINE, { node: { commit: busy } })).status, 4);

@@ -126,6 +126,13 @@ t.test('a volume', async (t) => {
     driver: 'zfs',
     publishDirectory: '/work/p',
   });
+  t.same(await request(['volume', 'add', 'app', '--source', 'tank/app', '--recursive', '--dry-run']), {
+    name: 'app',
+    source: 'tank/app',
+    driver: null,
+    publishDirectory: null,
+    dryRun: true,
+  });
 });
 
 t.test('the rest', async (t) => {

@@ -42,11 +42,11 @@ for (const { name, content } of renderUnits({
 
 t.test('what a path or a name holds is not read as syntax', (t) => {
   const [recover = ''] = renderUnits({
-    program: ['/opt/my node/bin/node', '/opt/50%/$x'],
+    program: ['/opt/my $node/bin/node', '/opt/50%/$x'],
     stateDirectory: '/state of 100%',
     declared: { paths: ['/srv/50%-off'], users: ['app@50%.service'] },
   }).map(({ content }) => content);
-  t.match(recover, '\nExecStart="/opt/my node/bin/node" "/opt/50%%/$$x" recover --local-only\n');
+  t.match(recover, '\nExecStart="/opt/my $node/bin/node" "/opt/50%%/$$x" recover --local-only\n');
   t.match(recover, '\nRequiresMountsFor="/state of 100%%"\n');
   t.match(recover, ' srv-50\\x25\\x2doff.mount ');
   t.match(recover, ' app@50%%.service\n');

@@ -1,9 +1,10 @@
 /** The rig's pure parts, and that what vagrant/ shares with it is there. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
+import { temporaryDirectory } from '../support/temp.js';
 
 const CHECKOUT = join(import.meta.dirname, '..', '..', '..');
 
@@ -32,6 +33,44 @@ void t.test("a guest's sources are the host's mirrors of its Debian, with contri
   t.end();
 });
 
+void t.test('the OpenZFS of a guest is chosen: of bookworm, or of its backports with nothing else of them', (t) => {
+  const chosen = (env: object, option?: string): unknown =>
+    evaluated('openzfs.mjs', 'it.chooseOpenZfs(args[1] ?? undefined, args[0])', env, option);
+  t.strictSame(chosen({}), { version: '2.1', backport: false });
+  t.strictSame(chosen({ SNAPCOMMIT_VM_OPENZFS: '2.3' }), { version: '2.3', backport: true });
+  t.strictSame(chosen({ SNAPCOMMIT_VM_OPENZFS: '2.1' }, '2.3'), { version: '2.3', backport: true }, 'the option wins');
+  const passedOn = '(it.chooseOpenZfs("2.3", args[0]), args[0])';
+  t.match(evaluated('openzfs.mjs', passedOn, {}), { SNAPCOMMIT_VM_OPENZFS: '2.3' }, 'what is started has the same');
+  const refused = 'Promise.resolve().then(() => it.chooseOpenZfs("9.9", {})).catch((error) => error.message)';
+  t.match(evaluated('openzfs.mjs', refused), /no OpenZFS 9\.9: choose one of 2\.1, 2\.3/);
+  const preferences = (backport: boolean): unknown =>
+    evaluated('openzfs.mjs', 'it.aptPreferences({ backport: args[0] }, "bookworm")', backport);
+  t.equal(preferences(false), null);
+  t.match(preferences(true), /^Package: src:zfs-linux\nPin: release n=bookworm-backports\nPin-Priority: 990\n$/);
+  const sources = ['deb http://a.example/debian bookworm main', 'deb http://b.example/debian bookworm-security main'];
+  t.strictSame(evaluated('sources.mjs', 'it.withBackports(args[0])', sources), [
+    ...sources,
+    'deb http://a.example/debian bookworm-backports main',
+  ]);
+  const known = [...sources, 'deb http://c.example/debian bookworm-backports main'];
+  t.strictSame(evaluated('sources.mjs', 'it.withBackports(args[0])', known), known, 'those that are known are enough');
+  t.end();
+});
+
+void t.test('modules of another OpenZFS are not taken', (t) => {
+  const names = ['zfs-2.1.11-1_linux-6.1.0-50-amd64', 'zfs-2.3.2-2~bpo12+2_linux-6.1.0-56-amd64', 'zfs-2.30.0_linux-6'];
+  const directory = t.testdir(Object.fromEntries(names.map((name) => [`${name}.tar.zst`, ''])));
+  const found = (version: string): unknown =>
+    evaluated('modules.mjs', 'it.moduleArchives(args[0], [args[1]])', version, directory);
+  t.match(found('2.3'), [{ zfs: '2.3.2-2~bpo12+2', kernel: '6.1.0-56-amd64' }]);
+  t.match(found('2.1'), [{ zfs: '2.1.11-1', kernel: '6.1.0-50-amd64' }]);
+  t.equal((found('2.3') as unknown[]).length, 1);
+  t.strictSame(found('2.2'), []);
+  const own = (version: string): unknown => evaluated('places.mjs', 'it.builtModules(args[0], {})', version);
+  t.not(own('2.1'), own('2.3'), 'those that are built are kept apart');
+  t.end();
+});
+
 void t.test('an image is named by all of its inputs', (t) => {
   const key = (parts: readonly string[]): unknown => evaluated('image.mjs', 'it.keyOf({ parts: args[0] })', parts);
   t.match(key(['a', 'b']), /^[0-9a-f]{16}$/);
@@ -54,6 +93,23 @@ void t.test('a command reaches the guest word by word, whatever is in it', (t) =
   t.equal(execFileSync('sh', ['-c', line], { encoding: 'utf8' }), "it's|$HOME `id`||a;b|");
   const limited = evaluated('ssh.mjs', 'it.remoteCommand(["sleep", "60"], { cwd: "/", timeoutSeconds: 1 })') as string;
   t.equal(spawnSync('sh', ['-c', limited]).status, 124, 'a time limit is kept in the guest');
+  t.end();
+});
+
+void t.test('whoever keeps a guest ends with it', (t) => {
+  const directory = temporaryDirectory(t, 'keeper');
+  const guest = join(directory, 'guests', 'some');
+  mkdirSync(guest, { recursive: true });
+  const keeper = pathToFileURL(join(CHECKOUT, 'scripts', 'vm', 'keeper.mjs')).href;
+  const program = `const { keep, tell } = await import('${keeper}');
+    const kept = keep({ directory: process.argv[1], remove: () => Promise.resolve() });
+    await tell('some', 'down'); await kept;`;
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program, guest], {
+    encoding: 'utf8',
+    timeout: 60_000,
+    env: { ...process.env, SNAPCOMMIT_VM_DIRECTORY: directory },
+  });
+  t.equal(status, 0, stderr);
   t.end();
 });
 

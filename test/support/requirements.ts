@@ -31,12 +31,27 @@ export function requireBtrfs(t: Test): void {
   }
 }
 
-/** Ends the file unless pools of ZFS can be made here: root, its module and its programs. */
+let isZfsNamed = false;
+
+/** Ends the file unless pools of ZFS can be made here: root, its module and its programs. Names the version in the output. */
 export function requireZfs(t: Test): void {
   requireRoot(t);
   requireCommand(t, 'zfs');
   requireCommand(t, 'zpool');
   if (!existsSync('/dev/zfs')) endWithout(t, 'ZFS in the kernel (modprobe zfs)');
+  if (!isZfsNamed) t.comment(`OpenZFS ${zfsVersion()}`);
+  isZfsNamed = true;
+}
+
+/** Of the kernel's module, such as `2.1.11-1`. */
+export function zfsVersion(): string {
+  return readFileSync('/sys/module/zfs/version', 'utf8').trim();
+}
+
+/** Whether channel programs can rename: from OpenZFS 2.2 on. */
+export function zfsProgramsRename(): boolean {
+  const [major = 0, minor = 0] = zfsVersion().split('.').map(Number);
+  return major > 2 || (major === 2 && minor >= 2);
 }
 
 /** Ends the file unless files can be mounted. */

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
-import { requireCommand, requireRoot } from './requirements.js';
+import { requireZfs } from './requirements.js';
 import { temporaryDirectory } from './temp.js';
 
 /** Sparse. */
@@ -42,8 +42,7 @@ function programs(): { readonly zfs: string; readonly zpool: string } {
 
 /** Makes a pool, destroyed at the end of `t`. */
 export function makePool(t: Test, ...options: readonly string[]): ZfsPool {
-  requireRoot(t);
-  requireCommand(t, 'zpool');
+  requireZfs(t);
   const directory = temporaryDirectory(t, 'zfs');
   const image = join(directory, 'pool.img');
   const mount = join(directory, 'mnt');

@@ -18,6 +18,7 @@ const CUTS: readonly (readonly [operation: string, point: string | null])[] = [
   ['transact', 'exchange.after-exchange'],
   ['transact', 'view.before-flip'],
   ['prune', 'retire.after'],
+  ['prune', 'trash.after-rename'],
   ['prune', 'remove.after-first'],
 ];
 /** SNAPCOMMIT_POWER_CUTS=transact@exchange,prune picks the cuts whose OPERATION@POINT begins with one of these. */

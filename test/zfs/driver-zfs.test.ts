@@ -1,3 +1,4 @@
+// test-timeout-seconds: 1200
 /** The ZFS driver over a real pool: the contract that every driver keeps. */
 import t from 'tap';
 import { symlink, writeFile } from 'node:fs/promises';

@@ -1,3 +1,4 @@
+// test-timeout-seconds: 1200
 /** Exchanging live datasets: a crash at every step, what a reboot leaves mounted, what is carried over, encryption. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -52,12 +52,17 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-/** Closes our ends of the output pipes some time after the program itself has ended. */
+/**
+ * Closes our ends of the output pipes some time after the program itself has ended; not before they were read once more
+ * (setImmediate comes after that): this process may have stood still since, with all of the output waiting in them.
+ */
 export function drainAfterExit(child: ChildProcess): void {
   child.once('exit', () => {
     const timer = setTimeout(() => {
-      child.stdout?.destroy();
-      child.stderr?.destroy();
+      setImmediate(() => {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+      });
     }, DRAIN_MS);
     child.once('close', () => {
       clearTimeout(timer);

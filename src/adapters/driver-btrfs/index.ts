@@ -28,6 +28,7 @@ export function createBtrfsDriver(): VolumeDriver {
     stage,
     openStage,
     pools: null,
+    nesting: null,
     clone,
     seal,
     rename,

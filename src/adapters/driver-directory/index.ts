@@ -38,6 +38,7 @@ export function createDirectoryDriver(): VolumeDriver {
     stage: (volume, name) => makeSnapshot(volume, volume.source, name),
     openStage: null,
     pools: null,
+    nesting: null,
     clone: async (volume, name, from) =>
       from === null
         ? makeClone(volume, volume.source, name, true)

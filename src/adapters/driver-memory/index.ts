@@ -63,6 +63,7 @@ export function createMemoryDriver(world: MemoryWorld = createMemoryWorld(), poo
     stage: (volume, name) =>
       act('stage', () => make(world, volume, name, published(world, volume).live, { readOnly: true, ofLive: false })),
     openStage: null,
+    nesting: null,
     pools: pooled ? poolCalls(world, act) : null,
     clone: (volume, name, from) =>
       act('clone', () => {

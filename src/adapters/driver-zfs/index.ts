@@ -14,6 +14,7 @@ import { meaningOf, translated } from './failures.js';
 import { inspect, live } from './inspect.js';
 import { entryPath } from './links.js';
 import { poolOf } from './names.js';
+import { nesting } from './nesting.js';
 import { poolCalls } from './pools.js';
 import { prepare } from './prepare.js';
 import { setLiveReadOnly } from './readonly.js';
@@ -27,6 +28,7 @@ export function createZfsDriver(runner: CommandRunner): VolumeDriver {
   return {
     name: 'zfs',
     capabilities: { pointInTime: true, readOnly: true },
+    nesting: nesting(commands),
     inspect: (...args) => inspect(commands, ...args),
     prepare: (volume) => prepare(commands, volume),
     freeSpace,

@@ -4,11 +4,11 @@ import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { SnapcommitError } from '../../errors.js';
 import { nearestExisting } from '../../native/existing-path.js';
 import { type Mount, mountOf, mountsAt, readMounts } from '../../native/mountinfo.js';
-import type { Inspection, VolumePlace } from '../../ports/volume-driver.js';
+import type { Inspection, LiveTree, NestedTree, VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import { exchangePossible } from './exchange-possible.js';
 import { errnoOf, meaningOf, translated, zfsError } from './failures.js';
-import { ENTRY_BYTES_MAX, isTreeComponent, lastComponent, NAME_BYTES_MAX, parentOf, poolOf } from './names.js';
+import { ENTRY_BYTES_MAX, HIDDEN, lastComponent, NAME_BYTES_MAX, parentOf, poolOf } from './names.js';
 import {
   ASKED,
   CHILDREN,
@@ -19,13 +19,14 @@ import {
   LIVE,
   localOf,
   parseProperties,
+  RECURSIVE,
+  SEPARATE,
   valueOf,
   type Dataset,
 } from './properties.js';
+import { isHiddenComponent, nestedAmong, whyNotMounted, ZVOL } from './nested.js';
 import { datasetAt, datasetOfMount, isTree, liveDataset } from './site.js';
 
-/** The directory that holds publish directories, and the dataset that holds theirs. */
-export const HIDDEN = '.snapcommit';
 const NAMED_MAX = 10;
 
 export async function inspect(
@@ -34,40 +35,48 @@ export async function inspect(
   given: string,
   publishDirectory: string | null,
   mayBeReadOnly = false,
+  /** What is nested in it is the caller's to see to. */
+  mayHaveChildren = false,
 ): Promise<Inspection> {
-  const source = given.startsWith('/') ? await plainPath(name, given) : await mountPointOf(commands, name, given);
-  const mounts = readMounts('self');
-  const dataset = requireDataset(name, source, mounts);
+  const { source, dataset, mounts } = await findSource(commands, name, given);
   const place = { name, source, publishDirectory: publishDirectory ?? join(dirname(source), HIDDEN, name) };
   return translated(
     place,
     'inspect',
     dataset,
     async () => {
-      const { live, children } = await describeLive(commands, place, dataset);
+      const { live, children, allChildren, nested } = await describeLive(commands, place, dataset, mounts);
       refuseOwn(name, source, live, mayBeReadOnly);
       refuseState(name, source, live, mayBeReadOnly);
-      refuseChildren(place, live, children);
+      if (!mayHaveChildren) refuseChildren(place, live, children);
       if (!isTree(dataset)) refuseLongName(name, source, dataset);
       await refusePublishDirectory(commands, place, dataset, mounts);
       const guid = (await commands.zpool(['get', '-H', '-p', '-o', 'value', 'guid', poolOf(dataset)])).trim();
-      const exchange = exchangePossible(place, live, children, mounts);
-      return { ...place, filesystem: `zfs:${guid}`, live: guidOf(live), exchange };
+      const exchange = exchangePossible(place, live, allChildren, mounts);
+      return { ...place, filesystem: `zfs:${guid}`, live: guidOf(live), exchange, ...nested };
     },
     'SOURCE_INVALID',
   );
 }
 
-/** The live tree's identity, after the checks that can fail later than `inspect` did. */
-export async function live(
+/** What was named, by a path or by a dataset's name: the dataset, and where it is mounted. */
+export async function findSource(
   commands: ZfsCommands,
-  volume: VolumePlace,
-): Promise<{ readonly id: string; readonly readOnly: boolean }> {
+  name: string,
+  given: string,
+): Promise<{ readonly source: string; readonly dataset: string; readonly mounts: readonly Mount[] }> {
+  const source = given.startsWith('/') ? await plainPath(name, given) : await mountPointOf(commands, name, given);
+  const mounts = readMounts('self');
+  return { source, dataset: requireDataset(name, source, mounts), mounts };
+}
+
+/** The live tree's identity, after the checks that can fail later than `inspect` did. */
+export async function live(commands: ZfsCommands, volume: VolumePlace): Promise<LiveTree> {
   const dataset = liveDataset(volume);
   return translated(volume, 'look at', dataset, async () => {
-    const found = await describeLive(commands, volume, dataset);
+    const found = await describeLive(commands, volume, dataset, readMounts('self'));
     refuseChildren(volume, found.live, found.children);
-    return { id: guidOf(found.live), readOnly: isReadOnly(found.live) };
+    return { id: guidOf(found.live), readOnly: isReadOnly(found.live), ...found.nested };
   });
 }
 
@@ -75,9 +84,18 @@ interface Described {
   readonly live: Dataset;
   /** Child datasets that are not ours. */
   readonly children: readonly string[];
+  /** All of them, ours last: those are the places of volumes that lie below, or lay there. */
+  readonly allChildren: readonly string[];
+  /** Where it was included and has some. */
+  readonly nested: { readonly nested?: readonly NestedTree[] };
 }
 
-async function describeLive(commands: ZfsCommands, volume: VolumePlace, dataset: string): Promise<Described> {
+async function describeLive(
+  commands: ZfsCommands,
+  volume: VolumePlace,
+  dataset: string,
+  mounts: readonly Mount[],
+): Promise<Described> {
   const output = await commands.zfs([
     'get',
     '-H',
@@ -95,12 +113,13 @@ async function describeLive(commands: ZfsCommands, volume: VolumePlace, dataset:
   const own = found.find(({ name }) => name === dataset);
   if (own === undefined)
     throw zfsError(volume, 'look at', dataset, new Error('zfs told nothing of it'), 'VOLUME_UNAVAILABLE');
-  const children = found.map(({ name }) => name).filter((name) => name !== dataset && !isHidden(name));
-  return { live: own, children };
-}
-
-function isHidden(dataset: string): boolean {
-  return lastComponent(dataset) === HIDDEN || isTree(dataset);
+  const below = found.filter(({ name }) => name !== dataset);
+  const children = below.filter(({ name }) => !isHiddenComponent(lastComponent(name)));
+  const isIncluded = localOf(own, CHILDREN) === RECURSIVE && children.length > 0;
+  const nested = isIncluded ? { nested: await nestedAmong(commands, dataset, children, mounts) } : {};
+  const names = (datasets: readonly Dataset[]): readonly string[] => datasets.map(({ name }) => name);
+  const ours = below.filter((dataset) => !children.includes(dataset));
+  return { live: own, children: names(children), allChildren: names([...children, ...ours]), nested };
 }
 
 function invalid(name: string, source: string, why: string, missing = false): SnapcommitError {
@@ -131,12 +150,7 @@ async function mountPointOf(commands: ZfsCommands, name: string, dataset: string
     throw invalid(name, dataset, 'is neither an absolute path nor a dataset; `zfs list` shows the datasets', true);
   }
   const type = valueOf(found, 'type');
-  if (type === 'volume')
-    throw invalid(
-      name,
-      dataset,
-      'is a zvol, a block device without files of its own; snapcommit takes filesystems only',
-    );
+  if (type === 'volume') throw invalid(name, dataset, ZVOL);
   if (type !== 'filesystem') throw invalid(name, dataset, `is a ${type ?? 'nothing'}; give the live dataset`);
   const mount = readMounts('self').find((candidate) => datasetOfMount(candidate) === dataset);
   if (mount !== undefined) return mount.mountPoint;
@@ -144,16 +158,7 @@ async function mountPointOf(commands: ZfsCommands, name: string, dataset: string
 }
 
 function notMounted(name: string, dataset: string, found: Dataset): SnapcommitError {
-  const isLocked = valueOf(found, 'keystatus') === 'unavailable';
-  const mountPoint = valueOf(found, 'mountpoint');
-  const advice = isLocked
-    ? `is encrypted and its key is not loaded: zfs load-key ${valueOf(found, 'encryptionroot') ?? dataset}, then zfs mount ${dataset}`
-    : mountPoint === 'none'
-      ? `has no mount point: zfs set mountpoint=DIR ${dataset}`
-      : mountPoint === 'legacy'
-        ? `is not mounted: mount -t zfs ${dataset} DIR (its mountpoint is legacy, so /etc/fstab decides where)`
-        : `is not mounted: zfs mount ${dataset}`;
-  return new SnapcommitError('VOLUME_UNAVAILABLE', `volume ${name}: ${dataset} ${advice}`, {
+  return new SnapcommitError('VOLUME_UNAVAILABLE', `volume ${name}: ${dataset} ${whyNotMounted(found)}`, {
     volume: name,
     source: dataset,
   });
@@ -186,7 +191,7 @@ function requireDataset(name: string, source: string, mounts: readonly Mount[]):
 function refuseOwn(name: string, source: string, live: Dataset, mayBeTree: boolean): void {
   const isTreeOfOurs = isTree(live.name) && localOf(live, ENTRY) !== null;
   const isOurs = localOf(live, LIVE) !== null || (isTreeOfOurs && !mayBeTree);
-  const isOurPath = source.split('/').some((part) => part === HIDDEN || isTreeComponent(part));
+  const isOurPath = source.split('/').some((part) => isHiddenComponent(part));
   if (!isOurs && !isOurPath) return;
   const message = `volume ${name}: ${source} (${live.name}) is snapcommit's own; give a live dataset`;
   throw new SnapcommitError('SOURCE_MANAGED', message, { volume: name, source, dataset: live.name });
@@ -209,14 +214,15 @@ function refuseState(name: string, source: string, live: Dataset, mayBeReadOnly:
 
 /** A snapshot of a dataset holds none of its children. */
 function refuseChildren(volume: VolumePlace, live: Dataset, children: readonly string[]): void {
-  if (children.length === 0 || localOf(live, CHILDREN) === 'separate') return;
+  const said = localOf(live, CHILDREN);
+  if (children.length === 0 || said === SEPARATE || said === RECURSIVE) return;
   const named = children.slice(0, NAMED_MAX).join(', ') + (children.length > NAMED_MAX ? ', …' : '');
   throw new SnapcommitError(
     'SOURCE_NESTED',
     `volume ${volume.name}: ${live.name} (${volume.source}) has child datasets, which its snapshots do not contain: ${named}. ` +
-      'Add each as a volume of its own to the same group (with --publish outside of this one): one call cuts all datasets of ' +
-      'a pool at the same instant. ' +
-      `Then, or where they are to be left out, say so: zfs set ${CHILDREN}=separate ${live.name}`,
+      `Add all of them as volumes of their own (snapcommit volume add ${volume.name} --source ${live.name} --recursive) ` +
+      'and to the same group: one call cuts all datasets of a pool at the same instant. ' +
+      `Or, where they are to be left out, say so: zfs set ${CHILDREN}=${SEPARATE} ${live.name}`,
     { volume: volume.name, source: volume.source, nested: children.slice(0, NAMED_MAX) },
   );
 }

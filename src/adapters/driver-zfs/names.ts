@@ -9,6 +9,8 @@
 export const NAME_BYTES_MAX = 255;
 /** The longest name that a participant gives: a staged one, of a group with the longest name, and some digits to spare. */
 export const ENTRY_BYTES_MAX = 175;
+/** The directory that holds publish directories, and the dataset that holds theirs. */
+export const HIDDEN = '.snapcommit';
 const TREE_PREFIX = '.snapcommit-tree-';
 /** Of the number that a tree is called by: random, or the replaced dataset's guid, in base 16. */
 export const TREE_DIGITS = 16;

@@ -23,7 +23,7 @@ export async function whenLetGo<T>(act: () => Promise<T>, patienceMs = PATIENCE_
 }
 
 /** In use, and not: something depends on it, which no waiting changes. */
-function isBusy(failure: unknown): boolean {
+export function isBusy(failure: unknown): boolean {
   if (failure instanceof ZfsFailure) return /is busy/i.test(failure.reason);
   return errnoOf(failure) === 'EBUSY';
 }

@@ -12,8 +12,7 @@ import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import { meaningOf, translated } from './failures.js';
 import { remember } from './family.js';
-import { HIDDEN } from './inspect.js';
-import { parentOf } from './names.js';
+import { HIDDEN, parentOf } from './names.js';
 import {
   ASKED,
   COLUMNS,

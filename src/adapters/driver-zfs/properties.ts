@@ -11,7 +11,12 @@ export const ENTRY = 'snapcommit:entry';
 export const PLACE = 'snapcommit:place';
 export const LIVE = 'snapcommit:live';
 export const DEAD = 'snapcommit:dead';
+/** What the owner of a dataset wants for those below it: `separate` or `recursive`. */
 export const CHILDREN = 'snapcommit:children';
+/** They are left out, or are volumes that somebody has added by hand. */
+export const SEPARATE = 'separate';
+/** Each is a volume, and a commit refuses where one is not. */
+export const RECURSIVE = 'recursive';
 /** Of a replaced dataset: space that it let go of, and that the live one has not reserved yet. */
 export const LET_GO = {
   reservation: 'snapcommit:let-go-reservation',

@@ -13,8 +13,9 @@ import { meaningOf, translated, zfsError } from './failures.js';
 import { entryOf, isDead, isMade, readFamily, snapshotsOf, type Family } from './family.js';
 import { entryPath, removeLink } from './links.js';
 import { lastComponent } from './names.js';
-import { whenLetGo } from './patience.js';
+import { isBusy, whenLetGo } from './patience.js';
 import { BASE, DEAD, valueOf, type Dataset } from './properties.js';
+import { unmountSnapshot } from './readers.js';
 import { isGone, treePath } from './site.js';
 import { HOLD_TAG } from './stage.js';
 import { sweepTreeDirectories } from './tree-directories.js';
@@ -43,9 +44,18 @@ export async function remove(commands: ZfsCommands, volume: VolumePlace, names: 
 async function removeSnapshot(commands: ZfsCommands, volume: VolumePlace, snapshot: Dataset): Promise<void> {
   try {
     if (valueOf(snapshot, 'userrefs') !== '0') await releaseHold(commands, snapshot.name);
-    await whenLetGo(async () => commands.zfs(['destroy', '-d', snapshot.name]));
+    await whenLetGo(async () => destroySnapshot(commands, snapshot.name));
   } catch (failure) {
     if (meaningOf(failure) !== 'absent') throw zfsError(volume, 'destroy', snapshot.name, failure);
+  }
+}
+
+async function destroySnapshot(commands: ZfsCommands, snapshot: string): Promise<void> {
+  try {
+    await commands.zfs(['destroy', '-d', snapshot]);
+  } catch (failure) {
+    if (isBusy(failure)) unmountSnapshot(snapshot);
+    throw failure;
   }
 }
 

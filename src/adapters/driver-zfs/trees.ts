@@ -13,7 +13,7 @@ import { translated, zfsError } from './failures.js';
 import { entryOf, readFamily, type Entry, type Family } from './family.js';
 import { entryPath, isForeign, writeLink } from './links.js';
 import { encodeName, lastComponent, NAME_BYTES_MAX, parentOf, tooLong, TREE_DIGITS, treeComponent } from './names.js';
-import { BASE, ENTRY, guidOf, PLACE, valueOf } from './properties.js';
+import { BASE, CHILDREN, ENTRY, guidOf, localOf, PLACE, valueOf } from './properties.js';
 import { liveDataset, treePath } from './site.js';
 import { keepSnapshot, stageError, takenName, takeSnapshot } from './stage.js';
 
@@ -70,6 +70,7 @@ async function makeTree(
     await syncDirectory(volume.publishDirectory);
     const options = [
       ...(await copiedProperties(commands, family)),
+      ...saidOfChildren(family),
       'canmount=noauto',
       'readonly=off',
       `mountpoint=${path}`,
@@ -130,6 +131,12 @@ export function settable(output: string): readonly string[] {
       .filter(({ property }) => !NOT_COPIED.has(property) && !property.startsWith('snapcommit:'))
       .map(({ property, value }) => `${property}=${value}`)
   );
+}
+
+/** Our other properties speak of one dataset; this one is true of whatever stands in its place. */
+function saidOfChildren({ live }: Family): readonly string[] {
+  const said = live === null ? null : localOf(live, CHILDREN);
+  return said === null ? [] : [`${CHILDREN}=${said}`];
 }
 
 export async function seal(

@@ -6,6 +6,7 @@ import type { DriverName } from '../../index.js';
 import type { CommandModule } from '../command.js';
 import { usage } from '../failure.js';
 import { nameOf, pathOf } from '../input.js';
+import { volumeTreeText } from '../render/volume-tree.js';
 import { volumeText } from '../render/volume.js';
 
 /** `memory` is for tests inside one process. */
@@ -16,7 +17,12 @@ export const volumeAdd: CommandModule = {
     command
       .requiredOption('--source <SRC>', 'the live tree: a btrfs subvolume, a directory, or a ZFS dataset')
       .option('--driver <DRIVER>', 'btrfs, zfs or directory (default: detected)')
-      .option('--publish <DIR>', 'where its snapshots stand (default: .snapcommit/NAME beside the source)');
+      .option('--publish <DIR>', 'where its snapshots stand (default: .snapcommit/NAME beside the source)')
+      .option(
+        '--recursive',
+        'of ZFS: with every dataset below it as a volume NAME-CHILD, publishing in DIR/NAME-CHILD; run again, it adds what is new',
+      )
+      .option('--dry-run', 'with --recursive: say what would be added, and add nothing');
   },
   async run({ operands: [text = ''], options, io, openNode }) {
     const name = nameOf('volume', text);
@@ -29,6 +35,12 @@ export const volumeAdd: CommandModule = {
       driver,
       publishDirectory: publish === null ? null : pathOf('--publish', publish, io.cwd),
     };
+    const dryRun = options.flag('dryRun');
+    if (options.flag('recursive')) {
+      const tree = await (await openNode()).addVolumeTree({ ...request, dryRun });
+      return { json: tree, text: () => volumeTreeText(tree) };
+    }
+    if (dryRun) throw usage('--dry-run goes with --recursive; one volume is added, or refused, as a whole.');
     const volume = await (await openNode()).addVolume(request);
     return { json: volume, text: () => `Volume ${volume.name} was added.\n${volumeText(volume)}` };
   },

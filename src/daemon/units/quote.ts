@@ -4,9 +4,14 @@
  * a backslash is an escape in command lines but itself in lists of units and paths.
  */
 
-/** One word of a command line (ExecStart= and the like). */
+/** One word of a command line (ExecStart= and the like), but for the first. */
 export function quoteArgument(text: string): string {
-  const escaped = escapePercent(text).replaceAll('$', '$$$$').replaceAll('\\', '\\\\').replaceAll('"', '\\"');
+  return quoteProgram(text.replaceAll('$', '$$$$'));
+}
+
+/** The first word: what is to be run, in which a dollar sign is itself. */
+export function quoteProgram(text: string): string {
+  const escaped = escapePercent(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"');
   return /^[A-Za-z0-9/._@%:=+,-]+$/.test(escaped) ? escaped : `"${escaped}"`;
 }
 

@@ -11,7 +11,7 @@
  */
 import type { Declared } from './declared.js';
 import { marked } from './mark.js';
-import { mountUnitsOnTheWay, quoteArgument, quotePath, quoteUnit } from './quote.js';
+import { mountUnitsOnTheWay, quoteArgument, quotePath, quoteProgram, quoteUnit } from './quote.js';
 
 export interface UnitFacts {
   /** What runs snapcommit: a program and its first arguments. */
@@ -173,6 +173,6 @@ function mounts({ declared }: UnitFacts): readonly string[] {
 const SPECIFIER = '%i';
 
 function runner({ program }: UnitFacts): (...words: readonly string[]) => string {
-  const first = program.map(quoteArgument);
+  const first = program.map((word, index) => (index === 0 ? quoteProgram(word) : quoteArgument(word)));
   return (...words) => [...first, ...words.map((word) => (word === SPECIFIER ? word : quoteArgument(word)))].join(' ');
 }
