@@ -32,6 +32,8 @@ export class Acquaintances {
   #changed = new Map<string, StoreSighting>();
   /** Who has told this start that it is the store that it knew, and in which configuration it last said so. */
   readonly #vouchers = new Map<string, number>();
+  /** Whose store we took in the place of another one, and up to which configuration it counts for nothing. */
+  readonly #replaced = new Map<string, number>();
 
   constructor(self: NodeId, remembered: Readonly<Record<string, StoreSighting>>) {
     this.#self = self;
@@ -52,6 +54,7 @@ export class Acquaintances {
     }
     const through = Math.max(ours, known?.configuration ?? 0);
     if (forgetfulThrough < through) return { verdict, configuration: through };
+    this.#replaced.set(peer, through);
     this.#replace(peer, { ...life, configuration: Math.max(configuration, forgetfulThrough) });
     return { verdict: 'known', configuration: ours };
   }
@@ -67,9 +70,14 @@ export class Acquaintances {
     return true;
   }
 
-  /** What another peer has seen of `peer`: only ever raises what we know of the same store. */
+  /**
+   * What another peer has seen of `peer`: only ever raises what we know of the same store. Of a clone that was further on than
+   * the one that we took in its place others may go on telling: it has voted in no configuration in which that one counts, and
+   * heard again it would keep that one from ever being taught.
+   */
   hear(peer: string, seen: StoreSighting): void {
     const known = this.#remembered.get(peer);
+    if (seen.configuration <= (this.#replaced.get(peer) ?? 0)) return;
     if (peer !== this.#self && (known === undefined || known.id === seen.id)) this.#remember(peer, seen);
   }
 

@@ -123,3 +123,18 @@ t.test('D9 the word of an earlier start is not heard once a later one is known',
   t.notOk(known.takesWordOf(PEER, { nonce: 'n2', batches: 90 }, 1), 'of what it accepted then it may have lost some');
   t.ok(known.takesWordOf(PEER, { nonce: 'n3', batches: 41 }, 1));
 });
+
+t.test('D9 a store that knows that it forgot is heard, whatever others still tell of its clone', async (t) => {
+  const known = new Acquaintances(SELF, {});
+  const clone = { id: LIVED.id, starts: LIVED.starts + 1, nonce: 'clone', batches: 20, configuration: 3 };
+  known.hear(PEER, clone);
+  t.match(known.meet(PEER, { life: LIVED, configuration: 3, forgetfulThrough: 0 }, 3), { verdict: 'rolledBack' });
+  t.match(known.meet(PEER, { life: LIVED, configuration: 3, forgetfulThrough: 3 }, 3), { verdict: 'known' });
+  known.hear(PEER, clone);
+  t.ok(known.takesWordOf(PEER, { nonce: LIVED.nonce, batches: 60 }, 3), 'it can be taught');
+  known.hear(PEER, { ...clone, configuration: 4 });
+  t.notOk(
+    known.takesWordOf(PEER, { nonce: LIVED.nonce, batches: 61 }, 4),
+    'where the clone has voted since, it counts',
+  );
+});
