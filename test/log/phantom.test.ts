@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { initEmbeddedLog } from '#src/daemon/embedded-log.js';
 import { syncsOf, traced } from './traced.js';
-import { childCommand, freshDirectory, hasTool, identity, run, withLog } from './support.js';
+import { childCommand, freshDirectory, hasTool, identity, run, volumeNamed, withLog } from './support.js';
 
 const PAGE_BYTES = 4096;
 const HEADER_BYTES = 32;
@@ -82,5 +82,23 @@ t.test('D6 beside a living process, which knows what its syncs did, reading sync
     const { calls, stdout } = await traced(t, 'fsync,fdatasync', childCommand('read', directory));
     t.equal(stdout, '4 4\n');
     t.same(syncsOf(calls), []);
+  });
+});
+
+t.test('D6 who writes beside another process makes durable first what that one wrote', async (t) => {
+  if (!hasTool(t, 'strace')) return;
+  const directory = freshDirectory(t);
+  await initEmbeddedLog(directory, identity);
+  await withLog(directory, async (log) => {
+    await log.append(volumeNamed('v1'));
+    const { calls, stdout } = await traced(
+      t,
+      'fsync,fdatasync,write',
+      childCommand('append', directory, 'w', '1', 'die'),
+    );
+    t.match(stdout, /^chosen 2 w1$/m);
+    const told = calls.findIndex((line) => line.includes('"chosen '));
+    const isDatabase = (line: string): boolean => line.includes('/log.sqlite>');
+    t.ok(syncsOf(calls.slice(0, told)).some(isDatabase), 'the other one may have gone when its lock was looked for');
   });
 });

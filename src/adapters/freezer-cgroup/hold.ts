@@ -12,6 +12,7 @@ import {
   thawOurselves,
   type Armed,
 } from './armed.js';
+import type { OpenFreezers } from './open-freezers.js';
 
 /** Until then the snapshots want both us and the processors; what is done after it can wait so long. */
 const SETTLE_MS = 1;
@@ -54,8 +55,11 @@ async function release(
   writtenAt: bigint,
   overdue: () => string | null,
 ): Promise<Release> {
-  const broken = overdue() ?? armed.freezers.whyBroken() ?? tryLetGo(armed);
+  const broken = overdue() ?? armed.freezers.whyBroken() ?? tryLetGo(armed.freezers);
   const thawedAt = performance.now();
+  // What is left is not urgent, and writers who may run again need a processor to do so: ours, too.
+  armed.haste.end();
+  yieldProcessor();
   const sleptMs = armed.sleep.sleptMs();
   // Everything runs again: who thawed once more could undo somebody else's freeze (T10).
   const slept = sleptMs > 0 && thawedAt - startedAt + sleptMs >= armed.limitMs;
@@ -79,12 +83,9 @@ async function release(
   return { unbroken, reason: unbroken ? null : reason, stallMs };
 }
 
-function tryLetGo({ freezers, haste }: Armed): string | null {
+function tryLetGo(freezers: OpenFreezers): string | null {
   try {
     freezers.letGo();
-    // What is left is not urgent, and writers who may run again need a processor to do so: ours, too.
-    haste.end();
-    yieldProcessor();
     return null;
   } catch (error) {
     return `thawing failed at first: ${reasonOf(error)}`;

@@ -8,7 +8,7 @@ import { fileError } from './create.js';
 import { corrupt, translate } from './errors.js';
 import { APPLICATION_ID, FORMAT } from './format.js';
 import { assertSpace, READ_FLOOR_BYTES } from './space.js';
-import { SqliteStore } from './store.js';
+import { SqliteStore, type FoundWal } from './store.js';
 
 /** How long an operation waits for another process's one, ms. */
 export const BUSY_TIMEOUT_MS = 10_000;
@@ -18,26 +18,26 @@ export const BUSY_TIMEOUT_MS = 10_000;
  * DENIED, BUSY.
  */
 export function openStore(file: string, busyTimeoutMs: number = BUSY_TIMEOUT_MS): SqliteStore {
-  return openDatabase(file, busyTimeoutMs, (database, isLeft) => new SqliteStore(file, database, { isLeft }));
+  return openDatabase(file, busyTimeoutMs, (database, wal) => new SqliteStore(file, database, { wal }));
 }
 
-/** What `make` makes of the database, which is closed again when that fails; `isLeft`: see `isLeftBehind`. */
+/** What `make` makes of the database, which is closed again when that fails; `wal`: what it was found with. */
 export function openDatabase<T>(
   file: string,
   busyTimeoutMs: number,
-  make: (database: Database.Database, isLeft: boolean) => T,
+  make: (database: Database.Database, wal: FoundWal) => T,
 ): T {
   assertThere(file);
   // SQLite takes an empty file for a new database.
   if (statSync(file).size === 0) throw corrupt(file, 'the file is empty', null);
   assertSpace(file, READ_FLOOR_BYTES);
-  const isLeft = isLeftBehind(file);
+  const wal = foundWal(file);
   let database: Database.Database | undefined;
   try {
     database = new Database(file, { fileMustExist: true, timeout: busyTimeoutMs });
     assertOurs(database, file);
     prepare(database, file);
-    return make(database, isLeft);
+    return make(database, wal);
   } catch (error) {
     database?.close();
     throw translate(error, file, 'open');
@@ -45,15 +45,15 @@ export function openDatabase<T>(
 }
 
 /**
- * Whether the WAL is of somebody who died, and has the store open no more. It may be one whose sync failed, or who never came
- * to sync: what the page cache shows us of it need not be on the disk, and never be written there, since the kernel takes
- * pages that it failed to write for clean (D6). Rebello et al., "Can Applications Recover from fsync Failures?", ATC '20.
+ * What of the WAL need not be on the disk. Left behind by somebody who died, it may be one whose sync failed, or never began:
+ * what the page cache shows us of it may never be written, since the kernel takes pages that it failed to write for clean
+ * (D6). Rebello et al., "Can Applications Recover from fsync Failures?", ATC '20.
  */
-function isLeftBehind(file: string): boolean {
-  if ((statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0) return false;
+function foundWal(file: string): FoundWal {
+  if ((statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0) return 'none';
   // Who has it open holds a lock on this one, under which SQLite keeps what was not committed apart.
   const index = statSync(`${file}-shm`, { bigint: true, throwIfNoEntry: false });
-  return index === undefined || lockersOf(index, 'POSIX', dirname(file)).length === 0;
+  return index === undefined || lockersOf(index, 'POSIX', dirname(file)).length === 0 ? 'left' : 'in use';
 }
 
 function assertThere(file: string): void {

@@ -20,9 +20,11 @@ const SYNCHRONOUS_FULL = 2;
 /** Folding takes three syncs, so it is done when a checkpoint crosses a multiple of this, whoever wrote what is before it. */
 const FOLD_EVERY_SLOTS = 64;
 
+/** The WAL that a store is opened with: of somebody who died (`left`), or of somebody who seems to have it open. */
+export type FoundWal = 'none' | 'in use' | 'left';
+
 export interface SqliteStoreOptions {
-  /** The WAL that it was opened with is of somebody who died. */
-  readonly isLeft: boolean;
+  readonly wal: FoundWal;
   /** False: the owner calls `foldWal`, when it holds up nobody. */
   readonly foldsItself?: boolean;
 }
@@ -40,13 +42,13 @@ export class SqliteStore implements LogStore {
   readonly #tables: Tables;
   readonly #foldsItself: boolean;
   #failure: unknown = null;
-  /** What the WAL shows may not be on the disk. */
-  #isUnproven: boolean;
+  /** Unless `none`, what the WAL shows may not be on the disk. */
+  #wal: FoundWal;
 
-  constructor(file: string, database: Database.Database, { isLeft, foldsItself = true }: SqliteStoreOptions) {
+  constructor(file: string, database: Database.Database, { wal, foldsItself = true }: SqliteStoreOptions) {
     this.file = file;
     this.#database = database;
-    this.#isUnproven = isLeft;
+    this.#wal = wal;
     this.#foldsItself = foldsItself;
     this.#tables = new Tables(database);
   }
@@ -102,14 +104,16 @@ export class SqliteStore implements LogStore {
   #begin(sql: 'BEGIN' | 'BEGIN IMMEDIATE', floorBytes: number): void {
     this.#guarded('begin', () => {
       assertSpace(this.file, floorBytes);
-      if (this.#isUnproven) this.#prove(sql === 'BEGIN');
+      const onlyReads = sql === 'BEGIN';
+      if (this.#wal === 'left' || (this.#wal === 'in use' && !onlyReads)) this.#prove(onlyReads);
       this.#tables.run(sql);
     });
   }
 
   /**
    * Nobody believes a row of a WAL that was left behind before it is durable: it is copied into the database, whose pages are
-   * written anew by that, and synced. On a full disk it can still be read: nothing can be done upon it there.
+   * written anew by that, and synced. Nobody writes after what somebody else wrote before that either: he may have gone just
+   * when we came. On a full disk it can still be read: nothing can be done upon it there.
    */
   #prove(onlyReads: boolean): void {
     try {
@@ -119,7 +123,7 @@ export class SqliteStore implements LogStore {
       if (onlyReads && isFull(error)) return;
       throw error;
     }
-    this.#isUnproven = false;
+    this.#wal = 'none';
   }
 
   /** Runs `work` between begin and end; when it throws, nothing of it stays. */

@@ -51,7 +51,7 @@ export class ReplicaEngine {
       openDatabase(
         file,
         busyTimeoutMs,
-        (database, isLeft) => new SqliteStore(file, database, { isLeft, foldsItself: false }),
+        (database, wal) => new SqliteStore(file, database, { wal, foldsItself: false }),
       );
     try {
       this.#store = this.#withRoom(true, open);
