@@ -43,7 +43,9 @@ async function enter(
 }
 
 function interrupted(name: string, added: readonly string[], missing: number, error: unknown): SnapcommitError {
-  const code = error instanceof SnapcommitError ? error.code : 'UNAVAILABLE';
+  const cause = error instanceof SnapcommitError ? error.code : 'UNAVAILABLE';
+  // What a status would say of a single volume, such as that nothing was begun, is not true of several (L6).
+  const code = added.length === 0 ? cause : 'OUTCOME_UNKNOWN';
   const details = error instanceof SnapcommitError ? error.details : {};
   const done = added.length === 0 ? 'none was added yet' : `added are ${added.join(', ')}`;
   return new SnapcommitError(

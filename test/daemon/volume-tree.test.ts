@@ -220,7 +220,7 @@ t.test(
       },
     });
     t.match(await refused(tank.add()), {
-      code: 'NO_SPACE',
+      code: 'OUTCOME_UNKNOWN',
       message: /volume app-wal: the pool is full \(added are app, app-db, 2 to go: .*same command again/,
       details: { added: ['app', 'app-db'] },
     });
