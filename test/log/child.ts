@@ -2,10 +2,12 @@
  * A process that uses a log, for the tests that count its syncs or kill it.
  *   child.js init DIRECTORY · child.js append DIRECTORY PREFIX COUNT [die] · child.js read DIRECTORY
  *   child.js large DIRECTORY PREFIX BYTES (the second of three appends is that large) · child.js generation DIRECTORY
- *   child.js checkpoint DIRECTORY
+ *   child.js checkpoint DIRECTORY · child.js fold DIRECTORY (what SQLite calls a checkpoint: all of the WAL is copied)
  * It prints one line for every answer, after the answer: what was printed was acknowledged.
  */
 import { writeSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { SnapcommitError } from '#src/errors.js';
 import { initEmbeddedLog, openEmbeddedLog } from '#src/daemon/embedded-log.js';
 import { clock, commitGeneration, identity, refusedOperation, volumeNamed } from './support.js';
@@ -59,6 +61,12 @@ async function checkpoint(): Promise<void> {
   log.close();
 }
 
+function fold(): void {
+  const database = new Database(join(directory, 'log.sqlite'), { timeout: 60_000 });
+  say(JSON.stringify(database.pragma('wal_checkpoint(FULL)')));
+  database.close();
+}
+
 async function read(): Promise<void> {
   const log = await openEmbeddedLog(directory, { clock });
   const { applied, volumes } = await log.read();
@@ -81,6 +89,9 @@ switch (verb) {
     break;
   case 'checkpoint':
     await checkpoint();
+    break;
+  case 'fold':
+    fold();
     break;
   default:
     await read();

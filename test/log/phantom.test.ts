@@ -4,9 +4,11 @@
  */
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import { initEmbeddedLog } from '#src/daemon/embedded-log.js';
-import { syncsOf, traced } from './traced.js';
+import { until } from '../support/until.js';
+import { startTraced, syncsOf, traced } from './traced.js';
 import { childCommand, freshDirectory, hasTool, identity, run, volumeNamed, withLog } from './support.js';
 
 const PAGE_BYTES = 4096;
@@ -101,4 +103,26 @@ t.test('D6 who writes beside another process makes durable first what that one w
     const isDatabase = (line: string): boolean => line.includes('/log.sqlite>');
     t.ok(syncsOf(calls.slice(0, told)).some(isDatabase), 'the other one may have gone when its lock was looked for');
   });
+});
+
+t.test('D6 who has to make durable what it found waits while another process does that', async (t) => {
+  if (!hasTool(t, 'strace')) return;
+  const directory = await leftBehind(t);
+  const reader = new Database(join(directory, 'log.sqlite'));
+  t.teardown(() => reader.close());
+  reader.exec('BEGIN');
+  reader.pragma('user_version');
+  await run(t, childCommand('append', directory, 'w', '1', 'die'));
+
+  // The lock of SQLite's WAL-index for whoever copies the WAL: https://www.sqlite.org/walformat.html, 2.3.1.
+  const isForFolding = (line: string): boolean => /-shm>, F_SETLK, .*l_type=F_WRLCK.*l_start=121,/.test(line);
+  const folding = startTraced(t, 'fcntl', childCommand('fold', directory));
+  await until('another process folds', () =>
+    folding.calls().some((line) => isForFolding(line) && line.endsWith(' = 0')),
+  );
+  const writing = startTraced(t, 'fcntl', childCommand('append', directory, 'x', '1', 'die'));
+  await until('it is in our way', () => writing.calls().some((line) => isForFolding(line) && line.includes('EAGAIN')));
+  reader.exec('ROLLBACK');
+  t.match((await writing.ended).stdout, /^chosen 5 x1$/m);
+  t.match((await folding.ended).stdout, /"busy":0/);
 });

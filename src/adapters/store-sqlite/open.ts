@@ -18,7 +18,7 @@ export const BUSY_TIMEOUT_MS = 10_000;
  * DENIED, BUSY.
  */
 export function openStore(file: string, busyTimeoutMs: number = BUSY_TIMEOUT_MS): SqliteStore {
-  return openDatabase(file, busyTimeoutMs, (database, wal) => new SqliteStore(file, database, { wal }));
+  return openDatabase(file, busyTimeoutMs, (database, wal) => new SqliteStore(file, database, { wal, busyTimeoutMs }));
 }
 
 /** What `make` makes of the database, which is closed again when that fails; `wal`: what it was found with. */

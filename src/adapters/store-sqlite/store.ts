@@ -19,12 +19,17 @@ import { SqliteView } from './view.js';
 const SYNCHRONOUS_FULL = 2;
 /** Folding takes three syncs, so it is done when a checkpoint crosses a multiple of this, whoever wrote what is before it. */
 const FOLD_EVERY_SLOTS = 64;
+/** Between two looks whether somebody else has done with folding the WAL, which takes some syncs. */
+const PROVE_AGAIN_MS = 3;
+const pausing = new Int32Array(new SharedArrayBuffer(4));
 
 /** The WAL that a store is opened with: of somebody who died (`left`), or of somebody who seems to have it open. */
 export type FoundWal = 'none' | 'in use' | 'left';
 
 export interface SqliteStoreOptions {
   readonly wal: FoundWal;
+  /** How long it waits for another process, ms. */
+  readonly busyTimeoutMs: number;
   /** False: the owner calls `foldWal`, when it holds up nobody. */
   readonly foldsItself?: boolean;
 }
@@ -41,14 +46,16 @@ export class SqliteStore implements LogStore {
   readonly #database: Database.Database;
   readonly #tables: Tables;
   readonly #foldsItself: boolean;
+  readonly #busyTimeoutMs: number;
   #failure: unknown = null;
   /** Unless `none`, what the WAL shows may not be on the disk. */
   #wal: FoundWal;
 
-  constructor(file: string, database: Database.Database, { wal, foldsItself = true }: SqliteStoreOptions) {
+  constructor(file: string, database: Database.Database, { wal, busyTimeoutMs, foldsItself = true }: SqliteStoreOptions) {
     this.file = file;
     this.#database = database;
     this.#wal = wal;
+    this.#busyTimeoutMs = busyTimeoutMs;
     this.#foldsItself = foldsItself;
     this.#tables = new Tables(database);
   }
@@ -117,13 +124,22 @@ export class SqliteStore implements LogStore {
    */
   #prove(onlyReads: boolean): void {
     try {
-      const [row] = this.#database.pragma('wal_checkpoint(FULL)') as readonly Folded[];
-      if (row?.busy !== 0 || row.checkpointed !== row.log) throw busy(this.file);
+      const until = process.hrtime.bigint() + BigInt(this.#busyTimeoutMs) * 1_000_000n;
+      while (!this.#hasFoldedAll()) {
+        if (process.hrtime.bigint() > until) throw busy(this.file);
+        Atomics.wait(pausing, 0, 0, PROVE_AGAIN_MS);
+      }
     } catch (error) {
       if (onlyReads && isFull(error)) return;
       throw error;
     }
     this.#wal = 'none';
+  }
+
+  /** SQLite waits for writers and readers here, but does not for somebody else who folds. */
+  #hasFoldedAll(): boolean {
+    const [row] = this.#database.pragma('wal_checkpoint(FULL)') as readonly Folded[];
+    return row?.busy === 0 && row.checkpointed === row.log;
   }
 
   /** Runs `work` between begin and end; when it throws, nothing of it stays. */
