@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // `npm test [-- NAME…]`: makes the machine ready, checks the code, then runs every test file in a process of its own.
 // With names, only the test files whose path contains one of them (and no check). The last line is the count.
+// With CI=true the seeds of random tests come from the sources, unless SEED is given: see lib/seed.mjs.
 //
 // tap is the library that the tests are written with; its own runner is not used: it took 4 to 5 s longer for six small
 // files, and knows neither time limits for process groups nor what a test leaves on the machine.
@@ -11,6 +12,7 @@ import { check, reportStep } from './check.mjs';
 import { LeftoverWatch, programRoots } from './lib/leftovers.mjs';
 import { Report } from './lib/report.mjs';
 import { inParallel, run } from './lib/run.mjs';
+import { seedFor, sourcesDigest } from './lib/seed.mjs';
 import { judge } from './lib/tap.mjs';
 import { testFiles } from './lib/test-files.mjs';
 import { readableView } from './lib/view.mjs';
@@ -35,6 +37,7 @@ const { values, positionals } = parseArgs({
 
 const inCi = process.env.CI === 'true';
 const report = new Report();
+const digest = inCi && process.env.SEED === undefined ? sourcesDigest() : null;
 
 if (values.help) {
   process.stdout.write(USAGE);
@@ -95,8 +98,12 @@ async function runTest(test, watch, directory) {
   const result = await run(process.execPath, [join(directory, 'build', 'test', test.name)], {
     timeoutMs: test.timeoutMs,
     // tap's own limit (30 s otherwise) must not be the shorter one.
-    env: { ...process.env, TAP_TIMEOUT: String(Math.ceil(test.timeoutMs / 1000)) },
+    env: { ...process.env, TAP_TIMEOUT: String(Math.ceil(test.timeoutMs / 1000)), ...seedsOf(test.name) },
   });
   watch.ended(test.name);
   report.file(test.name, result, judge(result, { allowSkips: !inCi }));
+}
+
+function seedsOf(name) {
+  return digest === null ? {} : { SEED: String(seedFor(digest, name)) };
 }

@@ -37,12 +37,37 @@ function figures({ stdout }) {
   return lines.map((line) => `      ${line.slice(2)}\n`).join('');
 }
 
-/** Why a file failed: the end of what it said, with all of it in a file. */
+const LINES_SHOWN = 120;
+
+/** Why a file failed: its seeds, what did not hold, and where that is nothing the end of what it said; all of it in a file. */
 function explain(name, result, verdict) {
   const kept = join(root, 'build', 'test-output', `${name}.txt`);
   mkdirSync(dirname(kept), { recursive: true });
   writeFileSync(kept, result.output);
   const lines = result.output.trimEnd().split('\n');
-  const shown = lines.length > 120 ? [`  … all of it in ${relative(root, kept)}`, ...lines.slice(-120)] : lines;
-  return [...verdict.problems.map((problem) => `      ${problem}`), ...shown, ''].join('\n');
+  const failed = failedLines(lines);
+  const last = failed.length === 0 || verdict.problems.length > 0 ? lines.slice(-LINES_SHOWN / 2) : [];
+  const shown = lines.length > LINES_SHOWN ? [...failed.slice(0, LINES_SHOWN), ...last] : lines;
+  const all = shown === lines ? [] : [`  … all of it in ${relative(root, kept)}`];
+  return [...verdict.problems.map((problem) => `      ${problem}`), ...shown, ...all, ''].join('\n');
+}
+
+/** Of TAP: the seeds that the tests name, the points that failed, and the YAML that says why. */
+export function failedLines(lines) {
+  let yaml = null;
+  let follows = false;
+  return lines.filter((line) => {
+    const content = line.trim();
+    const indent = line.length - line.trimStart().length;
+    if (yaml !== null) {
+      if (content === '...' && indent === yaml) yaml = null;
+      return true;
+    }
+    if (follows && content === '---') {
+      yaml = indent;
+      return true;
+    }
+    follows = /^not ok \d/.test(content);
+    return follows || /^# .*\bSEED=\d/.test(content);
+  });
 }

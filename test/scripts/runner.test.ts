@@ -80,3 +80,38 @@ void t.test('skipped and todo tests fail where nothing may be left out', (t) => 
   t.match(judged(`t.plan(0, 'SKIP this file needs root'); `, false), { failed: 1 });
   t.end();
 });
+
+void t.test('of a failed file the seed and what did not hold are told, however much it said', (t) => {
+  const file = join(directory, 'long.mjs');
+  const body = `t.comment('SEED=7'); for (let n = 0; n < 200; n += 1) t.equal(n === 3 ? 'three' : n, n, 'number ' + n);`;
+  writeFileSync(file, `import t from 'tap';\nt.test('many', async (t) => { ${body} });\n`);
+  const report = `
+    import { execFileSync } from 'node:child_process';
+    import { failedLines } from '${CHECKOUT}/scripts/lib/report.mjs';
+    import { run } from '${CHECKOUT}/scripts/lib/run.mjs';
+    const { output } = await run(process.execPath, ['${file}'], { timeoutMs: 60_000 });
+    console.log(failedLines(output.split('\\n')).join('\\n'));
+  `;
+  const told = execFileSync(process.execPath, ['--input-type=module', '-e', report], { encoding: 'utf8' });
+  t.match(told, 'SEED=7');
+  t.match(told, 'not ok 4 - number 3');
+  t.match(told, '+three', 'with what was found');
+  t.notMatch(told, 'number 4', 'and nothing of what held');
+  t.end();
+});
+
+void t.test('where a change is judged, each file has the same seed as long as the sources are the same', (t) => {
+  const program = `
+    import { seedFor, sourcesDigest } from '${CHECKOUT}/scripts/lib/seed.mjs';
+    const digest = sourcesDigest();
+    console.log(JSON.stringify([seedFor(digest, 'a'), seedFor(digest, 'b'), seedFor(digest + '1', 'a')]));
+  `;
+  const seeds = (): string =>
+    execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+  const first = seeds();
+  const numbers = JSON.parse(first) as number[];
+  t.equal(seeds(), first);
+  t.equal(new Set(numbers).size, 3, `another file or another source gives another seed: ${first}`);
+  t.ok(numbers.every((seed) => Number.isInteger(seed) && seed >= 0 && seed < 2 ** 31));
+  t.end();
+});
