@@ -100,6 +100,7 @@ export class ReplicaEngine {
   foldWhenDue(): void {
     if (this.#unfolded < FOLD_AFTER_BATCHES) return;
     this.#store.foldWal();
+    this.#ballast.doubt();
     this.#unfolded = 0;
   }
 
