@@ -51,7 +51,7 @@ export class ReplicaEngine {
       openDatabase(
         file,
         busyTimeoutMs,
-        (database, wal) => new SqliteStore(file, database, { wal, busyTimeoutMs, foldsItself: false }),
+        (database, wal) => new SqliteStore(file, database, { wal, busyTimeoutMs, foldsItself: false, syncs: 'itself' }),
       );
     try {
       this.#store = this.#withRoom(true, open);
