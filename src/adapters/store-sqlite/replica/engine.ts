@@ -26,11 +26,8 @@ export interface EngineOptions {
   readonly ballastBytes: number;
 }
 
-/**
- * The write-ahead file is folded after this many batches, or after a checkpoint. Small ones make it some 40 MB by then, of which
- * a tenth has to be copied; but the syncs of folding hold up everybody on that disk for as long as several batches take.
- */
-const FOLD_AFTER_BATCHES = 4000;
+/** The write-ahead file is folded after this many batches, or after a checkpoint: it stays small, and folding is short. */
+const FOLD_AFTER_BATCHES = 1000;
 
 export class ReplicaEngine {
   readonly #options: EngineOptions;
