@@ -6,6 +6,7 @@
 //   npm run bench:log                          everything
 //   npm run bench:log -- --seconds 10          longer loads (default 5)
 //   npm run bench:log -- --warm-up 0           the first numbers of processes that have just been started (default 20 s)
+//   npm run bench:log -- --clients 1,64        only these loads (default 1,16,64,256)
 //   npm run bench:log -- --engines etcd        only one of the two (etcd, snapcommit): no ratios, no goals
 //   npm run bench:log -- --parts load          only these parts (load, failover, million)
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -18,6 +19,7 @@ const ENGINES = ['etcd', 'snapcommit'];
 const PARTS = ['load', 'failover', 'million'];
 const { values } = parseArgs({
   options: {
+    clients: { type: 'string', default: '1,16,64,256' },
     engines: { type: 'string', default: 'etcd,snapcommit' },
     failovers: { type: 'string', default: '5' },
     parts: { type: 'string', default: 'load,failover,million' },
@@ -28,11 +30,12 @@ const { values } = parseArgs({
 });
 const wanted = { engines: values.engines.split(','), parts: values.parts.split(',') };
 const counts = [values.rounds, values.seconds, values.failovers].map(Number);
+const clients = values.clients.split(',').map(Number);
 const warmUpSeconds = Number(values['warm-up']);
 if (
   wanted.engines.some((engine) => !ENGINES.includes(engine)) ||
   wanted.parts.some((part) => !PARTS.includes(part)) ||
-  counts.some((count) => !Number.isInteger(count) || count < 1) ||
+  [...counts, ...clients].some((count) => !Number.isInteger(count) || count < 1) ||
   !(warmUpSeconds >= 0)
 ) {
   process.stderr.write(
@@ -61,7 +64,7 @@ for (const Engine of engines) clusters.push(await Engine.start(join(directory, E
 const parts = { load: compareLoads, failover: compareFailovers, million: openMillion };
 const [rounds, seconds, failovers] = counts;
 for (const part of wanted.parts) {
-  const settings = { rounds, seconds, failovers, warmUpSeconds };
+  const settings = { clients, rounds, seconds, failovers, warmUpSeconds };
   met = (await parts[part](clusters, settings)) && met;
 }
 process.exitCode = met ? 0 : 1;

@@ -1,21 +1,19 @@
 // What is compared, and what each number must come to.
 import { load, median } from './load.mjs';
 
-const CLIENTS = [1, 16, 64, 256];
-
 /**
  * Loads by turns, so that what else the machine does falls on both. Before the first, each engine takes appends of 64
  * clients for a while: what is compared is how they run, not how they start (a daemon of ours, and the client of both, are
  * interpreted at first and compiled as they run).
  */
-export async function compareLoads(clusters, { rounds, seconds, warmUpSeconds }) {
+export async function compareLoads(clusters, { clients: counts, rounds, seconds, warmUpSeconds }) {
   const rows = [];
   for (const cluster of warmUpSeconds > 0 ? clusters : []) {
     await cluster.ready();
     await load((number) => cluster.append(number), 64, warmUpSeconds);
   }
   print(`loads: ${String(rounds)} × ${String(seconds)} s each, after ${String(warmUpSeconds)} s of warming up`);
-  for (const clients of CLIENTS) {
+  for (const clients of counts) {
     const runs = new Map(clusters.map((cluster) => [cluster.engine, []]));
     for (let round = 0; round < rounds; round += 1) {
       for (const cluster of clusters) {

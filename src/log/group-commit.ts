@@ -138,7 +138,17 @@ export class GroupCommit {
 
   #settle(batch: Gathering, written: StoreBatch, life: StoreLife): void {
     // Still "syncing" while its effects are performed: what they bring about lines up behind them.
-    for (let effect = batch.after.shift(); effect !== undefined; effect = batch.after.shift()) {
+    let hasSent = false;
+    for (let [effect] = batch.after; effect !== undefined; [effect] = batch.after) {
+      // What was sent leaves at the end of this microtask, and somebody waits for it: applying can wait for that.
+      if (hasSent && effect.kind === 'chosen') {
+        queueMicrotask(() => {
+          if (!this.#stopped) this.#settle(batch, written, life);
+        });
+        return;
+      }
+      batch.after.shift();
+      hasSent ||= effect.kind === 'send';
       this.#user.perform(effect);
       if (this.#stopped) return;
     }

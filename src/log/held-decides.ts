@@ -8,7 +8,7 @@
 import type { Envelope } from '../paxos/messages.js';
 import type { Timers } from '../ports/timers.js';
 
-/** Far below a heartbeat, and as long as an append of a lone client takes. */
+/** What is held leaves after one to two of these: far below a heartbeat, and longer than a lone client's append takes. */
 const HOLD_MS = 2;
 /** For so many ticks after it last asked for something, a member is told at once. */
 const ASKED_TICKS = 20;
@@ -17,6 +17,8 @@ export class HeldDecides {
   readonly #timers: Timers;
   readonly #send: (envelope: Envelope) => void;
   readonly #held = new Map<string, Envelope>();
+  /** The members of whom something is held since before the timer was set: whatever is newest goes when it fires. */
+  readonly #due = new Set<string>();
   readonly #askedAtTick = new Map<string, number>();
   #tick = 0;
   #isTimed = false;
@@ -33,9 +35,7 @@ export class HeldDecides {
   /** A member forwards an append or asks for a read: its own callers wait. */
   asked(node: string): void {
     this.#askedAtTick.set(node, this.#tick);
-    const held = this.#held.get(node);
-    this.#held.delete(node);
-    if (held !== undefined) this.#send(held);
+    this.#release(node);
   }
 
   /** On its way to a member: sent, or held. What is sent of the core makes an older `decide` superfluous or follows it. */
@@ -47,7 +47,7 @@ export class HeldDecides {
       return;
     }
     // An `accept` says how far all is decided, and every later `decide` says more.
-    if (message.type === 'accept' || message.type === 'decide') this.#held.delete(to);
+    if (message.type === 'accept' || message.type === 'decide') this.#forget(to);
     this.#send(envelope);
   }
 
@@ -56,14 +56,29 @@ export class HeldDecides {
     return at !== undefined && this.#tick - at <= ASKED_TICKS;
   }
 
+  #forget(node: string): void {
+    this.#held.delete(node);
+    this.#due.delete(node);
+  }
+
+  #release(node: string): void {
+    const held = this.#held.get(node);
+    this.#forget(node);
+    if (held !== undefined) this.#send(held);
+  }
+
+  /**
+   * What began to be held since the timer was set waits for the next: under a lone client each `accept` comes just after
+   * the `decide` before it, and a timer of somebody else's would send most of them for nothing.
+   */
   #time(): void {
     if (this.#isTimed) return;
     this.#isTimed = true;
     this.#timers.after(HOLD_MS, () => {
       this.#isTimed = false;
-      const held = [...this.#held.values()];
-      this.#held.clear();
-      for (const envelope of held) this.#send(envelope);
+      for (const node of [...this.#due]) this.#release(node);
+      for (const node of this.#held.keys()) this.#due.add(node);
+      if (this.#held.size > 0) this.#time();
     });
   }
 }

@@ -59,8 +59,8 @@ t.test('D6 after a failed sync the outcome is unknown, and nothing is done any m
   if (!hasTool(t, 'strace')) return;
   for (const verb of ['append', 'pipeline']) {
     const file = freshStore(t);
-    // The start makes the first three (the new WAL's header, its directory, the commit), then one follows for each batch.
-    const fault = ['-e', 'inject=fsync,fdatasync:error=EIO:when=6'];
+    // The start's commit makes the first (the new WAL's header and its directory are fsync's), then one follows for each batch.
+    const fault = ['-e', 'inject=fdatasync:error=EIO:when=4'];
     const { stdout } = await traced(t, [verb, file, '6'], ...fault);
     const lines = stdout
       .trim()

@@ -228,6 +228,17 @@ t.test(
   },
 );
 
+t.test('L6 a ballast that somebody deleted is made again', async (t) => {
+  const file = freshStore(t);
+  const store = await opened(t, file, 1 << 16);
+  await store.persist({ writes: [write(1, 1, entry('first'))] });
+  rmSync(`${file}.ballast`);
+  // It is looked for anew when the write-ahead file was folded, and a checkpoint has it folded.
+  await store.persist({ writes: [write(2, 1)], applied: slot(1), checkpoint: { bytes: bytesOf('state'), keep: 8 } });
+  await store.persist({ writes: [write(2, 2, entry('second'))] });
+  t.ok(existsSync(`${file}.ballast`));
+});
+
 t.test('L6 a daemon starts on a full disk', async (t) => {
   const mount = smallDisk(t);
   if (mount === null) return;

@@ -1,7 +1,7 @@
 /** Group commit over a store whose syncs end when the test says so. */
 import t from 'tap';
 import { GroupCommit } from '#src/log/group-commit.js';
-import { NO_BALLOT } from '#src/paxos/ballot.js';
+import { ballot as ballotOf, NO_BALLOT, nodeId } from '#src/paxos/ballot.js';
 import { slot } from '#src/paxos/contiguous-log.js';
 import type { Effect } from '#src/paxos/effects.js';
 import type { StoreLife } from '#src/ports/replica-store.js';
@@ -31,12 +31,12 @@ interface Bench {
   settle(): Promise<void>;
 }
 
-function bench(): Bench {
+function bench(perform: (effect: Effect) => void = () => undefined): Bench {
   const syncs: (() => void)[] = [];
   const commit = new GroupCommit(
     { persist: () => new Promise((resolve) => syncs.push(() => resolve(LIFE))) },
     {
-      perform: () => undefined,
+      perform,
       installing: () => undefined,
       alongside: () => ({}),
       onDurable: () => undefined,
@@ -81,6 +81,36 @@ t.test('who waits for a batch waits for no later one, however far behind the dis
   t.notOk(fourth.isDone);
   await settle();
   t.ok(fourth.isDone);
+});
+
+t.test('a vote leaves before what it comes with is applied, and a stop in between ends it all', async (t) => {
+  const ballot = ballotOf(1, nodeId('b'));
+  const message = { type: 'accepted', ballot, last: slot(1) } as const;
+  const effects: readonly Effect[] = [
+    WRITE,
+    { kind: 'send', envelope: { from: nodeId('a'), to: nodeId('b'), configuration: 1, message } },
+    { kind: 'chosen', first: slot(1), entries: [] },
+    { kind: 'healed' },
+  ];
+  for (const stops of [false, true]) {
+    const done: string[] = [];
+    const { commit, settle } = bench(({ kind }) => {
+      done.push(kind);
+      if (kind !== 'send') return;
+      // As a connection's queue does.
+      queueMicrotask(() => {
+        done.push('left');
+        if (stops) commit.stop();
+      });
+    });
+    commit.add(effects);
+    await turn();
+    const durable = watched(commit.durable());
+    await settle();
+    t.same(done, stops ? ['send', 'left'] : ['send', 'left', 'chosen', 'healed']);
+    t.ok(durable.isDone, 'who waits for the batch is let go');
+    t.equal(commit.waiting, stops ? 2 : 0);
+  }
 });
 
 t.test('with nothing under way nobody waits; what ends lets everybody go', async (t) => {

@@ -36,36 +36,58 @@ function harness() {
   const fire = (): void => {
     for (const action of timers.splice(0)) action();
   };
-  return { held, sent, timers, fire };
+  /** Long enough for whatever is held. */
+  const pass = (): void => {
+    fire();
+    fire();
+  };
+  return { held, sent, timers, fire, pass };
 }
 
 t.test('the next accept says it, and nothing else is sent', async (t) => {
-  const { held, sent, fire } = harness();
+  const { held, sent, timers, pass } = harness();
   held.pass(to(b, decide(4)));
   t.same(sent, []);
   held.pass(to(b, accept(4)));
-  fire();
+  pass();
   t.same(sent, [to(b, accept(4))]);
+  t.same(timers, [], 'and nothing waits');
+});
+
+t.test('what came just before the timer waits for the next, for an accept that may come just after it', async (t) => {
+  const { held, sent, fire } = harness();
+  for (const slot of [4, 5, 6]) {
+    held.pass(to(b, decide(slot)));
+    fire();
+    held.pass(to(b, accept(slot)));
+  }
+  t.same(sent, [to(b, accept(4)), to(b, accept(5)), to(b, accept(6))], 'no decide went besides');
+  held.pass(to(b, decide(7)));
+  held.pass(to(c, decide(7)));
+  fire();
+  held.pass(to(b, decide(8)));
+  fire();
+  t.same(sent.slice(3), [to(b, decide(8)), to(c, decide(7))], 'what goes on being held goes with the second');
 });
 
 t.test('where no accept follows, each member is told soon, and only the newest', async (t) => {
-  const { held, sent, timers, fire } = harness();
+  const { held, sent, timers, pass } = harness();
   held.pass(to(b, decide(4)));
   held.pass(to(c, decide(4)));
   held.pass(to(b, decide(5)));
   t.equal(timers.length, 1);
-  fire();
+  pass();
   t.same(sent, [to(b, decide(5)), to(c, decide(4))]);
   held.pass(to(b, decide(6)));
-  fire();
+  pass();
   t.same(sent.slice(2), [to(b, decide(6))]);
 });
 
 t.test('an accept to one member tells the others nothing', async (t) => {
-  const { held, sent, fire } = harness();
+  const { held, sent, pass } = harness();
   held.pass(to(b, decide(4)));
   held.pass(to(c, accept(4)));
-  fire();
+  pass();
   t.same(sent, [to(c, accept(4)), to(b, decide(4))]);
 });
 

@@ -1,10 +1,11 @@
 /**
  * The log's store on SQLite: transactions, locking, syncs and what happens when one fails.
  *
- * WAL with synchronous=FULL: a commit is one write to the WAL and one sync of it. SQLite's own folding of the WAL into
- * the database is switched off and done here, after our checkpoints, because SQLite would hide a failed sync in it (D6).
- * better-sqlite3 is built with synchronous=NORMAL for WAL, and a commit would then sync nothing: it is set on every open
- * and looked at after the writes, right before each commit (D4).
+ * WAL with synchronous=FULL: a commit is one write to the WAL and one sync of it; or with NORMAL, and the sync is our own
+ * (wal-sync.ts). SQLite's own folding of the WAL into the database is switched off and done here, after our checkpoints,
+ * because SQLite would hide a failed sync in it (D6). better-sqlite3 is built with synchronous=NORMAL for WAL, and a commit
+ * would then sync nothing: what it has to be is set on every open and looked at after the writes, right before each commit
+ * (D4).
  */
 import Database from 'better-sqlite3';
 import { crashPoint } from '../../crash-points.js';
@@ -15,8 +16,9 @@ import { assertSpace, READ_FLOOR_BYTES, WRITE_FLOOR_BYTES } from './space.js';
 import { Tables } from './tables.js';
 import { SqliteTransaction } from './transaction.js';
 import { SqliteView } from './view.js';
+import { WalSync } from './wal-sync.js';
 
-const SYNCHRONOUS_FULL = 2;
+const SYNCHRONOUS = { NORMAL: 1, FULL: 2 } as const;
 /** Folding takes three syncs, so it is done when a checkpoint crosses a multiple of this, whoever wrote what is before it. */
 const FOLD_EVERY_SLOTS = 64;
 /** Between two looks whether somebody else has done with folding the WAL, which takes some syncs. */
@@ -32,6 +34,8 @@ export interface SqliteStoreOptions {
   readonly busyTimeoutMs: number;
   /** False: the owner calls `foldWal`, when it holds up nobody. */
   readonly foldsItself?: boolean;
+  /** Who makes the sync of a commit: SQLite (the default), or the store itself, which costs less (wal-sync.ts). */
+  readonly syncs?: 'sqlite' | 'itself';
 }
 
 /** What SQLite says of a checkpoint: whether somebody was in the way, and how many frames there are and are copied. */
@@ -47,17 +51,25 @@ export class SqliteStore implements LogStore {
   readonly #tables: Tables;
   readonly #foldsItself: boolean;
   readonly #busyTimeoutMs: number;
+  /** null: SQLite syncs. */
+  readonly #walSync: WalSync | null;
   #failure: unknown = null;
   /** Unless `none`, what the WAL shows may not be on the disk. */
   #wal: FoundWal;
 
-  constructor(file: string, database: Database.Database, { wal, busyTimeoutMs, foldsItself = true }: SqliteStoreOptions) {
+  constructor(
+    file: string,
+    database: Database.Database,
+    { wal, busyTimeoutMs, foldsItself = true, syncs = 'sqlite' }: SqliteStoreOptions,
+  ) {
     this.file = file;
     this.#database = database;
     this.#wal = wal;
     this.#busyTimeoutMs = busyTimeoutMs;
     this.#foldsItself = foldsItself;
     this.#tables = new Tables(database);
+    this.#walSync = syncs === 'itself' ? new WalSync(file) : null;
+    if (this.#walSync !== null) database.pragma('synchronous = NORMAL');
   }
 
   exclusively<T>(work: (transaction: StoreTransaction) => T): T {
@@ -97,6 +109,7 @@ export class SqliteStore implements LogStore {
   }
 
   close(): void {
+    this.#walSync?.close();
     this.#database.close();
   }
 
@@ -154,11 +167,13 @@ export class SqliteStore implements LogStore {
 
   #commit(transaction: SqliteTransaction): void {
     const onlyCheckpoint = transaction.written === 'checkpoint';
-    assertInvariant(this.#tables.synchronous() === SYNCHRONOUS_FULL, 'D4', 'SQLite would commit without a sync');
+    const wanted = this.#walSync === null ? SYNCHRONOUS.FULL : SYNCHRONOUS.NORMAL;
+    assertInvariant(this.#tables.synchronous() === wanted, 'D4', 'SQLite would not sync as it was told to');
     crashPoint(onlyCheckpoint ? 'log.before-checkpoint' : 'log.before-sync');
     try {
       this.#guarded('commit', () => {
         this.#tables.run('COMMIT');
+        this.#walSync?.sync();
       });
     } catch (error) {
       this.#rollBack();

@@ -9,6 +9,8 @@ import { assertSpace, WRITE_FLOOR_BYTES } from '../space.js';
 export class Ballast {
   readonly #file: string;
   readonly #bytes: number;
+  /** Found there, and neither given up nor looked for since: only somebody else can have taken it away. */
+  #wasSeen = false;
 
   constructor(storeFile: string, bytes: number) {
     this.#file = `${storeFile}.ballast`;
@@ -19,14 +21,21 @@ export class Ballast {
     return this.#bytes === 0 || statSync(this.#file, { throwIfNoEntry: false })?.size === this.#bytes;
   }
 
+  /** Look for it again before the next rows: somebody may have deleted it. */
+  doubt(): void {
+    this.#wasSeen = false;
+  }
+
   /** Gives the room up. */
   release(): void {
+    this.#wasSeen = false;
     rmSync(this.#file, { force: true });
   }
 
   /** Makes it where there is room for it and as much again as a batch wants. Answers whether it is there. */
   make(): boolean {
-    if (this.isThere) return true;
+    this.#wasSeen ||= this.isThere;
+    if (this.#wasSeen) return true;
     const building = `${this.#file}.new`;
     try {
       assertSpace(this.#file, this.#bytes + 4 * WRITE_FLOOR_BYTES);

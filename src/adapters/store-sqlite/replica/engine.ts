@@ -26,8 +26,11 @@ export interface EngineOptions {
   readonly ballastBytes: number;
 }
 
-/** The write-ahead file is folded after this many batches, or after a checkpoint: it stays small, and folding is short. */
-const FOLD_AFTER_BATCHES = 1000;
+/**
+ * The write-ahead file is folded after this many batches, or after a checkpoint. Small ones make it some 40 MB by then, of which
+ * a tenth has to be copied; but the syncs of folding hold up everybody on that disk for as long as several batches take.
+ */
+const FOLD_AFTER_BATCHES = 4000;
 
 export class ReplicaEngine {
   readonly #options: EngineOptions;
@@ -51,7 +54,7 @@ export class ReplicaEngine {
       openDatabase(
         file,
         busyTimeoutMs,
-        (database, wal) => new SqliteStore(file, database, { wal, busyTimeoutMs, foldsItself: false }),
+        (database, wal) => new SqliteStore(file, database, { wal, busyTimeoutMs, foldsItself: false, syncs: 'itself' }),
       );
     try {
       this.#store = this.#withRoom(true, open);
@@ -100,6 +103,7 @@ export class ReplicaEngine {
   foldWhenDue(): void {
     if (this.#unfolded < FOLD_AFTER_BATCHES) return;
     this.#store.foldWal();
+    this.#ballast.doubt();
     this.#unfolded = 0;
   }
 
