@@ -223,7 +223,7 @@ function compile(sources, outputs) {
 
 /** Joins the command line into one file when it was compiled since the last time (see bundle.mjs and bin/load.js). */
 function bundle() {
-  const made = join(root, 'dist', 'bundle', 'main.cjs.change.cache');
+  const made = join(root, 'dist', 'bundle', 'main.cjs.cache');
   const compiled = join(root, 'dist', '.tsbuildinfo');
   const stamp = join(root, 'dist', 'bundle', '.bundled');
   const wanted = `${digestOf(join(root, 'scripts', 'bundle.mjs'))} ${process.versions.v8}\n`;
