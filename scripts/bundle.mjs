@@ -37,7 +37,12 @@ await withWarmUp(async (warmUp) => {
 async function findHot(warmUp) {
   // Besides what starts them: what the warm-up replaces (our in- and outputs), and what names the paths of volumes that it
   // does not have.
-  const files = new Set(['cli/main.js', 'cli/io.js', 'adapters/driver-btrfs/index.js', 'adapters/driver-btrfs/place.js']);
+  const files = new Set([
+    'cli/main.js',
+    'cli/io.js',
+    'adapters/driver-btrfs/index.js',
+    'adapters/driver-btrfs/place.js',
+  ]);
   const tell = 'tellUse';
   globalThis[tell] = (file) => files.add(file);
   await build(commandLineOptions(fileOf('read'), MAIN, [tellingOnUse(dist, tell, TEXT)]));

@@ -52,14 +52,14 @@ export function commandLineOptions(outfile, contents, more = []) {
         setup: (own) => own.onResolve({ filter: /^execa$/ }, () => ({ path: './execa.cjs', external: true })),
       },
       {
-        // What few commands load, most of them of a cluster's members: bin/load.js leaves the bundle out for them.
+        // What few commands load, most of them of a cluster's members: bin/snapcommit.js leaves the bundles out for them.
         name: 'members',
         setup(own) {
           own.onResolve({ filter: /^\.\// }, ({ path, importer }) =>
             importer.endsWith('/dist/daemon/doors.js') ? { path, namespace: 'members' } : undefined,
           );
           own.onLoad({ filter: /./, namespace: 'members' }, ({ path }) => ({
-            contents: `throw new Error(${JSON.stringify(`${path} is not in the bundle: see bin/load.js`)});`,
+            contents: `throw new Error(${JSON.stringify(`${path} is in no bundle: see bin/snapcommit.js`)});`,
           }));
         },
       },
@@ -147,10 +147,17 @@ function nativePart(name) {
   return Object.keys(require.cache).find(isOfIt) ?? null;
 }
 
-/** By its place, which takes no looking for packages; or by its package, when that lies elsewhere by then. */
+/**
+ * The file itself, without the looking for packages that require() begins with; or by its package, when it lies elsewhere
+ * by then.
+ */
 function sqlitePart(name, outdir) {
   const direct = JSON.stringify(relative(outdir, require.resolve(name)));
-  return `module.exports = () => { try { return require(${direct}); } catch { return require(${JSON.stringify(name)}); } };`;
+  return `module.exports = () => {
+    const part = { exports: {} };
+    try { process.dlopen(part, require('node:path').join(__dirname, ${direct})); } catch { return require(${JSON.stringify(name)}); }
+    return part.exports;
+  };`;
 }
 
 function withoutPrograms(path) {

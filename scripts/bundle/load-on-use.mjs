@@ -9,20 +9,35 @@ import { transform } from 'esbuild';
 const require = createRequire(import.meta.url);
 
 /** Together they take a third of the time in which Node itself starts. */
-const BUILTINS = /^node:(child_process|crypto|fs\/promises|module|net|os|stream|timers\/promises|zlib)$/;
+const SLOW_BUILTINS = /^node:(child_process|crypto|fs\/promises|module|net|os|stream|timers\/promises|zlib)$/;
 
-/** Node's modules. */
+/**
+ * Node's modules, as our own files import them: the slow ones when something of them is first called; and of each only what
+ * is imported, since esbuild makes a getter of every name of a CommonJS module for every file that imports one of them.
+ */
 export const builtinsOnUse = {
   name: 'builtins-on-use',
   setup(own) {
-    own.onResolve({ filter: BUILTINS }, ({ path, namespace }) =>
-      namespace === 'builtin' ? { path, external: true } : { path, namespace: 'builtin' },
+    own.onResolve({ filter: /^node:/ }, ({ path, kind, namespace }) =>
+      kind === 'import-statement' && namespace !== 'builtin'
+        ? { path, namespace: 'builtin' }
+        : { path, external: true },
     );
-    own.onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
-      contents: forwarding(path, Object.keys(require(path))),
-    }));
+    own.onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({ contents: builtin(path) }));
   },
 };
+
+function builtin(name) {
+  const exported = require(name);
+  const load = `require(${JSON.stringify(name)})`;
+  const each = Object.keys(exported).filter((one) => /^\w+$/.test(one) && one !== 'default');
+  const lines = each.map((one) => {
+    const isCalled = SLOW_BUILTINS.test(name) && isPlainFunction(exported[one]) && /^[a-z]/.test(one);
+    // What nobody imports is left out, which esbuild does with what is marked so.
+    return `export const ${one} = ${isCalled ? `(...all) => ${load}.${one}(...all)` : `/* @__PURE__ */ (() => ${load}.${one})()`};`;
+  });
+  return `${lines.join('\n')}\nexport default /* @__PURE__ */ (() => ${load})();`;
+}
 
 /**
  * Every file below `directory` calls `tell`, a global function, with its path below it when something of it is first used.

@@ -88,7 +88,8 @@ function namesNow(directory: string): readonly string[] {
   try {
     return readdirSync(directory);
   } catch (error) {
-    return orNull(error) ?? [];
+    orNull(error);
+    return [];
   }
 }
 

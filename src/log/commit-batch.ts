@@ -91,7 +91,9 @@ function isAtWork({ open, pending }: State): boolean {
 }
 
 function isSmall({ volumes, groups, sessions, holds, pins, appends }: State): boolean {
-  const counts = [volumes, groups, sessions, holds, pins, appends.clients].map((records) => Object.keys(records).length);
+  const counts = [volumes, groups, sessions, holds, pins, appends.clients].map(
+    (records) => Object.keys(records).length,
+  );
   return counts.reduce((sum, count) => sum + count) <= SMALL_STATE_RECORDS;
 }
 
