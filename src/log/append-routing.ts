@@ -1,7 +1,7 @@
 /**
  * Follow the leader: this node's appends go to whoever leads (here, or over the network), again when the leader changes
  * or stays silent; and a leader takes what others forward to it. What is refused is refused for certain: a forward is for
- * one ballot, and a leader takes each of its numbers once and only upwards.
+ * one ballot, and each of its numbers is looked at once and only upwards, by whoever does not lead (yet), too.
  */
 import { sameBallot, type Ballot } from '../paxos/ballot.js';
 import type { ClientAppends } from './client-appends.js';
@@ -15,6 +15,8 @@ const BYTES_MAX = 1 << 20;
 const INTAKE_MAX = 4096;
 /** A forward that has not been answered for so many ticks is made again. */
 const RETRY_TICKS = 10;
+/** Of so many processes we remember the numbers, the newest: an older one's copies are no longer under way. */
+const SENDERS_MAX = 256;
 
 type Forward = Extract<WireMessage, { readonly type: 'forward' }>;
 type Refused = Extract<WireMessage, { readonly type: 'refused' }>;
@@ -35,8 +37,11 @@ export class AppendRouting {
   readonly #user: RoutingUser;
   readonly #appends: ClientAppends;
   readonly #intake: Intake[] = [];
-  /** The newest number taken of each process, under the ballot that we lead with. */
-  #taken = new Map<string, number>();
+  /**
+   * The newest number looked at of each process, whatever became of it: a copy of what we refused just before we led must not
+   * be taken afterwards. A restart may forget them, since it never leads again with a ballot of before.
+   */
+  readonly #seen = new Map<string, number>();
   #ballot: Ballot | null = null;
   /** Goes on from the numbers of this node's earlier processes, so that a late refusal of theirs is nobody's. */
   #numbers: number;
@@ -62,7 +67,6 @@ export class AppendRouting {
     const same = ballot === null ? this.#ballot === null : this.#ballot !== null && sameBallot(ballot, this.#ballot);
     if (same) return;
     this.#ballot = ballot;
-    this.#taken = new Map();
     const held = this.#intake.splice(0);
     for (const { from, forward, index } of held) this.#refuse(from, forward, [index], 'this node leads no more');
     this.#congested = false;
@@ -114,12 +118,10 @@ export class AppendRouting {
   forwarded(from: string, forward: Forward): void {
     const { ballot, number, entries } = forward;
     const all = entries.map((_, index) => index);
+    // A copy, or one that was overtaken: it counts as lost, which its sender cannot tell from taken.
+    if (this.#hasSeen(from, number)) return;
     if (this.#ballot === null || !sameBallot(ballot, this.#ballot))
       return this.#refuse(from, forward, all, 'this node does not lead with that ballot');
-    // A copy, or one that was overtaken: it counts as lost, which its sender cannot tell from taken.
-    const sender = `${from} ${String(startOf(number))}`;
-    if (number <= (this.#taken.get(sender) ?? 0)) return;
-    this.#taken.set(sender, number);
     if (this.#intake.length + entries.length > INTAKE_MAX)
       return this.#refuse(from, forward, all, 'busy: the leader has as many appends waiting as it takes');
     for (const index of all) this.#intake.push({ from, forward, index });
@@ -129,6 +131,16 @@ export class AppendRouting {
     for (const append of this.#appends.attemptedBy(from, number)) {
       if (append.attempt !== null && indices.includes(append.attempt.index)) this.#appends.refused(append, reason);
     }
+  }
+
+  #hasSeen(from: string, number: number): boolean {
+    const sender = `${from} ${String(startOf(number))}`;
+    const newest = this.#seen.get(sender) ?? 0;
+    this.#seen.delete(sender);
+    this.#seen.set(sender, Math.max(newest, number));
+    const [oldest] = this.#seen.keys();
+    if (this.#seen.size > SENDERS_MAX && oldest !== undefined) this.#seen.delete(oldest);
+    return number <= newest;
   }
 
   #refuse(to: string, { ballot, number }: Forward, indices: readonly number[], reason: string): void {

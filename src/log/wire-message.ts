@@ -39,8 +39,8 @@ export type WireMessage =
   /** The newest lives that I have seen of others. */
   | { readonly type: 'lives'; readonly lives: Readonly<Record<string, StoreSighting>> }
   /**
-   * Entries for whoever leads with exactly this ballot. `number` rises with each forward of a process: a leader takes a
-   * number once and only upwards, so what it refuses it never proposes.
+   * Entries for whoever leads with exactly this ballot. `number` rises with each forward of a process: whoever gets
+   * it looks at a number once and only upwards, so what it refuses it never proposes.
    */
   | {
       readonly type: 'forward';

@@ -1,0 +1,81 @@
+/** Forwarded appends: what its sender was told is "not done" is never done, whatever the network repeats. */
+import t, { type Test } from 'tap';
+import { AppendRouting } from '#src/log/append-routing.js';
+import { AppendLanes } from '#src/log/append-lanes.js';
+import { ClientAppends } from '#src/log/client-appends.js';
+import { firstNumber } from '#src/log/numbering.js';
+import type { WireMessage } from '#src/log/wire-message.js';
+import { ballot, nodeId } from '#src/paxos/ballot.js';
+import { clock } from './support.js';
+
+const BALLOT = ballot(1, nodeId('a'));
+const LIMITS = { pendingMax: 10, pendingBytesMax: 1000, timeoutMs: 1000 };
+
+type Forward = Extract<WireMessage, { readonly type: 'forward' }>;
+
+class Leader {
+  readonly sent: WireMessage[] = [];
+  readonly proposed: string[] = [];
+  readonly routing: AppendRouting;
+
+  constructor() {
+    const noTimers = { after: () => () => undefined };
+    const appends = new ClientAppends(new AppendLanes('a', 8), LIMITS, clock, noTimers);
+    const user = {
+      send: (_to: string, message: WireMessage): void => void this.sent.push(message),
+      propose: (entries: readonly Uint8Array[]) => {
+        this.proposed.push(...entries.map((bytes) => Buffer.from(bytes).toString()));
+        return { refused: new Set<Uint8Array>(), reason: '' };
+      },
+    };
+    this.routing = new AppendRouting(user, appends, firstNumber('a'));
+  }
+
+  hears(forward: Forward): readonly string[] {
+    const before = this.proposed.length;
+    this.routing.forwarded('c', forward);
+    if (this.routing.hasProposals) this.routing.propose(1);
+    return this.proposed.slice(before);
+  }
+}
+
+function forward(number: number, text: string): Forward {
+  return { type: 'forward', ballot: BALLOT, number: firstNumber('c') + number, entries: [Buffer.from(text)] };
+}
+
+function refusals(leader: Leader): number {
+  return leader.sent.filter(({ type }) => type === 'refused').length;
+}
+
+t.test('L6 a forward that was refused before its receiver led is not taken when a copy of it comes after', (t) => {
+  const leader = new Leader();
+  t.same(leader.hears(forward(1, 'x')), []);
+  t.equal(refusals(leader), 1, 'its sender is told that nothing was done');
+  leader.routing.leads(BALLOT);
+  t.same(leader.hears(forward(1, 'x')), [], 'so it stays at that');
+  t.same(leader.hears(forward(2, 'x')), ['x'], 'its next attempt is taken');
+  t.end();
+});
+
+t.test('L6 nor is one that was held when its receiver stopped to lead for a moment', (t) => {
+  const leader = new Leader();
+  leader.routing.leads(BALLOT);
+  leader.routing.forwarded('c', forward(1, 'x'));
+  leader.routing.leads(null);
+  t.equal(refusals(leader), 1);
+  leader.routing.leads(BALLOT);
+  t.same(leader.hears(forward(1, 'x')), []);
+  t.end();
+});
+
+t.test('a copy of what was taken is not taken again, and other processes count for themselves', (t: Test) => {
+  const leader = new Leader();
+  leader.routing.leads(BALLOT);
+  t.same(leader.hears(forward(5, 'x')), ['x']);
+  t.same(leader.hears(forward(5, 'x')), []);
+  t.same(leader.hears(forward(4, 'w')), [], 'nor one that was overtaken');
+  t.equal(refusals(leader), 0, 'whose sender cannot tell it from taken');
+  const restarted = { ...forward(1, 'y'), number: firstNumber('c, started again') + 1 };
+  t.same(leader.hears(restarted), ['y']);
+  t.end();
+});
