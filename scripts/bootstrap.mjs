@@ -221,16 +221,21 @@ function compile(sources, outputs) {
   writeFileSync(stamp, `${wanted}\n`);
 }
 
-/** Joins the command line into one file when it was compiled since the last time (see bundle.mjs and bin/load.js). */
+/** Joins the command line into single files when it was compiled since the last time (see bundle.mjs, bin/snapcommit.js). */
 function bundle() {
-  const made = join(root, 'dist', 'bundle', 'main.cjs.change.cache');
+  const made = join(root, 'dist', 'bundle', 'main.cjs.cache');
   const compiled = join(root, 'dist', '.tsbuildinfo');
   const stamp = join(root, 'dist', 'bundle', '.bundled');
-  const wanted = `${digestOf(join(root, 'scripts', 'bundle.mjs'))} ${process.versions.v8}\n`;
+  const script = join(root, 'scripts', 'bundle.mjs');
+  const makers = [
+    script,
+    join(root, 'bin', 'snapcommit.js'),
+    ...filesBelow(join(root, 'scripts', 'bundle'), () => true),
+  ];
+  const wanted = `${fingerprint(makers)} ${process.versions.v8}\n`;
   const isFresh = existsSync(made) && statSync(made).mtimeMs >= statSync(compiled).mtimeMs;
   if (isFresh && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   say('bundling the command line');
-  const script = join(root, 'scripts', 'bundle.mjs');
   const result = spawnSync(process.execPath, [script], { cwd: root, encoding: 'utf8' });
   if (result.status !== 0) throw new BootstrapError(`${script} failed:\n${result.stdout}${result.stderr}`);
   writeFileSync(stamp, wanted);

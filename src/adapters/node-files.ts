@@ -1,5 +1,5 @@
 /** A node's small files on the real file system. No koffi. */
-import { mkdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, readlink, rename, rm, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeDurably, writeDurably } from '../native/durable-file.js';
@@ -30,6 +30,7 @@ export const nodeFiles: NodeFiles = {
 export const directFiles: NodeFiles = {
   ...nodeFiles,
   readLink: async (path) => readlinkOrNull(path),
+  listNames: async (directory) => namesNow(directory),
   replaceLink: async (directory, name, target) => {
     replaceLinkNow(directory, name, target);
   },
@@ -80,6 +81,15 @@ function readlinkOrNull(path: string): string | null {
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null;
     throw error;
+  }
+}
+
+function namesNow(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    orNull(error);
+    return [];
   }
 }
 

@@ -11,14 +11,14 @@ import { isPublishedOn, newestComplete, nodeOf } from '../machine/queries.js';
 import type { GenerationRecord, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { publishedName } from '../participant/names.js';
-import { localVolumes, pathHere } from '../participant/publish.js';
+import { localVolumes, messageOf, pathHere } from '../participant/publish.js';
 import { assertStamps } from '../participant/stamps.js';
 import { viewDirectory } from '../participant/views.js';
 import { requireGroup } from './begin.js';
 import { requireRecord } from './commit.js';
 import { findStanding, isStale } from './open-stale.js';
 import { append } from '../participant/append.js';
-import { finishPublishes, pendingHere } from '../participant/publishing.js';
+import { pendingHere, publishForAnother } from '../participant/publishing.js';
 
 export interface OpenRequest {
   readonly group: string;
@@ -43,7 +43,7 @@ export interface Opened {
 }
 
 export async function open(context: Context, request: OpenRequest): Promise<Opened> {
-  const state = await readPublished(context, request.group);
+  const state = await readPublished(context, request);
   const find = isStale(context) ? findStanding : findGeneration;
   const record = await find(context, state, request.group, request.generation);
   if (request.hold !== null) {
@@ -87,17 +87,26 @@ export function requireLocal(context: Context, state: State, record: GenerationR
   );
 }
 
-/** The state, with nothing of this group waiting to be published here. PUBLISH_PENDING where that cannot be done. */
-async function readPublished(context: Context, group: string): Promise<State> {
+/**
+ * The state, with what is asked for published here. PUBLISH_PENDING where that cannot be done. Another capture that can
+ * never be published, since its snapshot was destroyed (G9), hides no generation that stands; a swap is in everybody's way.
+ */
+async function readPublished(context: Context, { group, generation }: OpenRequest): Promise<State> {
   for (;;) {
     const state = await context.log.read();
-    requireGroup(state, group);
+    const wanted = generation ?? newestComplete(requireGroup(state, group));
     // What is stale is behind the disks' stamps, and shall not be written: each snapshot is told by its identity instead.
     if (isStale(context)) return state;
     await assertStamps(context.files, state, context.log);
     // Asked anew after each: what was committed meanwhile is the newest now, and its staged name will not last.
-    if (pendingHere(context, state, group).length === 0) return state;
-    await finishPublishes(context, state, group);
+    const pending = pendingHere(context, state, group);
+    const needed = pending.filter((record) => record.generation === wanted || record.mode !== 'capture');
+    for (const record of pending)
+      await publishForAnother(context, record).catch((error: unknown) => {
+        if (needed.includes(record)) throw error;
+        context.report({ kind: 'warning', message: messageOf(error) });
+      });
+    if (needed.length === 0) return state;
   }
 }
 

@@ -2,8 +2,12 @@
 import { access, constants, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SnapcommitError } from '../errors.js';
+import { checkCluster } from './doctor-cluster.js';
 import { checkZfs } from './doctor-zfs.js';
 import type { CheckReport } from './reports.js';
+
+/** How long a cluster may take to answer. */
+const LOG_WAIT_MS = 3_000;
 
 type Check = (stateDirectory: string) => Promise<CheckReport>;
 
@@ -19,6 +23,7 @@ export async function doctor(stateDirectory: string): Promise<readonly CheckRepo
     ['mounts', checkMounts],
     ['state directory', checkState],
     ['log', checkLog],
+    ['cluster', checkCluster],
     ['volumes', checkVolumes],
     ['freezes', checkFreezes],
   ];
@@ -191,12 +196,13 @@ async function checkFreezes(stateDirectory: string): Promise<CheckReport> {
   };
 }
 
+/** A cluster's member through its daemon. */
 async function openLog(stateDirectory: string) {
   const { systemClock } = await import('../adapters/clock-system.js');
-  const { openEmbeddedLog } = await import('./embedded-log.js');
-  const { logDirectory } = await import('./state-directory.js');
+  const open = await import('./open-log.js');
+  const options = { logTimeoutMs: LOG_WAIT_MS, commandTimeoutMs: null, stale: false };
   try {
-    return await openEmbeddedLog(logDirectory(stateDirectory), { clock: systemClock });
+    return (await open.openLog({ stateDirectory, clock: systemClock, ...options })).log;
   } catch (error) {
     if (error instanceof SnapcommitError && error.code === 'STATE_NOT_FOUND') return null;
     throw error;

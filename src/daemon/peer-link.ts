@@ -165,12 +165,14 @@ export class PeerLink implements TransportUser {
         const { by, peer, address, reason, message, repeated } = event;
         metrics.refused(reason);
         // Of a peer that shows nothing to be known by it is not known whom it concerns.
-        if (peer !== null)
-          this.calls.refused(
-            peer,
-            by === 'us' ? `refused here: ${message}` : `it refused: ${message}`,
-            reason === 'clock',
-          );
+        if (peer !== null) {
+          const refusal = {
+            message: by === 'us' ? `refused here: ${message}` : `it refused: ${message}`,
+            isClock: reason === 'clock',
+          };
+          this.progress.refused(peer, refusal);
+          this.calls.refused(peer, refusal.message, refusal.isClock);
+        }
         logger.warn({ by, peer, address, reason, repeated }, message);
         return;
       }

@@ -1,6 +1,5 @@
 /** `status`: where every group stands. Cheap: it loads no driver, and the freezer only when something may be frozen. */
 import { lookup } from '../machine/record.js';
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { allPending, newestComplete, openTransactionOf } from '../machine/queries.js';
 import type { GroupState, State } from '../machine/state.js';
@@ -50,7 +49,7 @@ async function groupStatus(context: Context, state: State, group: GroupState): P
 }
 
 async function frozenCgroups(context: Context): Promise<readonly string[]> {
-  const names = await readdir(join(context.stateDirectory, 'freeze')).catch(() => []);
+  const names = await context.files.listNames(join(context.stateDirectory, 'freeze')).catch(() => []);
   if (!names.some((name) => name.endsWith('.json'))) return [];
   const intents = await (await context.writers()).intents();
   return intents.flatMap((intent) => intent.cgroups);

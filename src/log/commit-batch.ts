@@ -17,6 +17,12 @@ import type { Memory } from './memory.js';
 /** After this many applied slots the state is checkpointed, in the transaction of the batch that reaches it. */
 export const CHECKPOINT_INTERVAL_SLOTS = 16;
 
+/**
+ * A state of so few records is checkpointed by the batch that ends the last transaction, too: that costs the batch less than
+ * reading, checking and applying the transaction's rows costs the next command, whichever it is.
+ */
+const SMALL_STATE_RECORDS = 64;
+
 export interface ChosenEntry {
   readonly slot: Slot;
   readonly outcome: Outcome;
@@ -44,7 +50,8 @@ export function commitBatch(transaction: StoreTransaction, memory: Memory, entri
   transaction.setApplied(slot(state.applied));
   const ours = chosen.filter((one) => firstProposed !== null && one.slot >= firstProposed);
   assertInvariant(ours.length === entries.length, 'I9', 'a single voter did not choose what it proposed');
-  if (state.applied - transaction.head.checkpoint >= CHECKPOINT_INTERVAL_SLOTS) writeCheckpoint(transaction, state);
+  const isDue = state.applied - transaction.head.checkpoint >= CHECKPOINT_INTERVAL_SLOTS;
+  if (isDue || (isSmall(state) && isAtWork(memory.state) && !isAtWork(state))) writeCheckpoint(transaction, state);
   return { memory: { state, replica: forgetDecided(replica) }, chosen: ours };
 }
 
@@ -77,6 +84,17 @@ function archive(transaction: StoreTransaction, change: ArchiveChange): void {
     default:
       unreachable(change);
   }
+}
+
+function isAtWork({ open, pending }: State): boolean {
+  return Object.keys(open).length > 0 || Object.keys(pending).length > 0;
+}
+
+function isSmall({ volumes, groups, sessions, holds, pins, appends }: State): boolean {
+  const counts = [volumes, groups, sessions, holds, pins, appends.clients].map(
+    (records) => Object.keys(records).length,
+  );
+  return counts.reduce((sum, count) => sum + count) <= SMALL_STATE_RECORDS;
 }
 
 /** Nobody lags behind a single voter, so no row below its checkpoint is kept. */

@@ -15,17 +15,15 @@ export interface Tree {
 }
 
 /** Where the snapshot that the manifest names stands. @throws VOLUME_UNAVAILABLE when it is neither here nor there. */
-export async function findSnapshot(
-  driver: VolumeDriver,
-  { place, record, volume }: Tree,
-): Promise<'published' | 'staged'> {
+export async function findSnapshot(driver: VolumeDriver, tree: Tree): Promise<'published' | 'staged'> {
+  const { place, record, volume } = tree;
   const name = publishedName(record.group, record.generation);
   const published = await driver.lookup(place, name);
   if (published?.id === volume.id) return 'published';
-  if (published !== null) throw foreignSnapshot(place, name, volume.id, published.id);
+  if (published !== null) throw foreignSnapshot(tree, name, published.id);
   const staged = await driver.lookup(place, volume.staged);
   if (staged?.id === volume.id) return 'staged';
-  throw foreignSnapshot(place, volume.staged, volume.id, staged?.id ?? null);
+  throw staged === null ? goneSnapshot(tree) : foreignSnapshot(tree, volume.staged, staged.id);
 }
 
 /** Exchanges the live tree with the clone and gives the replaced tree its name. Never under an `exec` (T9). */
@@ -52,12 +50,23 @@ export async function renameStaged(driver: VolumeDriver, trees: readonly Tree[])
   crashPoint('publish.after-rename');
 }
 
-function foreignSnapshot(place: VolumeRecord, name: string, wanted: string, found: string | null): SnapcommitError {
+/** A later capture is published without it; a swap is in the way of everything that comes after it. */
+function goneSnapshot({ place, record, volume }: Tree): SnapcommitError {
+  const advice =
+    volume.swap === null
+      ? `Unless it comes back nobody gets this generation here; \`snapcommit commit ${record.group}\` makes another one, which does not wait for it`
+      : `Where it does not come back, \`snapcommit volume forfeit ${place.name}\` lets its groups go on without the volume`;
   return new SnapcommitError(
     'VOLUME_UNAVAILABLE',
-    found === null
-      ? `the snapshot ${join(place.publishDirectory, name)} of volume ${place.name} is gone; another tool may have deleted it. Where it does not come back, \`snapcommit volume forfeit ${place.name}\` lets its groups go on without it`
-      : `${join(place.publishDirectory, name)} is not the snapshot that was committed (found ${found}, wanted ${wanted})`,
-    { volume: place.name, name, wanted, found },
+    `the snapshot ${join(place.publishDirectory, volume.staged)} of volume ${place.name} is gone; another tool may have deleted it. ${advice}`,
+    { volume: place.name, name: volume.staged, wanted: volume.id, found: null },
+  );
+}
+
+function foreignSnapshot({ place, volume }: Tree, name: string, found: string | null): SnapcommitError {
+  return new SnapcommitError(
+    'VOLUME_UNAVAILABLE',
+    `${join(place.publishDirectory, name)} is not the snapshot that was committed (found ${found ?? 'none'}, wanted ${volume.id})`,
+    { volume: place.name, name, wanted: volume.id, found },
   );
 }

@@ -68,8 +68,8 @@ export function pendingHere(context: Context, state: State, group?: string): rea
 }
 
 /** Finishes every publish that waits for this node, oldest first. */
-export async function finishPublishes(context: Context, state: State, group?: string): Promise<void> {
-  for (const record of pendingHere(context, state, group)) {
+export async function finishPublishes(context: Context, state: State): Promise<void> {
+  for (const record of pendingHere(context, state)) {
     context.report({ kind: 'phase', phase: 'publish', subject: generationKey(record.group, record.generation) });
     await publishForAnother(context, record);
   }

@@ -162,6 +162,7 @@ export const CLUSTER: ClusterStatus = {
   leader: 'n1',
   ballot: { round: 7, node: 'n1' },
   hasQuorum: true,
+  clockRefusal: null,
   decidedSlot: 40,
   checkpointSlot: 32,
   members: [
@@ -175,6 +176,7 @@ export const CLUSTER: ClusterStatus = {
       lastSlot: 40,
       lagSlots: 0,
       unreachableSince: null,
+      refusal: null,
     },
     {
       node: 'n2',
@@ -186,6 +188,7 @@ export const CLUSTER: ClusterStatus = {
       lastSlot: 38,
       lagSlots: 2,
       unreachableSince: '2026-11-22T10:00:01.123Z',
+      refusal: null,
     },
     {
       node: 'n3',
@@ -197,6 +200,7 @@ export const CLUSTER: ClusterStatus = {
       lastSlot: null,
       lagSlots: null,
       unreachableSince: null,
+      refusal: null,
     },
   ],
 };

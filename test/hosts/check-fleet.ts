@@ -26,7 +26,8 @@ export async function problemsAfterRecovery(
   let problems: readonly string[] = [];
   try {
     await until('everything is as it must be', async () => {
-      problems = await problemsOf(fleet, expected);
+      // A node that has only just been let back among the others may not answer yet.
+      problems = await problemsOf(fleet, expected).catch((error: unknown) => [String(error)]);
       return problems.length === 0;
     });
   } catch {

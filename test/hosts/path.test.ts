@@ -1,6 +1,6 @@
-// test-timeout-seconds: 240
+// test-timeout-seconds: 300
 /** The whole path over three nodes on real btrfs: commit anywhere, open everywhere, prune, restore, recover. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { at } from '../support/answers.js';
@@ -37,27 +37,38 @@ for (const host of fleet.hosts) {
   });
 }
 
-await t.test('T15 every host holds its freeze until all have staged', async (t) => {
-  const [north, east, south] = [first, fleet.host(1), fleet.host(2)];
-  await south.kill();
-  await south.restart({ SNAPCOMMIT_STOP_AT: 'stage.before' });
-  await fleet.together();
-  const running = north.start(['commit', 'app', '--require', 'barrier']);
-  const hasStaged = ({ volumes }: typeof first): boolean =>
-    volumes.every(({ publish }) => readdirSync(publish).some((name) => name.startsWith('.staged~')));
-  await until('the third host sleeps before it stages', () => isStopped(south.member.pid));
-  await until('the others have staged', () => [north, east].every(hasStaged));
-  // Whoever let go of them by now would have had the time.
-  await north.ask('status');
-  for (const host of [north, east]) t.ok(host.cgroup.frozen(), `${host.node} still stands`);
-  south.member.resume();
-  const { status, json, stderr } = await running.done;
-  t.equal(status, 0, stderr);
-  t.strictSame(relayViolations(treesOf(fleet, Number(at(json, 'generation')))), []);
-  await south.kill();
-  await south.restart();
-  await fleet.together();
-});
+await t.test(
+  'T15 G7 every host holds its freeze until all have staged, and any of them says who is waited for',
+  async (t) => {
+    const [north, east, south] = [first, fleet.host(1), fleet.host(2)];
+    await south.kill();
+    await south.restart({ SNAPCOMMIT_STOP_AT: 'stage.before' });
+    await fleet.together();
+    const running = north.start(['commit', 'app', '--require', 'barrier']);
+    const hasStaged = ({ volumes }: typeof first): boolean =>
+      volumes.every(({ publish }) => readdirSync(publish).some((name) => name.startsWith('.staged~')));
+    await until('the third host sleeps before it stages', () => isStopped(south.member.pid));
+    await until('the others have staged', () => [north, east].every(hasStaged));
+    for (const host of [north, east]) {
+      const waitedFor = at(await host.ask('status'), 'transactions.0.waitingFor');
+      t.match(
+        waitedFor,
+        [{ node: south.node, phase: 'stage', sinceMs: Number }],
+        `${host.node} says for whom, and how long`,
+      );
+      t.equal(Array.isArray(waitedFor) ? waitedFor.length : 0, 1, 'and for nobody else');
+    }
+    // Whoever let go of them by now would have had the time.
+    for (const host of [north, east]) t.ok(host.cgroup.frozen(), `${host.node} still stands`);
+    south.member.resume();
+    const { status, json, stderr } = await running.done;
+    t.equal(status, 0, stderr);
+    t.strictSame(relayViolations(treesOf(fleet, Number(at(json, 'generation')))), []);
+    await south.kill();
+    await south.restart();
+    await fleet.together();
+  },
+);
 
 await t.test('G5 every host has written out what its volumes hold before its writers stand still', async (t) => {
   const east = fleet.host(1);
@@ -81,6 +92,30 @@ await t.test('G5 every host has written out what its volumes hold before its wri
   await east.restart();
   await fleet.together();
 });
+
+await t.test(
+  'G4 a daemon that is killed while the writers of its host stand still leaves none of them frozen',
+  async (t) => {
+    const east = fleet.host(1);
+    await east.kill();
+    await east.restart({ SNAPCOMMIT_STOP_AT: 'freeze.frozen' });
+    await fleet.together();
+    const before = publishedOn(east.volumes[0]?.publish ?? '').at(-1) ?? 0;
+    const running = first.start(['commit', 'app', '--require', 'barrier']);
+    await until('its writers stand still', () => isStopped(east.member.pid));
+    t.ok(east.cgroup.frozen());
+    await east.kill();
+    // Sooner by much than the limit would end it.
+    await until('they run again', () => !east.cgroup.requested());
+    await east.restart();
+    const { status, stdout } = await running.done;
+    t.match(String(status), /^[05]$/, stdout);
+    await fleet.together();
+    t.strictSame(await problemsAfterRecovery(fleet, { writers: true }), []);
+    const made = publishedOn(east.volumes[0]?.publish ?? '').filter((generation) => generation > before);
+    t.equal(made.length, status === 0 ? 1 : 0, 'what was said is so');
+  },
+);
 
 await t.test('every host opens the same generation, with its own paths and the others named', async (t) => {
   for (const host of fleet.hosts) {
@@ -106,11 +141,26 @@ await t.test('without the freeze the counters do not tie out', async (t) => {
   t.ok(violated);
 });
 
-await t.test('a prune on one host takes whole generations from all of them', async (t) => {
+await t.test('T13 what an exec on one host reads is not pruned on another', async (t) => {
+  const read = Number(at(await first.ask('commit', 'app'), 'generation'));
+  await first.ask('commit', 'app');
+  const begun = join(fleet.directory, 'exec-begun');
+  const script = 'touch "$0" && exec sleep infinity';
+  const running = fleet.host(1).start(['exec', `app@${String(read)}`, '--', '/bin/sh', '-c', script, begun]);
+  await until('it runs', () => existsSync(begun));
+  const { removed } = (await fleet.host(2).ask('prune', 'app', '--keep-last', '1')) as { readonly removed: number[] };
+  t.notOk(removed.includes(read), 'it is kept, whatever else goes');
+  running.child.kill('SIGTERM');
+  await running.done;
+});
+
+await t.test('G10 a prune on one host takes whole generations from all of them', async (t) => {
+  const everywhere = fleet.hosts.flatMap(({ volumes }) => volumes);
+  const newest = publishedOn(everywhere[0]?.publish ?? '').at(-1) ?? 0;
   await fleet.host(1).ask('prune', 'app', '--keep-last', '2');
   // Each takes its own, soon after it has heard that they are retired.
   await until('all hosts have done so', () =>
-    fleet.hosts.every(({ volumes }) => volumes.every(({ publish }) => publishedOn(publish).join() === '4,5')),
+    everywhere.every(({ publish }) => publishedOn(publish).join() === `${String(newest - 1)},${String(newest)}`),
   );
   t.pass();
 });

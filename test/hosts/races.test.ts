@@ -137,4 +137,7 @@ await t.test('G9 a snapshot that another tool destroys on another host before it
     t.not(checked.status, 0, 'no host takes it for whole');
     t.match(checked.stdout, volume.name, 'and each names the volume');
   }
+  const later = Number(at(await south.ask('commit', 'app'), 'generation'));
+  for (const host of fleet.hosts)
+    t.equal(Number(at(await host.ask('open', 'app'), 'generation')), later, `${host.node} shows the one after it`);
 });

@@ -48,10 +48,32 @@ async function assertRefused(t: Test, code: RegExp, ...words: readonly RegExp[])
   );
 }
 
+/** A node that believes nobody's certificate cannot ask the log: it says that its clock is the reason, and what to do. */
+async function assertKnowsItself(t: Test): Promise<void> {
+  const reason = /refused here: the clock of node n1 is at least 3\d{3} s behind .*Set the clock that is wrong/s;
+  for (const command of [COMMIT, ['status'], ['list', 'app']]) {
+    const { status, json, stdout } = await ill.cli(command);
+    t.equal(status, 6, stdout);
+    t.equal(at(json, 'error.code'), 'CLOCK_SKEW', command.join(' '));
+    t.match(textAt(json, 'error.message'), reason);
+  }
+  t.match(await ill.ask('status', '--stale'), { stale: true }, 'what it has it tells all the same');
+  const doctor = await ill.read('doctor');
+  t.match(doctor.stdout, /n1 reaches no majority, since clocks differ too much: .* the clock of node n1 is at least/);
+  t.match((await ill.read('cluster', 'status')).stdout, reason);
+  const told = await coordinator.read('cluster', 'status');
+  t.match(told.stdout, /n1 cannot be reached: .*the clock of node n1 is at least 3\d{3} s behind/);
+}
+
+const isProblem = ({ result }: { readonly result: string }): boolean => result === 'problem' || result === 'missing';
+
 async function assertMended(t: Test): Promise<void> {
   const { status, stderr } = await coordinator.cli(COMMIT);
   t.equal(status, 0, stderr);
   t.strictSame(await problemsAfterRecovery(fleet), []);
+  const doctor = await ill.cli(['doctor']);
+  const problems = (at(doctor.json, 'checks') as readonly { readonly result: string }[]).filter(isProblem);
+  t.strictSame(problems, [], 'doctor finds nothing any more');
 }
 
 await t.test('a volume’s disk is full on another host', async (t) => {
@@ -110,6 +132,7 @@ for (const [off, offset, reason] of [
       return at(json, 'error.code') === 'CLOCK_SKEW';
     });
     await assertRefused(t, /^CLOCK_SKEW$/, reason);
+    if (off === 'behind') await assertKnowsItself(t);
     await ill.kill();
     await ill.restart();
     await fleet.together();

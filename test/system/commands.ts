@@ -3,6 +3,7 @@ import { capture } from '#src/coordinator/commit.js';
 import type { CommitRequest } from '#src/coordinator/requests.js';
 import { open } from '#src/coordinator/open.js';
 import { prune } from '#src/coordinator/prune.js';
+import { abandonTransaction } from '#src/coordinator/recover-steps.js';
 import { recover } from '#src/coordinator/recover.js';
 import { restore } from '#src/coordinator/restore.js';
 import { transact } from '#src/coordinator/transact.js';
@@ -49,6 +50,16 @@ export function restoreWork(message: string, sourceGeneration: number): CommandW
 export function recoverWork(): CommandWork {
   return async (context) => {
     await recover(context, false);
+    return null;
+  };
+}
+
+/** What another node does to the transaction of a coordinator that it has given up: it takes over and aborts. */
+export function abandonWork(message: string): CommandWork {
+  return async (context) => {
+    const { open } = await context.log.read();
+    const found = Object.values(open).find(({ begin }) => begin.message === message);
+    if (found !== undefined) await abandonTransaction(context, found, () => false).act();
     return null;
   };
 }

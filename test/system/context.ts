@@ -1,4 +1,5 @@
 /** What coordinator and participant work with in a simulated process: the ports of its machine, every call an effect. */
+import { SnapcommitError } from '#src/errors.js';
 import type { ProcessIdentity } from '#src/machine/entry.js';
 import type { Context, Settings } from '#src/participant/context.js';
 import { DEFAULT_SETTINGS } from '#src/participant/settings.js';
@@ -91,6 +92,8 @@ function hooksOf(machine: Machine, user: ContextUser): Hooks {
     check: async () => undefined,
     run: async (file, context) => {
       user.hookRan(machine, file, context);
+      if (machine.failingHooks.has(file))
+        throw new SnapcommitError('HOOK_FAILED', `hook ${file} ended with 1`, { file });
     },
   };
 }

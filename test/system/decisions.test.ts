@@ -1,7 +1,7 @@
 /** Who decides, and what a coordinator can still do that was given up for dead. */
 import t from 'tap';
 import { SnapcommitError } from '#src/errors.js';
-import { commitWork, pruneWork, recoverWork, restoreWork } from './commands.js';
+import { abandonWork, commitWork, pruneWork, restoreWork } from './commands.js';
 import { Story } from './story.js';
 
 t.test(
@@ -30,20 +30,52 @@ t.test(
   },
 );
 
-t.test('L4 recoverers on every host and a coordinator that wakes decide once', async (t) => {
+t.test('L4 recoverers on every host and a coordinator that wakes among them decide once', async (t) => {
+  const decisions = new Set<string>();
+  // Who wakes at once commits before anybody has taken over; later ones meet the take-over, the abort, or come after it.
+  for (const sleepsForMs of [0, 10, 20, 30, 40, 50, 75, 100, 200, 400]) {
+    const story = await Story.begin();
+    const { world } = story;
+    const command = story.run('a', 'commit', commitWork('commit'));
+    story.when(/^after b\.resume of a commit/, (process) => {
+      process.running.paused = true;
+    });
+    await world.until(() => command.process.running.paused, 5000, 'cut');
+    const recoveries = ['b', 'c', 'b', 'c'].map((node, index) =>
+      story.run(node, `recover-${String(index)}`, abandonWork('commit')),
+    );
+    world.scheduler.after(sleepsForMs, () => {
+      command.process.running.resume();
+    });
+    for (const recovery of recoveries) t.equal(await story.endOf(recovery), 'ended with 0');
+    t.match(await story.endOf(command), /^ended with [05]$/);
+    decisions.add(world.judge.transactionOf('commit')?.decision ?? 'none');
+    await story.finish(t);
+  }
+  t.same([...decisions].toSorted(), ['aborted', 'committed'], 'both came about');
+});
+
+t.test('T6 a coordinator that wakes between its take-over and the abort cannot commit any more', async (t) => {
   const story = await Story.begin();
   const { world } = story;
   const command = story.run('a', 'commit', commitWork('commit'));
-  story.when(/^before log\.append of a commit/, () => undefined);
-  story.when(/^after b\.stage of a commit/, (process) => {
-    world.kill(world.machine('a'), process);
+  story.when(/^after b\.resume of a commit/, (process) => {
+    process.running.paused = true;
   });
-  await world.until(() => command.ending() !== null, 5000, 'death');
-  const recoveries = ['a', 'b', 'c', 'a'].map((node, index) =>
-    story.run(node, `recover-${String(index)}`, recoverWork()),
-  );
-  for (const recovery of recoveries) t.equal(await story.endOf(recovery), 'ended with 0');
-  await world.until(() => world.judge.transactionOf('commit')?.decision === 'aborted', 5000, 'decision');
+  await world.until(() => command.process.running.paused, 5000, 'cut');
+  const recovery = story.run('b', 'recover', abandonWork('commit'));
+  story.when(/^after log\.append of b recover/, (process) => {
+    process.running.paused = true;
+  });
+  await world.until(() => recovery.process.running.paused, 5000, 'take-over');
+  const open = world.judge.transactionOf('commit');
+  t.match(open, { decision: 'open' });
+  t.ok((open?.epochSlot ?? 0) > (open?.beganSlot ?? 0), 'it was taken over, and is not decided');
+  command.process.running.resume();
+  t.equal(await story.endOf(command), 'ended with 5', 'its epoch is over');
+  recovery.process.running.resume();
+  t.equal(await story.endOf(recovery), 'ended with 0');
+  t.equal(world.judge.newest('app'), 1, 'nothing was committed');
   await story.finish(t);
 });
 
@@ -102,18 +134,16 @@ t.test('T3 a snapshot of a void round that lands in the next round is not taken 
 t.test('T13 a prune elsewhere leaves the source of a restore alone', async (t) => {
   const story = await Story.begin();
   const { world } = story;
-  const second = story.run('b', 'second', commitWork('second'));
-  t.equal(await story.endOf(second), 'ended with 0');
+  t.equal(await story.endOf(story.run('b', 'second', commitWork('second'))), 'ended with 0');
   const command = story.run('a', 'restore', restoreWork('restore', 1));
-  let isPaused = false;
-  story.when(/^after driver\.clone of b daemon/, () => {
-    command.process.running.paused = true;
-    isPaused = true;
+  const daemon = world.machine('b').daemon?.process;
+  story.when(/^before driver\.clone of b daemon/, ({ running }) => {
+    running.paused = true;
   });
-  await world.until(() => isPaused, 5000, 'clone');
-  const prune = story.run('c', 'prune', pruneWork(1));
-  t.equal(await story.endOf(prune), 'ended with 0');
-  command.process.running.resume();
+  await world.until(() => daemon?.running.paused === true, 5000, 'clone');
+  t.equal(await story.endOf(story.run('c', 'prune', pruneWork(1))), 'ended with 0');
+  t.same(world.state()?.groups['app']?.live, [[1, 2]], 'what it reads is kept');
+  daemon?.running.resume();
   t.equal(await story.endOf(command), 'ended with 0');
   await story.finish(t);
 });

@@ -55,6 +55,8 @@ export class Machine implements LocalDaemon {
   readonly kernel: Kernel;
   readonly freezer: Freezer;
   readonly identity: LogIdentity;
+  /** Hooks that fail here. */
+  readonly failingHooks = new Set<string>();
   daemon: Daemon | null = null;
   isUp = true;
   boot = 1;

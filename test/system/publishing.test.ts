@@ -1,7 +1,7 @@
 /** From the commit on: every host publishes, whoever is alive, and no host shows what it must not. */
 import t from 'tap';
 import { SnapcommitError } from '#src/errors.js';
-import { commitWork, openWork, pruneWork, restoreWork } from './commands.js';
+import { commitWork, openWork, restoreWork } from './commands.js';
 import { assertOpened } from './readers.js';
 import { Story } from './story.js';
 import type { SystemWorld } from './system-world.js';
@@ -156,24 +156,5 @@ t.test('T4 a publisher that sleeps between its check and the turn of the view tu
   sleeper.process.running.resume();
   await world.pass(1000);
   t.equal(await story.endOf(sleeper), 'was killed', 'whoever needed its lock ended it first');
-  await story.finish(t);
-});
-
-t.test('T5 T13 a host that was away publishes what waits for it in order, and nothing that was retired', async (t) => {
-  const story = await Story.begin();
-  const { world } = story;
-  const command = story.run('a', 'commit', commitWork('commit'));
-  story.when(/^before driver\.rename of b daemon/, () => {
-    world.losePower(world.machine('b'), 3000);
-  });
-  t.equal(await story.endOf(command), 'ended with 9');
-  const prune = story.run('c', 'prune', pruneWork(1));
-  await story.endOf(prune);
-  t.ok(
-    world.state()?.groups['app']?.live.some(([from, to]) => from <= 2 && to >= 2),
-    'what is pending is kept',
-  );
-  await world.pass(4000);
-  t.same(Object.keys(world.state()?.pending ?? {}), [], 'b has published it');
   await story.finish(t);
 });

@@ -7,9 +7,9 @@
  * seen too (D10).
  */
 import { hash } from 'node:crypto';
-import { crc32 } from 'node:zlib';
 import { ballot as ballotOf, nodeId } from '../../paxos/ballot.js';
 import type { LogEntry, Slot } from '../../paxos/contiguous-log.js';
+import { crc32 } from './crc32.js';
 import { configurationOf } from './meta.js';
 
 /** Raised when an older version could not read what we write. Stands in the file as SQLite's user_version. */
@@ -112,17 +112,9 @@ function chainBehind(previous: Buffer, end: number, bytes: Uint8Array): Buffer {
   return hash('sha256', table.subarray(0, end + bytes.length), 'buffer');
 }
 
-/**
- * The CRC of what has CRC `before`, and of `bytes` behind it. Of no bytes zlib.crc32 says 0 or `before`, as they happen to
- * have an address or none: an entry that carries none (a stop-sign) would be whole or damaged by how it came.
- */
-function crcAfter(before: number, bytes: Uint8Array): number {
-  return bytes.length === 0 ? before : crc32(bytes, before);
-}
-
 /** The CRC of a row, whose slot and header are `head`. */
 function rowCrc(head: Buffer, chain: Buffer, bytes: Uint8Array): number {
-  return crcAfter(crcAfter(crc32(head), chain), bytes);
+  return crc32(bytes, crc32(chain, crc32(head)));
 }
 
 /** Whether its CRC is right; 0 is what was written for rows without bytes before they were looked at. */
@@ -154,9 +146,9 @@ export function entryOf(row: StoredRow): LogEntry {
 }
 
 export function checkpointCrc(at: number, chain: Buffer, bytes: Uint8Array): number {
-  return crcAfter(crc32(Buffer.concat([integer(at), chain])), bytes);
+  return crc32(bytes, crc32(Buffer.concat([integer(at), chain])));
 }
 
 export function archiveCrc(group: string, generation: number, bytes: Uint8Array): number {
-  return crcAfter(crc32(Buffer.concat([text(group), integer(generation)])), bytes);
+  return crc32(bytes, crc32(Buffer.concat([text(group), integer(generation)])));
 }

@@ -1,11 +1,11 @@
 /** The meta row: whose store this is, its durable scalars, and the ends of the hash chain. As bytes and back. */
-import { crc32 } from 'node:zlib';
 import { ballot, nodeId, type Ballot, type NodeId } from '../../paxos/ballot.js';
 import type { Configuration } from '../../paxos/configuration.js';
 import type { Abstention } from '../../paxos/effects.js';
 import { slot } from '../../paxos/slot.js';
 import type { StoreHead, StoreIdentity } from '../../ports/log-store.js';
 import type { PastStart, StoreLife, StoreSeen, StoreSighting } from '../../ports/replica-store.js';
+import { crc32 } from './crc32.js';
 
 export interface Meta {
   readonly identity: StoreIdentity;
@@ -27,7 +27,7 @@ export function encodeMeta(meta: Meta): { readonly body: string; readonly crc: n
 }
 
 export function metaCrc(body: string): number {
-  return crc32(body);
+  return crc32(Buffer.from(body));
 }
 
 /** @throws Error when the body is not what encodeMeta writes; the caller has compared the CRC. */

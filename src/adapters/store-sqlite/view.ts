@@ -7,7 +7,7 @@ import * as format from './format.js';
 import { decodeMeta, metaCrc, type Meta } from './meta.js';
 import type { StoredArchived, Tables } from './tables.js';
 
-/** What was written last through these tables. Where the same bytes stand there still, they need no reading. */
+/** What was read or written last through these tables. Where the same bytes stand there still, they need no reading. */
 const newest = new WeakMap<Tables, { readonly body: string; readonly crc: number; readonly meta: Meta }>();
 
 export function rememberMeta(
@@ -24,11 +24,14 @@ export function readMeta(tables: Tables, file: string): Meta {
   const known = newest.get(tables);
   if (known?.body === stored.body && known.crc === stored.crc) return known.meta;
   if (metaCrc(stored.body) !== stored.crc) throw corrupt(file, 'the meta row fails its checksum', null);
+  let meta: Meta;
   try {
-    return decodeMeta(stored.body);
+    meta = decodeMeta(stored.body);
   } catch (cause) {
     throw corrupt(file, 'the meta row does not say what it must', null, cause);
   }
+  rememberMeta(tables, stored, meta);
+  return meta;
 }
 
 export class SqliteView implements StoreView {

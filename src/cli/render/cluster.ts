@@ -32,13 +32,20 @@ export function clusterStatusText(status: ClusterStatus): string {
       stateOf(member),
     ]),
   );
-  return `${head}\n${rows}${hasQuorum ? '' : noQuorum(status)}`;
+  return `${head}\n${rows}${refusals(status)}${hasQuorum ? '' : noQuorum(status)}`;
 }
 
-function noQuorum({ node, members }: ClusterStatus): string {
+/** Why whoever cannot be reached is not let in, or does not let us in. */
+function refusals({ members }: ClusterStatus): string {
+  return members
+    .flatMap(({ node, refusal }) => (refusal === null ? [] : [`${node} cannot be reached: ${refusal}.\n`]))
+    .join('');
+}
+
+function noQuorum({ node, members, clockRefusal }: ClusterStatus): string {
   const voters = members.filter(({ role }) => role === 'voter');
   const needed = Math.floor(voters.length / 2) + 1;
-  return `No majority: ${node} does not reach ${counted(needed, 'voter')}, itself included. Nothing can be committed until it does.\n`;
+  return `No majority: ${node} does not reach ${counted(needed, 'voter')}, itself included. Nothing can be committed until it does.${clockRefusal === null ? '' : ` Set the clock that is wrong.`}\n`;
 }
 
 export function membershipText(done: string, { voters, learners }: MembershipChange): string {

@@ -2,6 +2,8 @@
 
 /** Text that somebody else chose (messages, paths), safe for a terminal: control characters are written as escapes. */
 export function printable(text: string): string {
+  // Mostly there is nothing to look for, and looking for it by classes of Unicode takes a while to set up.
+  if (/^[\x20-\x7e]*$/.test(text)) return text;
   return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => {
     const code = character.codePointAt(0) ?? 0;
     if (character === '\n') return '\\n';

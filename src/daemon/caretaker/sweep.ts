@@ -1,11 +1,12 @@
 /**
- * Sweeping up what is over: debts, pins, closed trees, leftovers. What is found is taken when it is found twice, some seconds
+ * Sweeping up what is over: debts, pins, closed trees, leftovers, lock files. What is found is taken when it is found twice, some seconds
  * apart: who left it has had the time to take it away.
  */
 import type { Logger } from 'pino';
 import { planHousekeeping } from '../../coordinator/housekeeping.js';
 import type { Step } from '../../coordinator/recovery.js';
 import type { Context } from '../../participant/context.js';
+import { sweepLockFiles } from '../../participant/lock-files.js';
 import { messageOf } from './failures.js';
 
 /** Between two sweeps while there is something to take. */
@@ -47,6 +48,8 @@ export class Sweep {
         await this.#take(step);
       this.#seen = new Set(steps.map(({ action }) => nameOf(action)));
       if (steps.length > 0) this.#isDue = true;
+      // Whoever was killed has left its own.
+      await sweepLockFiles(this.#context);
     } catch (error) {
       this.#logger.error({ reason: messageOf(error) }, 'what is over could not be looked for');
       this.#isDue = true;

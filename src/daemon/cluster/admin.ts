@@ -18,6 +18,8 @@ export interface MemberStatus {
   readonly lagSlots: number | null;
   /** RFC 3339, UTC; null while it can be reached. */
   readonly unreachableSince: string | null;
+  /** Why one of the two refuses the other's connections since then; null where neither is known to. */
+  readonly refusal: string | null;
 }
 
 export interface ClusterStatus {
@@ -31,6 +33,8 @@ export interface ClusterStatus {
   readonly ballot: { readonly round: number; readonly node: string } | null;
   /** Whether this node, as it sees the others, can get an entry chosen. */
   readonly hasQuorum: boolean;
+  /** The refusal that says that a wrong clock, this node's or another's, keeps it from a majority; null: none does. */
+  readonly clockRefusal: string | null;
   readonly decidedSlot: number;
   readonly checkpointSlot: number;
   /** Sorted by name. */

@@ -19,6 +19,15 @@ interface Known {
   unreachableSince: number | null;
   /** The same by the monotonic clock, for whoever waits. */
   lostAtMs: number | null;
+  /** Why one of the two refused the other since they were last connected; null: neither did. */
+  refusal: PeerRefusal | null;
+}
+
+export interface PeerRefusal {
+  /** A sentence without its full stop. */
+  readonly message: string;
+  /** It was because one of both clocks is wrong. */
+  readonly isClock: boolean;
 }
 
 interface Told {
@@ -37,7 +46,8 @@ export class Progress {
   }
 
   connected(peer: string): void {
-    Object.assign(this.#of(peer), { connected: true, isProven: false, unreachableSince: null, lostAtMs: null });
+    const reached = { connected: true, unreachableSince: null, lostAtMs: null, refusal: null };
+    Object.assign(this.#of(peer), { ...reached, isProven: false });
   }
 
   disconnected(peer: string): void {
@@ -47,6 +57,12 @@ export class Progress {
       known.lostAtMs = this.#clock.monotonic();
     }
     known.connected = false;
+  }
+
+  /** A connection did not come about because one of the two did not want it. */
+  refused(peer: string, refusal: PeerRefusal): void {
+    const known = this.#known.get(peer);
+    if (known?.connected === false) known.refusal = refusal;
   }
 
   /** @throws TypeError when it is none. */
@@ -77,6 +93,7 @@ export class Progress {
       connected: false,
       unreachableSince: this.#clock.now(),
       lostAtMs: this.#clock.monotonic(),
+      refusal: null,
     };
     this.#known.set(peer, known);
     return known;

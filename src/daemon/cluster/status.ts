@@ -17,20 +17,23 @@ export function clusterStatus(
     ...configuration.voters.map((node) => ({ node, role: 'voter' as const })),
     ...configuration.learners.map((node) => ({ node, role: 'learner' as const })),
   ].sort((a, b) => (a.node < b.node ? -1 : 1));
-  const reached = configuration.voters.filter(
-    (node) => node === identity.node || progress.of(node).unreachableSince === null,
-  );
+  const isReached = (node: string): boolean => node === identity.node || progress.of(node).unreachableSince === null;
+  const missing = configuration.voters.filter((node) => !isReached(node));
+  const hasQuorum = configuration.voters.length - missing.length >= quorumSize(configuration);
+  const clock = missing.map((node) => progress.of(node).refusal).find((refusal) => refusal?.isClock === true);
   return {
     ...identity,
     configuration: configuration.id,
     leader,
     ballot: ballot.round === 0 ? null : ballot,
-    hasQuorum: reached.length >= quorumSize(configuration),
+    hasQuorum,
+    clockRefusal: hasQuorum ? null : (clock?.message ?? null),
     decidedSlot,
     checkpointSlot,
     members: members.map(({ node, role }): MemberStatus => {
       const isSelf = node === identity.node;
-      const known = isSelf ? { lastSlot: replica.lastSlot, unreachableSince: null } : progress.of(node);
+      const here = { lastSlot: replica.lastSlot, unreachableSince: null, refusal: null };
+      const known = isSelf ? here : progress.of(node);
       return {
         node,
         role,
@@ -41,6 +44,7 @@ export function clusterStatus(
         lastSlot: known.lastSlot,
         lagSlots: known.lastSlot === null ? null : Math.max(0, decidedSlot - known.lastSlot),
         unreachableSince: known.unreachableSince === null ? null : new Date(known.unreachableSince).toISOString(),
+        refusal: known.refusal?.message ?? null,
       };
     }),
   };

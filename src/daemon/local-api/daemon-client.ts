@@ -1,9 +1,13 @@
 /** Asking the daemon, through as many connections as it takes: it may be restarted while a command runs. */
 import { SnapcommitError } from '../../errors.js';
 import type { LogIdentity } from '../../ports/log.js';
+import { clockSkewIn } from './clock-skew.js';
 import { connectTo, ConnectionLost, type DaemonConnection } from './connection.js';
 import { TooLate, type Deadline } from './deadline.js';
 import type { Request } from './protocol.js';
+
+/** How long the daemon may take to say why the log does not answer: it asks nobody. */
+const EXPLAINED_WITHIN_MS = 1000;
 
 export class DaemonClient {
   readonly #stateDirectory: string;
@@ -65,8 +69,22 @@ export class DaemonClient {
       } catch (error) {
         if (!mayPass(error)) throw error;
         if (isUnavailable(error)) said = error;
-        if (!(await deadline.allowsAnother())) throw said ?? asUnavailable(error);
+        if (!(await deadline.allowsAnother()))
+          throw await this.#explained(request, deadline, said ?? asUnavailable(error));
       }
+    }
+  }
+
+  /** A node whose clock is wrong hears of nothing but that nobody answers; its daemon knows who refuses whom, and why. */
+  async #explained(request: Request, deadline: Deadline, error: SnapcommitError): Promise<SnapcommitError> {
+    const connection = this.#connection;
+    if (connection === null || connection.isLost || request.type === 'clusterStatus') return error;
+    try {
+      const status = await deadline.anew(EXPLAINED_WITHIN_MS).within(connection.ask({ type: 'clusterStatus' }));
+      return clockSkewIn(status, error) ?? error;
+    } catch {
+      // It may have ended meanwhile: what is known is told.
+      return error;
     }
   }
 

@@ -19,6 +19,11 @@ export class Deadline {
     this.#atMs = atMs;
   }
 
+  /** Another one, in so many ms from now. */
+  anew(ms: number): Deadline {
+    return new Deadline(this.#clock, this.#clock.monotonic() + ms);
+  }
+
   leftMs(): number {
     return Math.max(0, this.#atMs - this.#clock.monotonic());
   }

@@ -7,7 +7,6 @@ import { SnapcommitError } from '../../errors.js';
 import type { Operation, Slot } from '../../machine/entry.js';
 import type { GenerationRecord, State } from '../../machine/state.js';
 import type { AppendResult, LogIdentity, LogStatus, ReplicatedLog, RequestKey } from '../../ports/log.js';
-import { isUnavailable } from './daemon-client.js';
 import type { RemoteLog } from './remote-log.js';
 
 /** How long a majority is asked before what is here has to do: longer than an election takes. */
@@ -37,7 +36,7 @@ export class StaleLog implements ReplicatedLog {
     try {
       return await this.#log.read(FRESH_WAIT_MS);
     } catch (error) {
-      if (!isUnavailable(error)) throw error;
+      if (!cannotAsk(error)) throw error;
       // Another read may have come to the same end meanwhile: there is one answer for all.
       const found = await this.#log.readStale();
       this.#stale ??= found;
@@ -83,4 +82,9 @@ export class StaleLog implements ReplicatedLog {
   close(): void {
     this.#log.close();
   }
+}
+
+/** A majority, whatever the reason. */
+function cannotAsk(error: unknown): boolean {
+  return error instanceof SnapcommitError && (error.code === 'UNAVAILABLE' || error.code === 'CLOCK_SKEW');
 }
