@@ -23,6 +23,8 @@ const RUNTIME_PACKAGES = [
   { name: 'libfaketime', library: 'faketime/libfaketimeMT.so.1' },
   { name: 'iproute2', command: 'ip' },
 ];
+/** What tests look at our work with. */
+const TEST_PACKAGES = [{ name: 'systemd', command: 'systemd-analyze' }];
 /** Only where npm has no ready-made binary of better-sqlite3 for this machine, and this Node does not use the one that has. */
 const COMPILER_PACKAGES = [
   { name: 'gcc', command: 'gcc' },
@@ -41,7 +43,8 @@ export class BootstrapError extends Error {}
  */
 export function bootstrap({ packages = 'required', build = true, tests = false } = {}) {
   checkNode();
-  if (packages !== 'none') ensurePackages(RUNTIME_PACKAGES, packages === 'required');
+  const debian = tests ? [...RUNTIME_PACKAGES, ...TEST_PACKAGES] : RUNTIME_PACKAGES;
+  if (packages !== 'none') ensurePackages(debian, packages === 'required');
   const release = takeTurn();
   try {
     ensureNodeModules();
