@@ -5,7 +5,7 @@
  */
 import { isAbsolute } from 'node:path';
 import { SnapcommitError } from '../../errors.js';
-import { handedDown } from '../../native/handed-down.js';
+import { handedDown, willInherit } from '../../native/handed-down.js';
 import type { CommandResult, CommandRunner, RunOptions } from '../../ports/commands.js';
 import { drainAfterExit, endGroupWhenDue } from './process-group.js';
 
@@ -28,6 +28,7 @@ interface RunnerOptions {
 
 /** Programs run with `/` as working directory, and read nothing from standard input unless `input` is given. */
 export function createCommandRunner({ keepsLocks }: RunnerOptions = { keepsLocks: false }): CommandRunner {
+  if (keepsLocks) willInherit();
   return { run: async (file, args, options = {}) => run(file, args, options, keepsLocks ? handedDown() : []) };
 }
 
