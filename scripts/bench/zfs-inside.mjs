@@ -88,7 +88,8 @@ async function addVolumes(volumes) {
   const { openNode } = await import(pathToFileURL(join(root, 'dist', 'index.js')).href);
   const node = await openNode({ stateDirectory: join(directory, 'state') });
   try {
-    for (const { name, source } of volumes) await node.addVolume({ name, source, driver: null, publishDirectory: null });
+    for (const { name, source } of volumes)
+      await node.addVolume({ name, source, driver: null, publishDirectory: null });
   } finally {
     node.close();
   }
