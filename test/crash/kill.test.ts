@@ -19,12 +19,20 @@ let tried = 0;
 let unreached = 0;
 t.comment(`SEED=${String(seed)}${all ? ', every point' : ', a sample'}`);
 
+/** One for all operations, as they are in life; where one has left something wrong, the next gets another. */
+let common: World | null = null;
+
+async function makeCommon(): Promise<World> {
+  const world = await makeWorld(t, { freeze: true, hooks: true });
+  await world.ask('commit', 'app');
+  return world;
+}
+
 for (const operation of OPERATIONS) {
   await t.test(
     `G8 G12 a SIGKILL anywhere in ${operation.name} leaves the old or the new generation, whole`,
     async (t) => {
-      const world = await makeWorld(t, { freeze: true, hooks: true });
-      await world.ask('commit', 'app');
+      const world = (common ??= await makeCommon());
       const passes = await passesOf(world, operation);
       t.not(passes.length, 0, 'the operation passes crash points');
       t.strictSame(await problemsOf(world, world.liveMarkers()), [], 'unharmed, it leaves nothing behind');
@@ -32,6 +40,7 @@ for (const operation of OPERATIONS) {
         tried += 1;
         t.strictSame(await crashAndRecover(world, operation, pass), [], `${operation.name} at ${pass}`);
       }
+      if (!t.passing()) common = null;
     },
   );
 }
