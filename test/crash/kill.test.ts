@@ -8,7 +8,7 @@ import { requireCgroups } from '../support/requirements.js';
 import { requireVolumes } from '../support/volume-kinds.js';
 import { makeWorld, type World } from '../support/world.js';
 import { OPERATIONS, passesOf, type CrashOperation } from './operations.js';
-import { all, choose, makeRandom, seed } from './sample.js';
+import { all, choose, makeRandom, seed, some } from './sample.js';
 
 requireVolumes(t);
 requireCgroups(t);
@@ -28,7 +28,9 @@ async function makeCommon(): Promise<World> {
   return world;
 }
 
-for (const operation of OPERATIONS) {
+const plain = OPERATIONS.filter(({ name }) => !name.startsWith('recover'));
+const recoveries = OPERATIONS.filter(({ name }) => name.startsWith('recover'));
+for (const operation of [...plain, ...some(recoveries, random)]) {
   await t.test(
     `G8 G12 a SIGKILL anywhere in ${operation.name} leaves the old or the new generation, whole`,
     async (t) => {

@@ -25,11 +25,12 @@ export function choose(passes: readonly string[], random: () => number): readonl
     byPhase.set(phase, [...(byPhase.get(phase) ?? []), pass]);
   }
   const each = [...byPhase.values()].flatMap((group) => group[Math.floor(random() * group.length)] ?? []);
-  return some(each, share(each.length), random);
+  return some(each, random);
 }
 
-/** So many of these, in their order. */
-function some<T>(from: readonly T[], count: number, random: () => number): readonly T[] {
+/** Of these as many as SNAPCOMMIT_TEST_SHARE says, in their order. */
+export function some<T>(from: readonly T[], random: () => number): readonly T[] {
+  const count = all ? from.length : share(from.length);
   const left = [...from];
   while (left.length > count) left.splice(Math.floor(random() * left.length), 1);
   return left;
