@@ -6,13 +6,12 @@ import { randomUUID } from 'node:crypto';
 import { assertInvariant, SnapcommitError } from '../../../errors.js';
 import type { LogEntry, Slot } from '../../../paxos/contiguous-log.js';
 import type { ArchivedRow } from '../../../ports/log-store.js';
-import type { CheckedCheckpoint, Loaded, StoreLife } from '../../../ports/replica-store.js';
+import type { CheckedCheckpoint, Loaded, StoreBatch, StoreLife } from '../../../ports/replica-store.js';
 import { openDatabase } from '../open.js';
 import { SqliteStore } from '../store.js';
 import { Ballast } from './ballast.js';
 import type { StagedCheckpoint } from './checkpoint-stream.js';
 import { assertOfOurCluster, overtaken, overtakenByDaemon, withAdviceForMember } from './failures.js';
-import { unpackBatch, type PackedBatch } from './packing.js';
 import { ReplicaView } from './reading.js';
 import { Sending } from './sending.js';
 import { removeStaged, Staging } from './staging.js';
@@ -73,6 +72,10 @@ export class ReplicaEngine {
     });
   }
 
+  get life(): StoreLife {
+    return this.#life;
+  }
+
   load(): Loaded {
     const loaded = this.#view((view) => view.load());
     if (loaded.life.nonce !== this.#nonce) throw overtakenByDaemon(this.#options.file);
@@ -80,8 +83,7 @@ export class ReplicaEngine {
     return loaded;
   }
 
-  persist(packed: PackedBatch): StoreLife {
-    const batch = unpackBatch(packed);
+  persist(batch: StoreBatch): StoreLife {
     const grows = batch.writes?.some((write) => write.entries.length > 0) === true;
     if (grows && !this.#ballast.make()) this.#refuseRows();
     this.#life = this.#withRoom(!grows, () =>
