@@ -15,6 +15,7 @@ import { AppendRouting } from './append-routing.js';
 import { ClientAppends, type AskedAppend } from './client-appends.js';
 import type { CoreLives } from './core-lives.js';
 import type { OuterEffect, Refusals } from './core-loop.js';
+import { gathers } from './gathering.js';
 import type { HostSettings, ReplicaHostPorts } from './host-settings.js';
 import { LinearReads, type ReadsUser } from './linear-reads.js';
 import { Members, type Proposal } from './members.js';
@@ -38,7 +39,8 @@ export interface ReplicaAccess {
   full(): string | null;
   /** What of its disk keeps this node from following the log, for who has waited that long in vain; null: nothing. */
   diskTrouble(waitedMs: number): SnapcommitError | null;
-  isSyncing(): boolean;
+  /** Whether a leader gathers what is to be proposed (gathering.ts). */
+  gathers(): boolean;
   send(to: string, message: WireMessage): void;
   input(input: Input): void;
   propose(entries: readonly Uint8Array[]): Refusals;
@@ -57,7 +59,7 @@ export function accessTo(
     leader: () => core.leader,
     applied: () => slot(core.hasLoop ? core.loop.machine.state.applied : 0),
     configuration: () => core.configuration,
-    isSyncing: () => core.loop.commit.isSyncing,
+    gathers: () => gathers(core.loop),
     input: (input) => {
       core.loop.input(input);
     },
@@ -159,10 +161,9 @@ export class Callers {
   pump(): void {
     const leader = this.#replica.leader();
     const full = this.#replica.full();
-    // A leader gathers what comes while its disk is busy: one proposal, one message and one sync for all of it.
     if (this.#replica.leads()) {
       if (full !== null) this.#routing.refuseAll(full);
-      else if (!this.#replica.isSyncing() && this.#routing.hasProposals) this.#routing.propose(this.#ticks);
+      else if (!this.#replica.gathers() && this.#routing.hasProposals) this.#routing.propose(this.#ticks);
     } else if (leader !== null) this.#routing.forward(leader, this.#ticks);
     this.#reads.ask(this.#ticks);
   }

@@ -60,6 +60,11 @@ export class GroupCommit {
     return this.#open.after.length + (this.#syncing?.after.length ?? 0);
   }
 
+  /** Writes that wait for the batch before theirs. */
+  get gathered(): number {
+    return this.#open.writes.length;
+  }
+
   /** One step's effects. */
   add(effects: readonly Effect[]): void {
     const at = effects.findIndex((effect) => effect.kind === 'persist' && effect.write.sync);

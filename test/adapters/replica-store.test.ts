@@ -18,6 +18,7 @@ import { createStore, openStore } from '#src/adapters/store-sqlite/index.js';
 import { openReplicaStore } from '#src/adapters/store-sqlite/replica/index.js';
 import { Sqlite } from '#src/adapters/store-sqlite/sqlite.js';
 import { openLogOn } from '#src/log/embedded.js';
+import { ballot, nodeId } from '#src/paxos/ballot.js';
 import { slot, type LogEntry } from '#src/paxos/contiguous-log.js';
 import type { ReplicaStore } from '#src/ports/replica-store.js';
 import { entry, texts } from '../contract/log-store.js';
@@ -146,13 +147,18 @@ t.test('L6 what was handed over behind a refused batch is refused too', async (t
   const store = await opened(t, file);
   const holder = new Sqlite(file);
   holder.exec('BEGIN IMMEDIATE');
-  const handed = [1, 2, 3].map((n) => codeOf(store.persist({ writes: [write(n, 0, entry(String(n)))] })));
+  const { accepted, configuration, abstains } = write(1, 0);
+  const standing = { promised: ballot(9, nodeId('beta')), accepted, configuration, abstains };
+  const handed = [1, 2, 3].map((n) =>
+    codeOf(store.persist({ writes: [{ ...write(n, 0, entry(String(n))), ...(n > 1 && standing) }] })),
+  );
   t.equal(await handed[0], 'BUSY');
   holder.exec('ROLLBACK');
   holder.close();
   t.same(await Promise.all(handed), ['BUSY', 'BUSY', 'BUSY']);
-  t.equal(await codeOf(store.persist({ writes: [write(1, 0, entry('again'))] })), 'done');
-  t.same(texts((await store.load()).entries), ['again']);
+  t.equal(await codeOf(store.persist({ writes: [{ ...write(1, 0, entry('again')), ...standing }] })), 'done');
+  const { entries, head } = await store.load();
+  t.same([texts(entries), head.promised], [['again'], standing.promised], 'with what only refused batches have said');
 });
 
 t.test('batches go between the slices of a scrub', async (t) => {

@@ -7,6 +7,7 @@ import { nodeId } from '#src/paxos/ballot.js';
 import { slot } from '#src/paxos/contiguous-log.js';
 import type { ReplicaEvent } from '#src/ports/cluster-log.js';
 import type { ReplicaStore, StoreBatch, StoreLife } from '#src/ports/replica-store.js';
+import type { Timers } from '#src/ports/timers.js';
 import { MemoryDisk } from '../support/memory-replica-store.js';
 
 const NAMES = ['a', 'b', 'c'];
@@ -37,11 +38,26 @@ export class HangingStore {
   }
 }
 
+/** What takes longer is a limit and no period. */
+const LIMIT_MS = 1000;
+
+/** Timers that can be made to stand still: then no tick notices a disk that hangs, and nothing is asked again. */
+class StoppableTimers implements Timers {
+  areStill = false;
+
+  after(milliseconds: number, act: () => void): () => void {
+    return systemTimers.after(milliseconds, () => {
+      if (!this.areStill || milliseconds >= LIMIT_MS) act();
+    });
+  }
+}
+
 export interface MemoryNode {
   readonly host: ReplicaHost;
   readonly store: HangingStore;
   readonly disk: MemoryDisk;
   readonly events: ReplicaEvent[];
+  readonly timers: StoppableTimers;
 }
 
 export async function memoryCluster(
@@ -55,25 +71,27 @@ export async function memoryCluster(
     const disk = new MemoryDisk(identity, node);
     const store = new HangingStore(await disk.open(`${node}1`));
     const events: ReplicaEvent[] = [];
+    const timers = new StoppableTimers();
     const host = await openReplica(
       {
         store: store.store,
         send: (to, message) => {
           setImmediate(() => nodes.get(to)?.host.receive(node, message));
         },
-        timers: systemTimers,
+        timers,
         clock: { now: () => Date.now(), monotonic: () => performance.now() },
         onEvent: (event) => events.push(event),
       },
       { tickMs: 10, appendTimeoutMs: 60_000, endTimeoutMs: 50, ...settings },
     );
-    nodes.set(node, { host, store, disk, events });
+    nodes.set(node, { host, store, disk, events, timers });
   }
   // A host's timers keep no process alive, and here is no store's thread that does.
   const alive = setInterval(() => undefined, 1000);
   t.teardown(async () => {
     clearInterval(alive);
-    for (const { host, store } of nodes.values()) {
+    for (const { host, store, timers } of nodes.values()) {
+      timers.areStill = false;
       store.release();
       await host.end();
     }

@@ -139,8 +139,9 @@ export class ServedConnection {
   #send(message: Uint8Array): void {
     this.#answers.push(framed(message));
     if (this.#answers.length > 1) return;
-    // All that this turn of the event loop answers goes out as one write: a batch of appends ends in one turn.
-    setImmediate(() => {
+    // Answers to what came together go out as one write, as soon as they are made: what else this turn of the event loop
+    // brings (the vote of another member) can wait. A batch of appends ends in one go.
+    queueMicrotask(() => {
       this.#flush();
     });
   }

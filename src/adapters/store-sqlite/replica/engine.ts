@@ -6,13 +6,13 @@ import { randomUUID } from 'node:crypto';
 import { assertInvariant, SnapcommitError } from '../../../errors.js';
 import type { LogEntry, Slot } from '../../../paxos/contiguous-log.js';
 import type { ArchivedRow } from '../../../ports/log-store.js';
-import type { CheckedCheckpoint, Loaded, StoreLife } from '../../../ports/replica-store.js';
+import type { CheckedCheckpoint, Loaded, StoreBatch, StoreLife } from '../../../ports/replica-store.js';
 import { openDatabase } from '../open.js';
 import { SqliteStore } from '../store.js';
 import { Ballast } from './ballast.js';
 import type { StagedCheckpoint } from './checkpoint-stream.js';
+import { foldAfter } from './fold-after.js';
 import { assertOfOurCluster, overtaken, overtakenByDaemon, withAdviceForMember } from './failures.js';
-import { unpackBatch, type PackedBatch } from './packing.js';
 import { ReplicaView } from './reading.js';
 import { Sending } from './sending.js';
 import { removeStaged, Staging } from './staging.js';
@@ -26,14 +26,12 @@ export interface EngineOptions {
   readonly ballastBytes: number;
 }
 
-/** The write-ahead file is folded after this many batches, or after a checkpoint: it stays small, and folding is short. */
-const FOLD_AFTER_BATCHES = 1000;
-
 export class ReplicaEngine {
   readonly #options: EngineOptions;
   readonly #store: SqliteStore;
   readonly #ballast: Ballast;
   readonly #nonce = randomUUID();
+  readonly #foldAfter = foldAfter(this.#nonce);
   readonly #sendings = new Map<number, Sending>();
   #sendingsMade = 0;
   #staging: Staging | null = null;
@@ -73,6 +71,10 @@ export class ReplicaEngine {
     });
   }
 
+  get life(): StoreLife {
+    return this.#life;
+  }
+
   load(): Loaded {
     const loaded = this.#view((view) => view.load());
     if (loaded.life.nonce !== this.#nonce) throw overtakenByDaemon(this.#options.file);
@@ -80,8 +82,7 @@ export class ReplicaEngine {
     return loaded;
   }
 
-  persist(packed: PackedBatch): StoreLife {
-    const batch = unpackBatch(packed);
+  persist(batch: StoreBatch): StoreLife {
     const grows = batch.writes?.some((write) => write.entries.length > 0) === true;
     if (grows && !this.#ballast.make()) this.#refuseRows();
     this.#life = this.#withRoom(!grows, () =>
@@ -92,13 +93,13 @@ export class ReplicaEngine {
     );
     const installs = batch.adopt !== undefined || batch.writes?.some((write) => write.install !== null) === true;
     if (installs) this.abortInstall();
-    this.#unfolded += installs || batch.checkpoint !== undefined ? FOLD_AFTER_BATCHES : 1;
+    this.#unfolded += installs || batch.checkpoint !== undefined ? this.#foldAfter : 1;
     return this.#life;
   }
 
   /** To be called when nobody waits: a failed sync in it latches the store for whatever comes next. */
   foldWhenDue(): void {
-    if (this.#unfolded < FOLD_AFTER_BATCHES) return;
+    if (this.#unfolded < this.#foldAfter) return;
     this.#store.foldWal();
     this.#ballast.doubt();
     this.#unfolded = 0;

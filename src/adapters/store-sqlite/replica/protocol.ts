@@ -1,8 +1,10 @@
 /** What the main thread and the store's worker say to each other. */
 import { InvariantError, SnapcommitError, type Details, type ErrorCode } from '../../../errors.js';
 import type { ReplicaEngine } from './engine.js';
+import type { PackedBatch } from './packing.js';
 
-export type Operation = Exclude<keyof ReplicaEngine, 'foldWhenDue'>;
+/** What is asked for by its name. Batches have a form of their own, since somebody waits for each of them. */
+export type Operation = Exclude<keyof ReplicaEngine, 'foldWhenDue' | 'life' | 'persist'>;
 export type Arguments<K extends Operation> = Parameters<ReplicaEngine[K]>;
 export type Answer<K extends Operation> = ReturnType<ReplicaEngine[K]>;
 
@@ -10,11 +12,18 @@ export interface Request<K extends Operation = Operation> {
   readonly id: number;
   readonly operation: K;
   readonly args: Arguments<K>;
-  /** How many refusals of batches the sender had heard of: one that was sent before the newest is refused as well. */
-  readonly refusalsKnown: number;
 }
 
+export type PersistRequest = readonly [
+  id: number,
+  /** How many refusals of batches the sender had heard of: one that was sent before the newest is refused as well. */
+  refusalsKnown: number,
+  batch: PackedBatch,
+];
+
 export type Response =
+  /** A batch is durable; so many are now. */
+  | readonly [id: number, batches: number]
   | { readonly id: number; readonly ok: true; readonly value: unknown }
   | {
       readonly id: number;

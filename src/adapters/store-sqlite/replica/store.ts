@@ -1,5 +1,6 @@
 /** The replica's store as the daemon sees it: every operation is a message to the worker, in order. */
 import { Worker } from 'node:worker_threads';
+import { assertInvariant } from '../../../errors.js';
 import { programFile } from '../../../native/program-file.js';
 import type { LogEntry, Slot } from '../../../paxos/contiguous-log.js';
 import type { ArchivedRow } from '../../../ports/log-store.js';
@@ -15,15 +16,28 @@ import type {
 import { BUSY_TIMEOUT_MS } from '../open.js';
 import type { EngineOptions } from './engine.js';
 import { workerGone } from './failures.js';
-import { packBatch } from './packing.js';
-import { errorOf, type Answer, type Arguments, type Operation, type Response } from './protocol.js';
+import { BatchPacker } from './packing.js';
+import {
+  errorOf,
+  type Answer,
+  type Arguments,
+  type Operation,
+  type PersistRequest,
+  type Request,
+  type Response,
+} from './protocol.js';
 import { scrubAll } from './scrub.js';
 
 const WORKER = programFile('adapters/store-sqlite/replica/worker-main.js');
 const BALLAST_BYTES = 4 << 20;
+/**
+ * Next to nothing of a batch outlives it. V8 would spread what batches leave behind over 32 MiB before it uses a piece again,
+ * which by then has left the processor's cache.
+ */
+const YOUNG_MB = 3;
 
 interface Waiting {
-  readonly operation: Operation | 'open';
+  readonly operation: Operation | 'open' | 'persist';
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
 }
@@ -43,16 +57,20 @@ export async function openReplicaStore(
 
 class WorkerReplicaStore implements ReplicaStore {
   readonly file: string;
-  readonly opened: Promise<unknown>;
+  readonly opened: Promise<void>;
   readonly #worker: Worker;
+  readonly #packer = new BatchPacker();
   readonly #waiting = new Map<number, Waiting>();
   #sent = 0;
   #refusalsKnown = 0;
+  /** As the worker told it last; null: not open yet. */
+  #life: StoreLife | null = null;
   #gone: { readonly cause: unknown } | null = null;
 
   constructor(options: EngineOptions) {
     this.file = options.file;
-    this.#worker = new Worker(WORKER, { workerData: options });
+    const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MB };
+    this.#worker = new Worker(WORKER, { workerData: options, resourceLimits });
     this.#worker.on('message', (response: Response) => {
       this.#settle(response);
     });
@@ -62,7 +80,9 @@ class WorkerReplicaStore implements ReplicaStore {
     this.#worker.on('exit', () => {
       this.#end(undefined);
     });
-    this.opened = new Promise((resolve, reject) => this.#waiting.set(0, { operation: 'open', resolve, reject }));
+    this.opened = this.#answered<StoreLife>(0, 'open').then((life) => {
+      this.#life = life;
+    });
   }
 
   load(): Promise<Loaded> {
@@ -70,8 +90,12 @@ class WorkerReplicaStore implements ReplicaStore {
   }
 
   persist(batch: StoreBatch): Promise<StoreLife> {
-    const { packed, moved } = packBatch(batch);
-    return this.#askMoving('persist', moved, packed);
+    if (this.#gone !== null) return Promise.reject(workerGone(this.file, false, this.#gone.cause));
+    const { packed, moved } = this.#packer.pack(batch);
+    this.#sent += 1;
+    const request: PersistRequest = [this.#sent, this.#refusalsKnown, packed];
+    this.#worker.postMessage(request, moved);
+    return this.#answered(this.#sent, 'persist');
   }
 
   read(after: Slot, maxBytes: number): Promise<readonly LogEntry[]> {
@@ -122,33 +146,36 @@ class WorkerReplicaStore implements ReplicaStore {
   }
 
   #ask<K extends Operation>(operation: K, ...args: Arguments<K>): Promise<Answer<K>> {
-    return this.#askMoving(operation, [], ...args);
-  }
-
-  /** `moved`: memory of the arguments that the worker gets for its own. */
-  #askMoving<K extends Operation>(
-    operation: K,
-    moved: readonly ArrayBuffer[],
-    ...args: Arguments<K>
-  ): Promise<Answer<K>> {
     if (this.#gone !== null) return Promise.reject(workerGone(this.file, false, this.#gone.cause));
     this.#sent += 1;
-    const id = this.#sent;
+    const request: Request<K> = { id: this.#sent, operation, args };
+    this.#worker.postMessage(request);
+    return this.#answered(this.#sent, operation);
+  }
+
+  #answered<T>(id: number, operation: Waiting['operation']): Promise<T> {
     const answered = new Promise<unknown>((resolve, reject) => this.#waiting.set(id, { operation, resolve, reject }));
-    this.#worker.postMessage({ id, operation, args, refusalsKnown: this.#refusalsKnown }, moved);
     // The answer to an operation has the type that protocol.ts gives it.
-    return answered as Promise<Answer<K>>;
+    return answered as Promise<T>;
   }
 
   #settle(response: Response): void {
-    const waiting = this.#waiting.get(response.id);
-    this.#waiting.delete(response.id);
-    if (response.ok) {
-      waiting?.resolve(response.value);
-      return;
+    const id = 'id' in response ? response.id : response[0];
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (!('id' in response)) waiting?.resolve(this.#lived(response[1]));
+    else if (response.ok) waiting?.resolve(response.value);
+    else {
+      this.#refusalsKnown = response.refusals;
+      waiting?.reject(errorOf(response.failure));
     }
-    this.#refusalsKnown = response.refusals;
-    waiting?.reject(errorOf(response.failure));
+  }
+
+  /** Of a store's life, a batch changes their number only. */
+  #lived(batches: number): StoreLife {
+    assertInvariant(this.#life !== null, 'D9', 'a batch was written before the store was open');
+    this.#life = { ...this.#life, batches };
+    return this.#life;
   }
 
   #end(cause: unknown): void {
