@@ -14,7 +14,7 @@ import { syncDirectory } from '../../native/sync.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import { errnoOf, translated } from './failures.js';
-import { byGuid, entryOf, readFamily, remember, type Family } from './family.js';
+import { byGuid, entryOf, homeOf, readFamily, remember, type Family } from './family.js';
 import { entryPath, setLinks } from './links.js';
 import { lastComponent, splitSnapshot, TREE_DIGITS, treeComponent } from './names.js';
 import { whenLetGo } from './patience.js';
@@ -22,8 +22,8 @@ import { ENTRY, guidOf, isReadOnly, localOf, ownOf, PLACE, valueOf, type Dataset
 import { settle } from './settle.js';
 import { showClone } from './show-clone.js';
 import { datasetAt, treePath } from './site.js';
+import { leadAside, leadBack, makeStandIns } from './stand-ins.js';
 import { sweepTreeDirectories } from './tree-directories.js';
-import { homeOf } from './trees.js';
 
 export interface Identities {
   readonly base: string;
@@ -50,6 +50,7 @@ export async function exchange(
     await setLinks(volume, after);
     await sweepTreeDirectories(volume, after);
     await syncDirectory(volume.publishDirectory);
+    await leadBack(commands, volume, after);
     crashPoint('exchange.after');
     return stage === 'renamed' && !isShownAnew && !isSettledAnew ? 'done' : 'exchanged';
   });
@@ -91,6 +92,8 @@ async function renameBase(
   // Until the clone stands there the place alone knows the name, which somebody may have changed since it was told.
   await remember(commands, family.place, family.liveName);
   if (!isReadOnly(base)) await commands.zfs(['set', 'readonly=on', base.name]);
+  await makeStandIns(commands, volume, family, clone);
+  await leadAside(volume, await readFamily(commands, volume));
   await promote(commands, family, clone);
   crashPoint('exchange.promoted');
   await makeReady(commands, volume, base, clone);
