@@ -1,3 +1,4 @@
+// test-timeout-seconds: 2400
 /**
  * Readers never see a mix: the view, `open` and `exec`, without pause, through hundreds of commits and through crashes
  * at points of every phase, before anybody has recovered.

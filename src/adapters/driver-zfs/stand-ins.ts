@@ -9,7 +9,6 @@
  * in ZFS and can be done at any time, under the volume's lock: after a crash whoever comes next goes on. A stand-in is
  * mounted by itself after a reboot. One that somebody still reads in stays until a later call finds nobody there.
  */
-import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { crashPoint } from '../../crash-points.js';
 import { readMounts, type Mount } from '../../native/mountinfo.js';
@@ -25,7 +24,7 @@ import { whenLetGo } from './patience.js';
 import { DESTROY_EACH } from './programs.js';
 import { ownOf, guidOf, localOf, PLACE, STANDS_FOR, valueOf, type Dataset } from './properties.js';
 import { datasetAt, treePath } from './site.js';
-import { sweepTreeDirectories } from './tree-directories.js';
+import { makeTreeDirectory, sweepTreeDirectories } from './tree-directories.js';
 
 /** Commands at once: what is asked of ZFS side by side shares its transaction groups. */
 const AT_ONCE = 8;
@@ -52,7 +51,7 @@ export async function makeStandIns(
   );
   if (missing.length === 0) return;
   // The directories first, and durable: by them the stand-ins are found.
-  for (const entry of missing) await makeDirectory(treePath(volume, componentOf(entry)));
+  for (const entry of missing) await makeTreeDirectory(volume, componentOf(entry));
   await syncDirectory(volume.publishDirectory);
   for (let at = 0; at < missing.length; at += AT_ONCE)
     await Promise.all(
@@ -77,12 +76,6 @@ function movedWith({ live, liveName, trees }: Family, clone: Dataset): ReadonlyS
 
 function componentOf({ dataset }: Entry): string {
   return treeComponent(BigInt(guidOf(dataset)).toString(16).padStart(TREE_DIGITS, '0'));
-}
-
-async function makeDirectory(path: string): Promise<void> {
-  await mkdir(path).catch((failure: unknown) => {
-    if (errnoOf(failure) !== 'EEXIST') throw failure;
-  });
 }
 
 async function makeStandIn(commands: ZfsCommands, volume: VolumePlace, family: Family, entry: Entry): Promise<void> {
