@@ -8,7 +8,12 @@ const OWNED_PACKAGES = [
   { name: 'koffi', owner: 'src/native/library.ts', message: 'Foreign calls are declared in src/native.' },
   { name: 'execa', owner: 'src/adapters/command-runner/**', message: 'Run commands through the CommandRunner port.' },
   { name: 'commander', owner: 'src/cli/**', message: 'Only src/cli knows the command line.' },
-  { name: 'better-sqlite3', owner: 'src/adapters/store-sqlite/**', message: 'Storage goes through the LogStore port.' },
+  {
+    name: 'better-sqlite3',
+    owner: 'src/adapters/store-sqlite/sqlite.ts',
+    message:
+      'Storage goes through the LogStore port, and SQLite comes from sqlite.ts, which knows what this Node can carry.',
+  },
   { name: 'prom-client', owner: 'src/daemon/metrics.ts', message: 'Metrics are named in one file.' },
   { name: '@peculiar/x509', owner: 'src/adapters/certificates/**', message: 'Certificates are made in one adapter.' },
 ];

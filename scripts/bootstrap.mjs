@@ -9,6 +9,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { digestOf, filesBelow, fingerprint, removeOrphans, root, textOf } from './lib/files.mjs';
+import { hasNodeApi, sqlitePackage } from './lib/sqlite.mjs';
 
 /** What we need from Debian: each package, and the file that shows that it (or something in its place) is there. */
 const RUNTIME_PACKAGES = [
@@ -22,7 +23,9 @@ const RUNTIME_PACKAGES = [
   { name: 'libfaketime', library: 'faketime/libfaketimeMT.so.1' },
   { name: 'iproute2', command: 'ip' },
 ];
-/** Only where npm has no ready-made binary of better-sqlite3 for this machine. */
+/** What tests look at our work with. */
+const TEST_PACKAGES = [{ name: 'systemd', command: 'systemd-analyze' }];
+/** Only where npm has no ready-made binary of better-sqlite3 for this machine, and this Node does not use the one that has. */
 const COMPILER_PACKAGES = [
   { name: 'gcc', command: 'gcc' },
   { name: 'g++', command: 'g++' },
@@ -40,7 +43,8 @@ export class BootstrapError extends Error {}
  */
 export function bootstrap({ packages = 'required', build = true, tests = false } = {}) {
   checkNode();
-  if (packages !== 'none') ensurePackages(RUNTIME_PACKAGES, packages === 'required');
+  const debian = tests ? [...RUNTIME_PACKAGES, ...TEST_PACKAGES] : RUNTIME_PACKAGES;
+  if (packages !== 'none') ensurePackages(debian, packages === 'required');
   const release = takeTurn();
   try {
     ensureNodeModules();
@@ -150,7 +154,9 @@ function apt(args) {
 
 // ---- npm packages
 
-const sqliteBinary = join(root, 'node_modules', 'better-sqlite3', 'build', 'Release', 'better_sqlite3.node');
+const sqliteBinary = hasNodeApi
+  ? join(root, 'node_modules', sqlitePackage, 'lib', 'index.js')
+  : join(root, 'node_modules', sqlitePackage, 'build', 'Release', 'better_sqlite3.node');
 
 function ensureNodeModules() {
   const lock = join(root, 'package-lock.json');
@@ -162,7 +168,8 @@ function ensureNodeModules() {
     writeFileSync(stamp, `${wanted}\n`);
     return;
   }
-  say(`installing npm packages${existsSync(sqliteBinary) ? '' : ' (better-sqlite3 may have to be compiled: minutes)'}`);
+  const isCompiled = !hasNodeApi && !existsSync(sqliteBinary);
+  say(`installing npm packages${isCompiled ? ' (better-sqlite3 may have to be compiled: minutes)' : ''}`);
   installNodeModules(existsSync(lock) ? 'ci' : 'install');
   writeFileSync(stamp, `${existsSync(lock) ? digestOf(lock) : 'no lock'} ${process.versions.modules}\n`);
 }
@@ -181,6 +188,7 @@ function installedAsLocked(lock) {
 
 function installNodeModules(command) {
   const args = [command, '--no-audit', '--no-fund', '--loglevel=error'];
+  if (hasNodeApi) return installReadyMade(args);
   const first = npm(args);
   if (first.status === 0 && existsSync(sqliteBinary)) return;
   const missing = COMPILER_PACKAGES.filter((thing) => !isThere(thing));
@@ -192,6 +200,21 @@ function installNodeModules(command) {
   if (second.status !== 0 || !existsSync(sqliteBinary)) {
     throw new BootstrapError(`npm ${command} failed:\n${second.output}`);
   }
+}
+
+/** Without compiling the better-sqlite3 that this Node does not use. */
+function installReadyMade(args) {
+  for (const each of [
+    [...args, '--ignore-scripts'],
+    ['rebuild', 'koffi', 'cbor-extract', '--loglevel=error'],
+  ]) {
+    const { status, output } = npm(each);
+    if (status !== 0) throw new BootstrapError(`npm ${each.join(' ')} failed:\n${output}`);
+  }
+  if (existsSync(sqliteBinary)) return;
+  throw new BootstrapError(
+    `npm ${args[0]} left ${sqlitePackage} out, an optional package that this Node cannot do without: try again with npm_config_omit=""`,
+  );
 }
 
 function npm(args) {

@@ -10,6 +10,7 @@ import { commandLineOptions, execaOptions, TEXT } from './bundle/command-line.mj
 import { coldElsewhere, hotElsewhere, tellingOnUse } from './bundle/load-on-use.mjs';
 import { withWarmUp } from './bundle/warm-up.mjs';
 import { root } from './lib/files.mjs';
+import { sqlitePackage } from './lib/sqlite.mjs';
 
 const dist = join(root, 'dist');
 const outdir = join(dist, 'bundle');
@@ -49,7 +50,7 @@ async function findHot(warmUp) {
   await warmUp(runRead(false).exports, 'read');
   delete globalThis[tell];
   // Of each there must be one, since errors are told by their class.
-  const packages = ['better-sqlite3', 'commander'];
+  const packages = [sqlitePackage, 'commander'];
   return { files, packages };
 }
 

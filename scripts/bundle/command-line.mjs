@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { root } from '../lib/files.mjs';
+import { hasNodeApi, sqlitePackage } from '../lib/sqlite.mjs';
 import { builtinsOnUse } from './load-on-use.mjs';
 
 const require = createRequire(import.meta.url);
@@ -45,7 +46,7 @@ export function commandLineOptions(outfile, contents, more = []) {
     minifyIdentifiers: true,
     sourcemap: 'external',
     // Loaded rarely, or with native parts that they find beside themselves.
-    external: ['@koromix/*', '@peculiar/x509', 'better-sqlite3/build/*', 'cbor-extract', 'pino', 'prom-client', 'zod'],
+    external: ['@koromix/*', '@peculiar/x509', 'cbor-extract', 'pino', 'prom-client', 'zod'],
     plugins: [
       {
         name: 'execa',
@@ -64,12 +65,23 @@ export function commandLineOptions(outfile, contents, more = []) {
         },
       },
       {
-        // better-sqlite3 asks this package where its native part is, which looks in a dozen places; it is always the same one.
-        name: 'bindings',
+        // The one package of the two that this Node loads, and its native part, which it looks for in several places: it is
+        // always the same one.
+        name: 'sqlite',
         setup(own) {
+          own.onResolve({ filter: /\/sqlite\.js$/ }, ({ path, importer }) =>
+            importer.includes('/dist/adapters/store-sqlite/') ? { path, namespace: 'sqlite' } : undefined,
+          );
+          own.onLoad({ filter: /./, namespace: 'sqlite' }, () => ({
+            contents: `import Sqlite from ${JSON.stringify(sqlitePackage)}; export { Sqlite };`,
+            resolveDir: root,
+          }));
+          own.onLoad({ filter: /\/better-sqlite3-napi\/lib\/binding\.js$/ }, () => ({
+            contents: `exports.getBinding = ${sqlitePart(dirname(outfile))};`,
+          }));
           own.onResolve({ filter: /^bindings$/ }, () => ({ path: 'bindings', namespace: 'native-part' }));
           own.onLoad({ filter: /./, namespace: 'native-part' }, () => ({
-            contents: sqlitePart('better-sqlite3/build/Release/better_sqlite3.node', dirname(outfile)),
+            contents: `module.exports = ${sqlitePart(dirname(outfile))};`,
           }));
         },
       },
@@ -148,16 +160,38 @@ function nativePart(name) {
 }
 
 /**
- * The file itself, without the looking for packages that require() begins with; or by its package, when it lies elsewhere
- * by then.
+ * A function that loads SQLite's native part: the file itself, without the looking for packages that require() begins with;
+ * or from its package, when that lies elsewhere by then.
  */
-function sqlitePart(name, outdir) {
-  const direct = JSON.stringify(relative(outdir, require.resolve(name)));
-  return `module.exports = () => {
+function sqlitePart(outdir) {
+  const [file, inPackage] = hasNodeApi ? napiPart() : compiledPart();
+  const direct = JSON.stringify(relative(outdir, file));
+  const elsewhere = JSON.stringify(inPackage);
+  return `() => {
     const part = { exports: {} };
-    try { process.dlopen(part, require('node:path').join(__dirname, ${direct})); } catch { return require(${JSON.stringify(name)}); }
+    const { dirname, join } = require('node:path');
+    try { process.dlopen(part, join(__dirname, ${direct})); } catch {
+      const itself = require('node:module').createRequire(__filename).resolve('${sqlitePackage}/package.json');
+      process.dlopen(part, join(dirname(itself), ${elsewhere}));
+    }
     return part.exports;
-  };`;
+  }`;
+}
+
+/** The file, and its path in the package. */
+function compiledPart() {
+  const inPackage = 'build/Release/better_sqlite3.node';
+  return [require.resolve(`${sqlitePackage}/${inPackage}`), inPackage];
+}
+
+function napiPart() {
+  // It is loaded with the first database.
+  const Sqlite = require(sqlitePackage);
+  new Sqlite(':memory:').close();
+  const file = Object.keys(require.cache).find((one) => one.includes(`/${sqlitePackage}/prebuilds/`));
+  if (file === undefined)
+    throw new Error(`${sqlitePackage} has loaded no ready-made binary: see sqlitePart of bundle.mjs`);
+  return [file, relative(dirname(require.resolve(`${sqlitePackage}/package.json`)), file)];
 }
 
 function withoutPrograms(path) {

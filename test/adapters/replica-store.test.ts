@@ -13,10 +13,10 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import { createStore, openStore } from '#src/adapters/store-sqlite/index.js';
 import { openReplicaStore } from '#src/adapters/store-sqlite/replica/index.js';
+import { Sqlite } from '#src/adapters/store-sqlite/sqlite.js';
 import { openLogOn } from '#src/log/embedded.js';
 import { slot, type LogEntry } from '#src/paxos/contiguous-log.js';
 import type { ReplicaStore } from '#src/ports/replica-store.js';
@@ -40,7 +40,7 @@ async function opened(t: Test, file: string, ballastBytes = 0): Promise<ReplicaS
 t.test('opening says what is wrong, as the embedded form does', async (t) => {
   t.equal(await codeOf(openReplicaStore(join(freshDirectory(t), 'log.sqlite'))), 'STATE_NOT_FOUND');
   const file = freshStore(t);
-  const database = new Database(file);
+  const database = new Sqlite(file);
   database.exec('PRAGMA user_version = 99');
   database.close();
   t.equal(await codeOf(openReplicaStore(file)), 'LOG_FORMAT_NEWER');
@@ -48,7 +48,7 @@ t.test('opening says what is wrong, as the embedded form does', async (t) => {
 
 t.test('D10 a member whose votes are damaged does not start, and is told to be replaced', async (t) => {
   const file = freshStore(t);
-  const database = new Database(file);
+  const database = new Sqlite(file);
   database.exec(`UPDATE meta SET body = replace(body, '"decided":0', '"decided":1')`);
   database.close();
   const error = await failureOf(openReplicaStore(file));
@@ -62,7 +62,7 @@ t.test('D10 rows on a page that cannot be read are damaged rows', async (t) => {
   const first = await openReplicaStore(file, { ballastBytes: 0 });
   await first.persist({ writes: [write(1, 0, ...Array.from({ length: 40 }, (_, n) => entry(String(n).repeat(400))))] });
   await first.close();
-  const database = new Database(file);
+  const database = new Sqlite(file);
   const pages = database
     .prepare("SELECT pageno FROM dbstat WHERE name = 'log' AND pagetype = 'leaf' ORDER BY path")
     .pluck()
@@ -144,7 +144,7 @@ t.test('a store that another process has written to is loaded again before the n
 t.test('L6 what was handed over behind a refused batch is refused too', async (t) => {
   const file = freshStore(t);
   const store = await opened(t, file);
-  const holder = new Database(file);
+  const holder = new Sqlite(file);
   holder.exec('BEGIN IMMEDIATE');
   const handed = [1, 2, 3].map((n) => codeOf(store.persist({ writes: [write(n, 0, entry(String(n)))] })));
   t.equal(await handed[0], 'BUSY');

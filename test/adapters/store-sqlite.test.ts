@@ -1,9 +1,9 @@
 /** What only the SQLite store has: files, damage, formats, locks. */
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import { createStore, openStore } from '#src/adapters/store-sqlite/index.js';
+import { Sqlite } from '#src/adapters/store-sqlite/sqlite.js';
 import { SnapcommitError } from '#src/errors.js';
 import { slot } from '#src/paxos/contiguous-log.js';
 import { codeOf, contractIdentity, entry, texts, write } from '../contract/log-store.js';
@@ -27,7 +27,7 @@ function storeOfFive(t: Test): string {
 
 /** Changes the file behind the store's back. */
 function tamper(file: string, sql: string): void {
-  const database = new Database(file);
+  const database = new Sqlite(file);
   database.exec(sql);
   database.close();
 }
@@ -251,7 +251,7 @@ t.test('a directory that is missing, or is none, is said to be', async (t) => {
 
 t.test('a store that another process holds is busy, in plain words, and nothing is written', async (t) => {
   const file = storeOfFive(t);
-  const holder = new Database(file);
+  const holder = new Sqlite(file);
   t.teardown(() => holder.close());
   holder.exec('BEGIN IMMEDIATE');
   const store = openStore(file, 50);

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
 import { createStore } from '#src/adapters/store-sqlite/index.js';
 import { openReplicaStore } from '#src/adapters/store-sqlite/replica/index.js';
+import { Sqlite } from '#src/adapters/store-sqlite/sqlite.js';
 import type { StoreIdentity } from '#src/ports/log-store.js';
 import type { ReplicaStore } from '#src/ports/replica-store.js';
 import { freshDirectory } from '../log/support.js';
@@ -33,7 +33,7 @@ class SqliteDisk implements DiskUnderTest {
   async copy(): Promise<DiskUnderTest> {
     const copy = join(freshDirectory(this.#t), 'log.sqlite');
     this.#tamper(`VACUUM INTO '${copy}'`);
-    const database = new Database(copy);
+    const database = new Sqlite(copy);
     database.pragma('journal_mode = WAL');
     database.close();
     return new SqliteDisk(this.#t, copy);
@@ -62,7 +62,7 @@ class SqliteDisk implements DiskUnderTest {
   }
 
   #tamper(sql: string): void {
-    const database = new Database(this.#file);
+    const database = new Sqlite(this.#file);
     database.exec(sql);
     database.close();
   }

@@ -2,8 +2,8 @@
 import { readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import t from 'tap';
+import { Sqlite } from '#src/adapters/store-sqlite/sqlite.js';
 import { TestCluster, type TestMember } from '../support/cluster.js';
 import { until } from '../support/until.js';
 
@@ -122,7 +122,7 @@ t.test('D10 a founder whose checkpoint cannot be read serves again when its peer
   await c.start();
   for (let n = 0; (await c.status()).checkpointSlot === 0; n += 1) await addVolume(a, cluster, `v${String(n)}`);
   await c.end();
-  const database = new Database(join(c.stateDirectory, 'log', 'log.sqlite'));
+  const database = new Sqlite(join(c.stateDirectory, 'log', 'log.sqlite'));
   database.exec("UPDATE checkpoint SET bytes = CAST(bytes || x'21' AS BLOB)");
   database.close();
   await c.start();

@@ -7,7 +7,7 @@
  */
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
+import { Sqlite } from '#src/adapters/store-sqlite/sqlite.js';
 import { SnapcommitError } from '#src/errors.js';
 import { initEmbeddedLog, openEmbeddedLog } from '#src/daemon/embedded-log.js';
 import { clock, commitGeneration, identity, refusedOperation, volumeNamed } from './support.js';
@@ -62,7 +62,7 @@ async function checkpoint(): Promise<void> {
 }
 
 function fold(): void {
-  const database = new Database(join(directory, 'log.sqlite'), { timeout: 60_000 });
+  const database = new Sqlite(join(directory, 'log.sqlite'), { timeout: 60_000 });
   say(JSON.stringify(database.pragma('wal_checkpoint(FULL)')));
   database.close();
 }

@@ -187,8 +187,8 @@ t.test('P7 a checkpoint holds the whole state: what is replayed from it is the s
 t.test('D10 damage stops the node for good, whoever asks', async (t) => {
   const { directory, log } = await freshLog(t);
   await log.append(volumeNamed('a'));
-  const { default: Database } = await import('better-sqlite3');
-  const database = new Database(`${directory}/${LOG_FILE}`);
+  const { Sqlite } = await import('#src/adapters/store-sqlite/sqlite.js');
+  const database = new Sqlite(`${directory}/${LOG_FILE}`);
   t.teardown(() => database.close());
   await withLog(directory, (other) => other.append(volumeNamed('b')));
   database.exec('CREATE TABLE aside AS SELECT * FROM log WHERE slot = 2; DELETE FROM log WHERE slot = 2');

@@ -4,8 +4,8 @@
  */
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
+import { Sqlite } from '#src/adapters/store-sqlite/sqlite.js';
 import { initEmbeddedLog } from '#src/daemon/embedded-log.js';
 import { until } from '../support/until.js';
 import { startTraced, syncsOf, traced } from './traced.js';
@@ -108,7 +108,7 @@ t.test('D6 who writes beside another process makes durable first what that one w
 t.test('D6 who has to make durable what it found waits while another process does that', async (t) => {
   if (!hasTool(t, 'strace')) return;
   const directory = await leftBehind(t);
-  const reader = new Database(join(directory, 'log.sqlite'));
+  const reader = new Sqlite(join(directory, 'log.sqlite'));
   t.teardown(() => reader.close());
   reader.exec('BEGIN');
   reader.pragma('user_version');

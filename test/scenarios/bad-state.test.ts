@@ -1,8 +1,8 @@
 /** State directories that cannot be used: missing, foreign, of a newer format, read-only, full, open to others. */
 import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import t, { type Test } from 'tap';
+import { Sqlite } from '#src/adapters/store-sqlite/sqlite.js';
 import { at, textAt } from '../support/answers.js';
 import { cli } from '../support/run-cli.js';
 import { requireLoopDevices } from '../support/requirements.js';
@@ -84,7 +84,7 @@ await t.test('open to others', async (t) => {
 await t.test('another format, or damaged', async (t) => {
   const newer = await makeState('newer');
   const file = join(newer, 'log', 'log.sqlite');
-  const database = new Database(file);
+  const database = new Sqlite(file);
   const format = Number(database.pragma('user_version', { simple: true }));
   database.pragma(`user_version = ${String(format + 1)}`);
   database.close();

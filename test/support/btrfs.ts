@@ -80,18 +80,24 @@ export function makeBtrfs(t: Test, { sizeMiB = 256 }: { readonly sizeMiB?: numbe
 
 /** Unmounts what is mounted below; returns what was in use and went only from sight. */
 function unmountAllBelow(directory: string): readonly string[] {
-  const points = readFileSync('/proc/self/mountinfo', 'utf8')
+  const inUse: string[] = [];
+  // Looked up each time: where mounts are shared, one that goes can take its copies along.
+  for (let point = deepestMountBelow(directory); point !== undefined; point = deepestMountBelow(directory)) {
+    try {
+      run('umount', point);
+    } catch {
+      run('umount', '--lazy', point);
+      inUse.push(point);
+    }
+  }
+  return inUse;
+}
+
+function deepestMountBelow(directory: string): string | undefined {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .map((line) => line.split(' ')[4] ?? '')
     .filter((point) => point.startsWith(`${directory}/`))
-    .sort((one, other) => other.length - one.length);
-  return points.filter((point) => {
-    try {
-      run('umount', point);
-      return false;
-    } catch {
-      run('umount', '--lazy', point);
-      return true;
-    }
-  });
+    .sort((one, other) => other.length - one.length)
+    .at(0);
 }

@@ -5,7 +5,6 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, existsSync, linkSync, openSync, readdirSync, rmSync, fsyncSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import Database from 'better-sqlite3';
 import { crashPoint } from '../../crash-points.js';
 import { SnapcommitError } from '../../errors.js';
 import { NO_BALLOT } from '../../paxos/ballot.js';
@@ -16,6 +15,7 @@ import { readOnly, translate } from './errors.js';
 import { APPLICATION_ID, archiveCrc, CHAIN_START, checkpointCrc, FORMAT } from './format.js';
 import { encodeMeta, type Meta } from './meta.js';
 import { assertSpace, WRITE_FLOOR_BYTES } from './space.js';
+import { type Database, Sqlite } from './sqlite.js';
 import { SCHEMA } from './tables.js';
 
 /** What a store begins with that does not begin empty: a rebuilt log. */
@@ -64,7 +64,7 @@ function build(file: string, building: string, identity: StoreIdentity, seed: St
  * synced step by step: the file is not in its place yet, and it is synced whole before it gets there.
  */
 function fill(building: string, identity: StoreIdentity, seed: StoreSeed | null): void {
-  const database = new Database(building, { fileMustExist: true });
+  const database = new Sqlite(building, { fileMustExist: true });
   try {
     database.pragma('synchronous = OFF');
     database.pragma('journal_mode = WAL');
@@ -81,7 +81,7 @@ function fill(building: string, identity: StoreIdentity, seed: StoreSeed | null)
   }
 }
 
-function sow(database: Database.Database, { slot: at, checkpoint, archive }: StoreSeed): void {
+function sow(database: Database, { slot: at, checkpoint, archive }: StoreSeed): void {
   const checksum = checkpointCrc(at, CHAIN_START, checkpoint);
   const keep = database.prepare('INSERT INTO checkpoint (id, slot, chain, bytes, crc) VALUES (1, ?, ?, ?, ?)');
   keep.run(at, CHAIN_START, checkpoint, checksum);

@@ -1,6 +1,6 @@
 /** What SQLite's failures mean here: the one table from its codes to ours. */
-import Database from 'better-sqlite3';
 import { SnapcommitError } from '../../errors.js';
+import { Sqlite } from './sqlite.js';
 
 /** What the store was doing when it failed; only a failed commit can leave the outcome open. */
 export type Phase = 'open' | 'begin' | 'work' | 'commit';
@@ -26,17 +26,17 @@ export function latched(file: string, cause?: unknown): SnapcommitError {
 
 /** An I/O failure: after one nothing that this process believes about the file can be trusted. */
 export function isInputOutputFailure(error: unknown): boolean {
-  return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_IOERR') && !isFull(error);
+  return error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_IOERR') && !isFull(error);
 }
 
 /** The shared-memory file cannot grow on a full disk: SQLite calls that an I/O error, but no data was at stake. */
 export function isFull(error: unknown): boolean {
-  return error instanceof Database.SqliteError && ['SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE'].includes(error.code);
+  return error instanceof Sqlite.SqliteError && ['SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE'].includes(error.code);
 }
 
 /** Turns what SQLite threw into ours; everything else passes through as it is. */
 export function translate(error: unknown, file: string, phase: Phase): unknown {
-  if (!(error instanceof Database.SqliteError)) return error;
+  if (!(error instanceof Sqlite.SqliteError)) return error;
   const { code } = error;
   if (isFull(error)) return full(file, error);
   if (code.startsWith('SQLITE_IOERR')) return phase === 'commit' ? unknownOutcome(file, error) : latched(file, error);

@@ -1,13 +1,13 @@
 /** Opening a store that `init` made: what it must be before a single row is believed. */
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import Database from 'better-sqlite3';
 import { SnapcommitError } from '../../errors.js';
 import { lockersOf } from '../../native/lock-table.js';
 import { fileError } from './create.js';
 import { corrupt, translate } from './errors.js';
 import { APPLICATION_ID, FORMAT } from './format.js';
 import { assertSpace, READ_FLOOR_BYTES } from './space.js';
+import { type Database, Sqlite } from './sqlite.js';
 import { SqliteStore, type FoundWal } from './store.js';
 
 /** How long an operation waits for another process's one, ms. */
@@ -25,16 +25,16 @@ export function openStore(file: string, busyTimeoutMs: number = BUSY_TIMEOUT_MS)
 export function openDatabase<T>(
   file: string,
   busyTimeoutMs: number,
-  make: (database: Database.Database, wal: FoundWal) => T,
+  make: (database: Database, wal: FoundWal) => T,
 ): T {
   assertThere(file);
   // SQLite takes an empty file for a new database.
   if (statSync(file).size === 0) throw corrupt(file, 'the file is empty', null);
   assertSpace(file, READ_FLOOR_BYTES);
   const wal = foundWal(file);
-  let database: Database.Database | undefined;
+  let database: Database | undefined;
   try {
-    database = new Database(file, { fileMustExist: true, timeout: busyTimeoutMs });
+    database = new Sqlite(file, { fileMustExist: true, timeout: busyTimeoutMs });
     assertOurs(database, file);
     prepare(database, file);
     return make(database, wal);
@@ -69,7 +69,7 @@ function assertThere(file: string): void {
   }
 }
 
-function assertOurs(database: Database.Database, file: string): void {
+function assertOurs(database: Database, file: string): void {
   const application = database.pragma('application_id', { simple: true });
   if (application !== APPLICATION_ID)
     throw new SnapcommitError(
@@ -88,7 +88,7 @@ function assertOurs(database: Database.Database, file: string): void {
     );
 }
 
-function prepare(database: Database.Database, file: string): void {
+function prepare(database: Database, file: string): void {
   if (database.pragma('journal_mode', { simple: true }) !== 'wal')
     throw new SnapcommitError('LOG_CORRUPT', `the log ${file} is not in WAL mode; something else has written to it`, {
       file,

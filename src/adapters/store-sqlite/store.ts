@@ -7,12 +7,12 @@
  * would then sync nothing: what it has to be is set on every open and looked at after the writes, right before each commit
  * (D4).
  */
-import Database from 'better-sqlite3';
 import { crashPoint } from '../../crash-points.js';
 import { assertInvariant } from '../../errors.js';
 import type { LogStore, StoreTransaction, StoreView } from '../../ports/log-store.js';
 import { busy, isFull, isInputOutputFailure, latched, translate, type Phase } from './errors.js';
 import { assertSpace, READ_FLOOR_BYTES, WRITE_FLOOR_BYTES } from './space.js';
+import type { Database } from './sqlite.js';
 import { Tables } from './tables.js';
 import { SqliteTransaction } from './transaction.js';
 import { SqliteView } from './view.js';
@@ -47,7 +47,7 @@ interface Folded {
 
 export class SqliteStore implements LogStore {
   readonly file: string;
-  readonly #database: Database.Database;
+  readonly #database: Database;
   readonly #tables: Tables;
   readonly #foldsItself: boolean;
   readonly #busyTimeoutMs: number;
@@ -59,7 +59,7 @@ export class SqliteStore implements LogStore {
 
   constructor(
     file: string,
-    database: Database.Database,
+    database: Database,
     { wal, busyTimeoutMs, foldsItself = true, syncs = 'sqlite' }: SqliteStoreOptions,
   ) {
     this.file = file;

@@ -1,6 +1,6 @@
 /** The tables, and the one place that prepares SQL over them. Statements are prepared on first use. */
-import type { Database, Statement } from 'better-sqlite3';
 import type { StoredCheckpoint, StoredRow } from './format.js';
+import type { Database, Statement } from './sqlite.js';
 
 export const SCHEMA = `
   CREATE TABLE meta (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL, crc INTEGER NOT NULL) STRICT;

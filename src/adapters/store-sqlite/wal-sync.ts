@@ -6,8 +6,8 @@
  *
  * NORMAL keeps every other sync of FULL: of a new WAL's header and directory, and both of folding.
  */
-import Database from 'better-sqlite3';
 import { closeSync, fdatasyncSync, openSync } from 'node:fs';
+import { Sqlite } from './sqlite.js';
 
 export class WalSync {
   readonly #wal: string;
@@ -26,7 +26,7 @@ export class WalSync {
       fdatasyncSync(this.#descriptor);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      throw new Database.SqliteError(message, 'SQLITE_IOERR_FSYNC');
+      throw new Sqlite.SqliteError(message, 'SQLITE_IOERR_FSYNC');
     }
   }
 

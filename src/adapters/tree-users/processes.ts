@@ -3,6 +3,7 @@
  * another user's, uses nothing that we can see.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { TreeUser } from '../../ports/sandbox.js';
 import { mappedFiles } from './mappings.js';
 import { mayHang, type MountTables } from './namespaces.js';
@@ -61,7 +62,11 @@ function directories(pid: number, directory: string, tree: Tree, tables: MountTa
 
 /** The name of the running program. */
 export function commandOf(pid: number): string {
-  return attempt(() => readFileSync(`/proc/${String(pid)}/comm`, 'utf8').trim(), null) ?? '';
+  const directory = `/proc/${String(pid)}`;
+  const name = attempt(() => readFileSync(`${directory}/comm`, 'utf8').trim(), null) ?? '';
+  // Node 24 calls the first thread of every program so, and the thread's name is what the kernel tells.
+  if (name !== 'MainThread') return name;
+  return attempt(() => basename(readlinkSync(`${directory}/exe`)), null) ?? name;
 }
 
 /** Runs a look into /proc: null when the process (or that part of it) is gone, `denied` when we may not look. */

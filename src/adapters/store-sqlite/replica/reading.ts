@@ -1,11 +1,11 @@
 /** Reading for a replica: as view.ts, but damage is told by slot instead of refused as a whole. Nothing here writes. */
-import Database from 'better-sqlite3';
 import { assertInvariant } from '../../../errors.js';
 import { slot, type LogEntry, type Slot } from '../../../paxos/contiguous-log.js';
 import type { Loaded, LoadedCheckpoint } from '../../../ports/replica-store.js';
 import { corrupt } from '../errors.js';
 import * as format from '../format.js';
 import type { Meta } from '../meta.js';
+import { Sqlite } from '../sqlite.js';
 import type { Tables } from '../tables.js';
 import { SqliteView } from '../view.js';
 import { damagedSlots, type Anchor, type RowReader } from './proof.js';
@@ -16,7 +16,7 @@ export function rowReader(tables: Tables): RowReader {
     try {
       return tables.row(at);
     } catch (error) {
-      if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_CORRUPT')) return undefined;
+      if (error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_CORRUPT')) return undefined;
       throw error;
     }
   };

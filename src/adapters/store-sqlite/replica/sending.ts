@@ -1,19 +1,19 @@
 /** A checkpoint on its way out: a connection of its own, which sees one moment of the store until it is closed. */
-import type Database from 'better-sqlite3';
 import type { Slot } from '../../../paxos/contiguous-log.js';
 import { corrupt } from '../errors.js';
 import { archiveCrc } from '../format.js';
 import { openDatabase } from '../open.js';
+import type { Database } from '../sqlite.js';
 import { Tables } from '../tables.js';
 import { chunked, encodeStream, type ArchivePart } from './checkpoint-stream.js';
 import { ReplicaView } from './reading.js';
 
 export class Sending {
   readonly slot: Slot;
-  readonly #database: Database.Database;
+  readonly #database: Database;
   readonly #chunks: Generator<Uint8Array, void>;
 
-  private constructor(database: Database.Database, view: ReplicaView, tables: Tables, state: Uint8Array, file: string) {
+  private constructor(database: Database, view: ReplicaView, tables: Tables, state: Uint8Array, file: string) {
     const { identity, head, checkpointChain } = view.currentMeta;
     const { cluster, incarnation, configuration } = identity;
     this.slot = head.checkpoint;
