@@ -17,16 +17,17 @@ export async function setLiveReadOnly(commands: ZfsCommands, volume: VolumePlace
     setReadOnly(commands, dataset, readOnly),
   );
   // nothing is exchanged after all
-  if (!readOnly) await leadBack(commands, volume);
+  if (!readOnly) await leadBack(commands, volume, await readFamily(commands, volume));
 }
 
 /** From here on nobody comes into the snapshots by a generation's name; who is in one already is told of. */
 async function leadReadersAside(commands: ZfsCommands, volume: VolumePlace): Promise<void> {
-  await leadAside(volume, await readFamily(commands, volume));
+  const family = await readFamily(commands, volume);
+  await leadAside(volume, family);
   try {
     await assertNoReaders(volume);
   } catch (failure) {
-    await leadBack(commands, volume);
+    await leadBack(commands, volume, family);
     throw failure;
   }
 }

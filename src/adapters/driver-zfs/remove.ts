@@ -24,8 +24,7 @@ import { sweepTreeDirectories } from './tree-directories.js';
 export async function remove(commands: ZfsCommands, volume: VolumePlace, names: readonly string[]): Promise<void> {
   for (const name of names) entryPath(volume, name);
   // what somebody left who died in between, and what was read in then: a snapshot with a stand-in is not destroyed at once
-  await leadBack(commands, volume);
-  const family = await readFamily(commands, volume);
+  const family = await leadBack(commands, volume, await readFamily(commands, volume));
   const entries = names.map((name) => entryOf(family, name)).filter((entry) => entry !== null);
   const trees = entries.filter(({ kind }) => kind === 'tree').map(({ dataset }) => dataset);
   crashPoint('remove.before');

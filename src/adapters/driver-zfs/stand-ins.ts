@@ -53,10 +53,12 @@ export async function makeStandIns(
   // The directories first, and durable: by them the stand-ins are found.
   for (const entry of missing) await makeTreeDirectory(volume, componentOf(entry));
   await syncDirectory(volume.publishDirectory);
-  for (let at = 0; at < missing.length; at += AT_ONCE)
-    await Promise.all(
-      missing.slice(at, at + AT_ONCE).map(async (entry) => makeStandIn(commands, volume, family, entry)),
-    );
+  for (let at = 0; at < missing.length; at += AT_ONCE) {
+    const batch = missing.slice(at, at + AT_ONCE);
+    const made = await Promise.allSettled(batch.map(async (entry) => makeStandIn(commands, volume, family, entry)));
+    // not before the last of them has ended
+    for (const result of made) if (result.status === 'rejected') throw result.reason;
+  }
   crashPoint('stand-ins.made');
 }
 
@@ -133,11 +135,13 @@ export async function leadAside(
   crashPoint('stand-ins.led-aside');
 }
 
-/** Leads readers to the snapshots themselves, as far as these can be reached, and takes those stand-ins away that nobody is in. */
-export async function leadBack(commands: ZfsCommands, volume: VolumePlace, known?: Family): Promise<void> {
-  const family = known ?? (await readFamily(commands, volume));
+/**
+ * Leads readers to the snapshots themselves, as far as these can be reached, and takes those stand-ins away that nobody is
+ * in. Answers the family as it is then.
+ */
+export async function leadBack(commands: ZfsCommands, volume: VolumePlace, family: Family): Promise<Family> {
   const standIns = family.trees.filter((tree) => snapshotOf(tree) !== null);
-  if (standIns.length === 0) return;
+  if (standIns.length === 0) return family;
   const needed = await leadEachBack(volume, family, new Set(standIns.map(snapshotOf)));
   // otherwise a power loss would leave links that lead to stand-ins which are gone
   await syncDirectory(volume.publishDirectory);
@@ -146,9 +150,11 @@ export async function leadBack(commands: ZfsCommands, volume: VolumePlace, known
     volume,
     standIns.filter((tree) => !needed.has(snapshotOf(tree))),
   );
-  if (idle.length === 0) return;
+  if (idle.length === 0) return family;
   await destroyEach(commands, idle);
-  await sweepTreeDirectories(volume, await readFamily(commands, volume));
+  const after = await readFamily(commands, volume);
+  await sweepTreeDirectories(volume, after);
+  return after;
 }
 
 /** The guid of the snapshot that this dataset stands for; null where it is no stand-in. */
