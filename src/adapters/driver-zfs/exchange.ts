@@ -46,10 +46,10 @@ export async function exchange(
     const isShownAnew = await showClone(commands, volume, renamed);
     const isSettledAnew = await settle(commands, volume, renamed, byGuid(renamed, identities.base));
     const after = await readFamily(commands, volume);
+    await leadBack(commands, volume, after);
     await setLinks(volume, after);
     await sweepTreeDirectories(volume, after);
     await syncDirectory(volume.publishDirectory);
-    await leadBack(commands, volume, after);
     crashPoint('exchange.after');
     return stage === 'renamed' && !isShownAnew && !isSettledAnew ? 'done' : 'exchanged';
   });

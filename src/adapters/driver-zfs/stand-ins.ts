@@ -9,6 +9,7 @@
  * in ZFS and can be done at any time, under the volume's lock: after a crash whoever comes next goes on. A stand-in is
  * mounted by itself after a reboot. One that somebody still reads in stays until a later call finds nobody there.
  */
+import { readdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { crashPoint } from '../../crash-points.js';
 import { readMounts, type Mount } from '../../native/mountinfo.js';
@@ -18,7 +19,7 @@ import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import { errnoOf, meaningOf, zfsError } from './failures.js';
 import { homeOf, readFamily, targetOf, type Entry, type Family } from './family.js';
-import { leadsSomewhere, writeLink } from './links.js';
+import { writeLink } from './links.js';
 import { isHiddenName, lastComponent, poolOf, splitSnapshot, TREE_DIGITS, treeComponent } from './names.js';
 import { whenLetGo } from './patience.js';
 import { DESTROY_EACH } from './programs.js';
@@ -172,10 +173,21 @@ async function leadEachBack(
   for (const entry of family.entries) {
     if (entry.kind !== 'snapshot' || !guids.has(guidOf(entry.dataset))) continue;
     const target = targetOf(volume, family, entry);
-    if (await leadsSomewhere(resolve(volume.publishDirectory, target))) await writeLink(volume, entry.name, target);
+    if (await isOpened(resolve(volume.publishDirectory, target))) await writeLink(volume, entry.name, target);
     else needed.add(guidOf(entry.dataset));
   }
   return needed;
+}
+
+/**
+ * Whether one can look into it. Looked into by us, before anybody is led there: of several who are the first to look into a
+ * snapshot at the same moment, the kernel turns some away.
+ */
+async function isOpened(path: string): Promise<boolean> {
+  return readdir(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Takes their mounts away, but for those that somebody stays in; who was just reading there is waited for. */
