@@ -24,7 +24,10 @@ const RUNTIME_PACKAGES = [
   { name: 'iproute2', command: 'ip' },
 ];
 /** What tests look at our work with. */
-const TEST_PACKAGES = [{ name: 'systemd', command: 'systemd-analyze' }];
+const TEST_PACKAGES = [
+  { name: 'systemd', command: 'systemd-analyze' },
+  { name: 'procps', command: 'kill' },
+];
 /** Only where npm has no ready-made binary of better-sqlite3 for this machine, and this Node does not use the one that has. */
 const COMPILER_PACKAGES = [
   { name: 'gcc', command: 'gcc' },

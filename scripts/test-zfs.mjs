@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-// `npm run test:zfs [-- NAME… | --openzfs VERSION]`: boots a virtual machine with OpenZFS and runs the test files for it: all of
+// `npm run test:zfs [-- NAME… | --openzfs VERSION | --all]`: boots a virtual machine with OpenZFS and runs the test files for it: all of
 // test/zfs inside, with what scripts/vm/suites.json names, and all of test/vm, which boot, reboot and cut the power of guests
-// of their own. With names, only the files whose path contains one of them. The last line is the count.
+// of their own. With names, only the files whose path contains one of them; with --all, all crash points and flushes where
+// a sample is tried otherwise, which takes hours. The last line is the count.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bootstrap, BootstrapError } from './bootstrap.mjs';
@@ -18,12 +19,13 @@ import { RigError, say } from './vm/tools.mjs';
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    all: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     openzfs: { type: 'string' },
     timeout: { type: 'string', default: '900' },
   },
 });
-const { inside, outside } = suites(positionals, Number(values.timeout));
+const { inside, outside } = suites(positionals, { seconds: Number(values.timeout), all: values.all });
 const report = new Report();
 
 if (values.list) {
@@ -76,7 +78,7 @@ async function runOutside() {
     const env = { ...process.env, TAP_TIMEOUT: String(Math.ceil(suite.timeoutMs / 1000)) };
     const result = await run(process.execPath, [join(root, 'build', 'test', suite.name)], {
       timeoutMs: suite.timeoutMs,
-      env,
+      env: { ...env, ...suite.env },
     });
     report.file(suite.label, result, judge(result, { allowSkips: false }));
   }

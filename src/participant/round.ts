@@ -16,7 +16,7 @@ import { acquireFence, underLocks, volumeLock } from './fence.js';
 import { flushUntilQuick } from './flush.js';
 import { hiddenName, partOf, type Part } from './part.js';
 import { prepareVolume } from './prepare-volume.js';
-import { closeStages, openStages, stagedVolumes, type OpenStage } from './stages.js';
+import { closeStages, openStages, stagedVolumes, type OpenStage, type UnderLocks } from './stages.js';
 
 /** Everything that can be done while writers run. Leaves nothing behind when it rejects. `isQuiesced`: by this very process. */
 export async function prepareRound(context: Context, name: RoundName, isQuiesced: boolean): Promise<Round> {
@@ -38,7 +38,8 @@ export async function prepareRound(context: Context, name: RoundName, isQuiesced
         ),
       ),
     );
-    stages = await openStages(context, places, hiddenName(context, part, 'staged', name));
+    const under: UnderLocks = async (of, action) => underLocksOf(held, of, action);
+    stages = await openStages(context, places, hiddenName(context, part, 'staged', name), under);
     const armed = await arming;
     context.report({ kind: 'phase', phase: 'flush', subject: part.begin.group });
     const flush = async (): Promise<unknown> =>

@@ -14,15 +14,24 @@ export interface OpenStage {
   readonly call: StageCall;
 }
 
-/** Opens the stage calls of all volumes, under this hidden name. All or none are open afterwards. */
+/** Runs something under the locks of these volumes, and of no others. */
+export type UnderLocks = <T>(places: readonly VolumeRecord[], action: () => Promise<T>) => Promise<T>;
+
+/**
+ * Opens the stage calls of all volumes, under this hidden name. All or none are open afterwards. `underLocks`, since what a
+ * driver starts here may be what changes the volume in `take`.
+ */
 export async function openStages(
   context: Context,
   places: readonly VolumeRecord[],
   staged: string,
+  underLocks: UnderLocks,
 ): Promise<readonly OpenStage[]> {
   const batches = await byPool(context, places);
   const opening = await Promise.allSettled(
-    batches.map(async (batch) => atVolume(batch.places[0], async () => openStage(batch, staged))),
+    batches.map(async (batch) =>
+      underLocks(batch.places, async () => atVolume(batch.places[0], async () => openStage(batch, staged))),
+    ),
   );
   const opened = opening.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   const failed = opening.find((result) => result.status === 'rejected');

@@ -9,6 +9,7 @@ export interface CommandResult {
   readonly signal: string | null;
   readonly stdout: string;
   readonly stderr: string;
+  /** By `timeoutMs` it was ended, by `letBe` left running. */
   readonly timedOut: boolean;
 }
 
@@ -16,7 +17,13 @@ export interface RunOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
-  readonly input?: string;
+  /** What it reads from its standard input: all of it, or pieces as they come. */
+  readonly input?: string | AsyncIterable<string>;
+  /**
+   * When it aborts, the program is no longer waited for, and goes on by itself, which `timedOut` says: for what may sit in a
+   * call of the kernel where nothing ends it, and must not be ended in between.
+   */
+  readonly letBe?: AbortSignal;
 }
 
 export interface CommandRunner {

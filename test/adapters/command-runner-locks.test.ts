@@ -12,6 +12,24 @@ import { until } from '../support/until.js';
 
 const NAME = 'volume-a';
 
+/** Before anything else here has made a runner that keeps locks. */
+void t.test('T4 what was begun before anybody would inherit is inherited all the same, and by all', async (t) => {
+  await handingDown([101], async () => {
+    t.same(handedDown(), [101]);
+    await handingDown([102], async () => {
+      createCommandRunner({ keepsLocks: true });
+      t.same(new Set(handedDown()), new Set([101, 102]), 'neither action is forgotten');
+      await handingDown([103], async () => Promise.resolve(t.same(new Set(handedDown()), new Set([101, 102, 103]))));
+    });
+    t.same(handedDown(), [101], 'what has ended is not handed down any more');
+  });
+  t.same(handedDown(), []);
+  await handingDown([104], async () => {
+    t.same(handedDown(), [104]);
+    await Promise.resolve();
+  });
+});
+
 /** A process that takes the lock and runs, under it, a program that does not end by itself. */
 async function startHolder(t: Test, directory: string): Promise<ChildProcess> {
   const source = `

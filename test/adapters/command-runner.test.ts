@@ -83,6 +83,38 @@ void t.test('a daemon that keeps our pipe open is not waited for', async (t) => 
   t.ok(lives(pid));
 });
 
+void t.test('input that comes in pieces is read as it comes', async (t) => {
+  let say: (word: string) => void = () => undefined;
+  const word = new Promise<string>((resolve) => {
+    say = resolve;
+  });
+  const pieces = async function* () {
+    yield 'one ';
+    yield await word;
+  };
+  const running = run('/usr/bin/cat', [], { input: pieces() });
+  say('two');
+  t.match(await running, { status: 0, stdout: 'one two' });
+});
+
+void t.test('what is let be goes on by itself, and keeps nobody', async (t) => {
+  const file = join(temporaryDirectory(t), 'pid');
+  const source = `
+    import { createCommandRunner } from ${JSON.stringify(import.meta.resolve('#src/adapters/command-runner/index.js'))};
+    const giveUp = new AbortController();
+    setTimeout(() => giveUp.abort(), 1);
+    const args = ['-c', 'echo $$ > "$1"; exec sleep 1000', 'sh', ${JSON.stringify(file)}];
+    const { status, timedOut } = await createCommandRunner().run(${JSON.stringify(SH)}, args, { letBe: giveUp.signal });
+    console.log(status, timedOut);`;
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', source]);
+  t.equal(stdout, 'null true\n', 'and the process that has let it be ends');
+  await until('it has begun', () => existsSync(file) && readFileSync(file, 'utf8').endsWith('\n'));
+  const pid = Number(readFileSync(file, 'utf8'));
+  t.teardown(() => lives(pid) && process.kill(pid, 'SIGKILL'));
+  t.ok(lives(pid), 'it was not ended');
+  t.match(await run('/usr/bin/sleep', ['0.01'], { letBe: new AbortController().signal }), { timedOut: false });
+});
+
 function lives(pid: number): boolean {
   const stat = readProcessStat(pid);
   return stat !== null && isRunning(pid, stat.startTime);

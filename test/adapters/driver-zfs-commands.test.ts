@@ -1,11 +1,15 @@
 /** Running `zfs`, with a runner that only says what it would: arguments, failures and what they mean. */
 import t from 'tap';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createCommandRunner } from '#src/adapters/command-runner/index.js';
 import { createZfsCommands, findProgram, ZfsFailure } from '#src/adapters/driver-zfs/command.js';
 import { concerns, meaningOf, zfsError } from '#src/adapters/driver-zfs/failures.js';
 import { whenLetGo } from '#src/adapters/driver-zfs/patience.js';
 import { snapshotArguments } from '#src/adapters/driver-zfs/stage.js';
 import { SnapcommitError } from '#src/errors.js';
 import type { CommandResult, CommandRunner } from '#src/ports/commands.js';
+import { temporaryDirectory } from '../support/temp.js';
 
 const place = { name: 'db', source: '/srv/db', publishDirectory: '/srv/.snapcommit/db' };
 
@@ -34,6 +38,50 @@ void t.test('a failure says what zfs said; attempt keeps what it printed', async
   t.match(await commands.attempt(['get']), { output: 'some', failure: { command: 'zfs get' } });
   const killed = createZfsCommands(runner({ status: null, signal: 'SIGKILL' }), find);
   await t.rejects(killed.zfs(['list']), { message: /SIGKILL/ });
+});
+
+void t.test('G11 a command that does not end is let be, and the error says so', async (t) => {
+  const stuck: CommandRunner = {
+    run: async (_file, _args, { letBe, timeoutMs } = {}) => {
+      t.equal(timeoutMs, undefined, 'nothing ends it');
+      return new Promise((resolve) => {
+        letBe?.addEventListener('abort', () => {
+          resolve({ status: null, signal: null, stdout: '', stderr: '', timedOut: true });
+        });
+      });
+    },
+  };
+  const commands = createZfsCommands(stuck, find, 10);
+  const said = {
+    code: 'VOLUME_UNAVAILABLE',
+    message: /`zfs destroy` has not ended.*zpool status -x.*snapcommit recover/,
+  };
+  await t.rejects(commands.zfs(['destroy', 'tank/db']), said);
+  await t.rejects(commands.attempt(['destroy', 'tank/db']), said, 'which is nothing that zfs has said');
+  const waiting = await commands.waiting(['destroy', 'tank/db']);
+  await t.rejects(waiting.begin(), said);
+});
+
+void t.test('a command that waits runs when it is told to, once, or not at all', async (t) => {
+  const file = join(temporaryDirectory(t), 'ran');
+  const script = join(temporaryDirectory(t), 'zfs');
+  writeFileSync(
+    script,
+    `#!/bin/sh\nprintf '%s|' "$@" >>${file}\n[ "$1" != fail ] || { echo no such pool >&2; exit 1; }\n`,
+  );
+  chmodSync(script, 0o755);
+  const commands = createZfsCommands(createCommandRunner(), async () => Promise.resolve(script));
+  const [dropped, told] = [
+    await commands.waiting(['dropped', 'it']),
+    await commands.waiting(['snapshot', 'a b', '$HOME']),
+  ];
+  await dropped.drop();
+  t.notOk(existsSync(file), 'nothing has run');
+  await told.begin();
+  await told.drop();
+  t.equal(readFileSync(file, 'utf8'), 'snapshot|a b|$HOME|', 'its words reach it as they are');
+  const failing = await commands.waiting(['fail', 'tank']);
+  await t.rejects(failing.begin(), { name: 'ZfsFailure', reason: 'no such pool', command: 'zfs fail tank' });
 });
 
 void t.test('what is busy is tried again, and nothing else is', async (t) => {

@@ -23,7 +23,8 @@ void t.test('it is told only where it is another one', async (t) => {
     ran.push(args.join(' '));
     return Promise.resolve('');
   };
-  const commands = { zfs: run, zpool: run, attempt: async () => Promise.resolve({ output: '', failure: null }) };
+  const attempt = async () => Promise.resolve({ output: '', failure: null });
+  const commands = { zfs: run, zpool: run, attempt, waiting: async () => Promise.reject(new Error('nothing waits')) };
   const found = place('tank/.snapcommit/db', 'tank/db');
   await remember(commands, found, 'tank/db');
   await remember(commands, found, 'tank/prod');

@@ -1,5 +1,6 @@
 /** A seeded sample of crash points: of every phase of every operation at least one; SNAPCOMMIT_CRASH_POINTS=all takes all. */
 import { CRASH_POINTS } from '#src/crash-points.js';
+import { share } from '../support/volume-kinds.js';
 
 export const all = process.env['SNAPCOMMIT_CRASH_POINTS'] === 'all';
 export const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
@@ -15,7 +16,7 @@ export function makeRandom(from: number): () => number {
   };
 }
 
-/** The passes (`POINT#COUNT`) to try: all of them, or one a phase. */
+/** The passes (`POINT#COUNT`) to try: all of them, or one a phase, or of fewer phases where SNAPCOMMIT_TEST_SHARE says so. */
 export function choose(passes: readonly string[], random: () => number): readonly string[] {
   if (all) return passes;
   const byPhase = new Map<string, string[]>();
@@ -23,7 +24,16 @@ export function choose(passes: readonly string[], random: () => number): readonl
     const phase = phaseOf(pass);
     byPhase.set(phase, [...(byPhase.get(phase) ?? []), pass]);
   }
-  return [...byPhase.values()].flatMap((group) => group[Math.floor(random() * group.length)] ?? []);
+  const each = [...byPhase.values()].flatMap((group) => group[Math.floor(random() * group.length)] ?? []);
+  return some(each, random);
+}
+
+/** Of these as many as SNAPCOMMIT_TEST_SHARE says, in their order. */
+export function some<T>(from: readonly T[], random: () => number): readonly T[] {
+  const count = all ? from.length : share(from.length);
+  const left = [...from];
+  while (left.length > count) left.splice(Math.floor(random() * left.length), 1);
+  return left;
 }
 
 export function phaseOf(pass: string): string {

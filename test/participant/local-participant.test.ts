@@ -1,9 +1,13 @@
 /** One node's part in transactions, over memory volumes: what a later transaction relies on, and what an earlier one owes. */
 import t from 'tap';
+import { readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
+import { handedDown } from '#src/native/handed-down.js';
 import { readClosed, reopenClosed } from '#src/participant/closed-trees.js';
 import { swapLock } from '#src/participant/fence.js';
 import { LocalParticipant } from '#src/participant/local-participant.js';
 import { readDebts, recordDebt } from '#src/participant/owed.js';
+import type { VolumeDriver } from '#src/ports/volume-driver.js';
 import { ParticipantNode, PLACE } from './participant-node.js';
 
 t.test('T7 a note of an aborted swap opens no tree that a later swap has closed', async (t) => {
@@ -38,6 +42,36 @@ t.test('G13 who did not run the pre-hooks itself takes no part in a cut that cla
   await t.rejects(restarted.prepare({ ...work, round: 1 }), { code: 'HOOK_FAILED', message: /was restarted/ });
   await node.participant.prepare({ ...work, round: 1 });
   await node.participant.endRound({ ...work, round: 1 });
+});
+
+t.test('T4 what a driver starts before the cut has the volume’s lock from its start', async (t) => {
+  const node = await ParticipantNode.make(t);
+  const handed: string[] = [];
+  const look = (when: string): void => {
+    handed.push(...handedDown().map((fd) => `${when} ${basename(readlinkSync(`/proc/self/fd/${String(fd)}`))}`));
+  };
+  const driver: VolumeDriver = {
+    ...node.driver,
+    pools: null,
+    openStage: async () => {
+      look('open');
+      return Promise.resolve({
+        take: async () => {
+          look('take');
+          return Promise.resolve();
+        },
+        identity: async () => Promise.resolve('id'),
+        close: async () => Promise.resolve(),
+      });
+    },
+  };
+  const participant = new LocalParticipant({ ...node.context, driver: async () => Promise.resolve(driver) });
+  const round = { ...(await node.begin('capture')), round: 1 };
+  await participant.prepare(round);
+  await participant.freeze(round);
+  await participant.stage(round);
+  await participant.endRound(round);
+  t.same(handed, ['open volume-db.lock', 'take volume-db.lock']);
 });
 
 t.test(

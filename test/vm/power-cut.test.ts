@@ -29,8 +29,9 @@ const block = async (guest: TestGuest, skip: number): Promise<string> =>
     `dd if=/dev/disk/by-id/virtio-raw bs=1M skip=${String(skip)} count=1 status=none | head -c 5 | tr '\\0' 0`,
   ]);
 
+const guest = await bootGuest(t, { dataDisks: { b: 256, z: 256, raw: 16 } });
+
 await t.test('D4 D7 a power cut takes what was not flushed and leaves what was', async (t) => {
-  const guest = await bootGuest(t, { dataDisks: { b: 256, z: 256, raw: 16 } });
   await guest.must(['sh', '-c', MAKE]);
   await guest.must(['sh', '-c', WRITE]);
   await guest.cutPower();
@@ -51,7 +52,6 @@ await t.test('D4 D7 a power cut takes what was not flushed and leaves what was',
 });
 
 await t.test('a reboot in order keeps everything', async (t) => {
-  const guest = await bootGuest(t, { dataDisks: {} });
   await guest.must(['sh', '-c', 'echo kept >/root/unsynced']);
   await guest.reboot();
   t.equal(await guest.must(['cat', '/root/unsynced']), 'kept\n');

@@ -142,7 +142,7 @@ async function cutAndBoot(t: Test, guest: TestGuest): Promise<{ readonly daemon:
     await timesOf(guest, 'writer.service'),
   ];
   t.ok(recovery.ready > 0 && recovery.ready <= writer.begun, 'recovery was over before the volumes’ user began');
-  t.equal(await inside(guest, "systemctl --failed --plain --no-legend 'snapcommit*' writer.service"), '');
+  t.equal(await inside(guest, "systemctl list-units --failed --plain --no-legend 'snapcommit*' writer.service"), '');
   t.match(await json(guest, 'status'), { groups: [{ open: null, pendingPublish: [] }], frozen: [] });
   t.match(await json(guest, 'verify'), { problems: [] });
   return { daemon, recovery };

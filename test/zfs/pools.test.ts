@@ -45,13 +45,19 @@ function counted() {
   const runner = createCommandRunner();
   const counting: CommandRunner = {
     run: async (file, args, options) => {
-      verbs.push(args[0] ?? '');
+      verbs.push(verbOf(file, args));
       return runner.run(file, args, options);
     },
   };
   const driver = createZfsDriver(counting);
   const of = (...wanted: readonly string[]): readonly string[] => verbs.filter((verb) => wanted.includes(verb));
   return { driver, verbs, of };
+}
+
+/** Of a `zfs`, also where another program starts it. */
+function verbOf(file: string, args: readonly string[]): string {
+  const words = [file, ...args];
+  return words[words.findIndex((word) => word.endsWith('/zfs')) + 1] ?? '';
 }
 
 /** Volumes of one pool that are staged, with a file in each. */

@@ -4,9 +4,11 @@
  * Ctrl-C at the terminal reaches us alone.
  */
 import { isAbsolute } from 'node:path';
+import { Readable } from 'node:stream';
 import { SnapcommitError } from '../../errors.js';
-import { handedDown } from '../../native/handed-down.js';
+import { handedDown, willInherit } from '../../native/handed-down.js';
 import type { CommandResult, CommandRunner, RunOptions } from '../../ports/commands.js';
+import { leave, unlessLetBe } from './let-be.js';
 import { drainAfterExit, endGroupWhenDue } from './process-group.js';
 
 export { createHooks } from './hooks.js';
@@ -28,6 +30,7 @@ interface RunnerOptions {
 
 /** Programs run with `/` as working directory, and read nothing from standard input unless `input` is given. */
 export function createCommandRunner({ keepsLocks }: RunnerOptions = { keepsLocks: false }): CommandRunner {
+  if (keepsLocks) willInherit();
   return { run: async (file, args, options = {}) => run(file, args, options, keepsLocks ? handedDown() : []) };
 }
 
@@ -45,7 +48,7 @@ async function run(
     detached: true,
     env: { ...options.environment, ...FIXED_ENVIRONMENT },
     extendEnv: false,
-    input: options.input ?? '',
+    ...inputOf(options),
     reject: false,
     stdio: ['pipe', 'pipe', 'pipe', ...inherited.map(asDigit)],
     stripFinalNewline: false,
@@ -53,13 +56,18 @@ async function run(
   const limits = endGroupWhenDue(subprocess, options);
   drainAfterExit(subprocess);
   try {
-    const result = await subprocess;
+    const result = await unlessLetBe(subprocess, options.letBe);
+    if (result === null) return leave(subprocess);
     if (subprocess.pid === undefined) throw notStarted(file, result.code, result.cause);
     const { exitCode: status, signalCode: signal } = subprocess;
     return { status, signal, stdout: result.stdout, stderr: result.stderr, timedOut: limits.timedOut() };
   } finally {
     limits.clear();
   }
+}
+
+function inputOf({ input = '' }: RunOptions): { readonly input: string | Readable } {
+  return { input: typeof input === 'string' ? input : Readable.from(input, { objectMode: false }) };
 }
 
 /** Any descriptor can be inherited; execa's types know those of one digit. */

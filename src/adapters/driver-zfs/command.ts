@@ -1,9 +1,16 @@
 /** Running `zfs` and `zpool`. Absolute paths, and whatever the runner fixes: the locale, no shell. */
 import { access, constants } from 'node:fs/promises';
 import { SnapcommitError } from '../../errors.js';
-import type { CommandRunner } from '../../ports/commands.js';
+import type { CommandResult, CommandRunner } from '../../ports/commands.js';
+import { startWaiting, type WaitingCommand } from './waiting-command.js';
 
 const DIRECTORIES = ['/usr/sbin', '/sbin', '/usr/local/sbin'];
+
+/**
+ * In a pool that has lost its disks a command waits for ever, in the kernel, where no signal ends it. A sound one may take
+ * minutes over a large pool on slow disks.
+ */
+const PATIENCE_MS = 15 * 60_000;
 
 export type ZfsProgram = 'zfs' | 'zpool';
 
@@ -26,29 +33,89 @@ export interface ZfsCommands {
   zpool(args: readonly string[]): Promise<string>;
   /** What it printed, whether it failed or not: `zfs get` tells of what there is, and fails for what is not. */
   attempt(args: readonly string[]): Promise<{ readonly output: string; readonly failure: ZfsFailure | null }>;
+  /** A `zfs` that is started now, and begins when it is told to. */
+  waiting(args: readonly string[]): Promise<WaitingCommand<string>>;
 }
 
-/** `find`: where a program is. */
-export function createZfsCommands(runner: CommandRunner, find = findProgram): ZfsCommands {
+/** `find`: where a program is; `patienceMs`: how long one may take. */
+export function createZfsCommands(
+  runner: CommandRunner,
+  find = findProgram,
+  patienceMs: number = PATIENCE_MS,
+): ZfsCommands {
   const files = new Map<ZfsProgram, Promise<string>>();
-  const run = async (program: ZfsProgram, args: readonly string[], input = '') => {
+  const fileOf = async (program: ZfsProgram): Promise<string> => {
     const file = files.get(program) ?? find(program);
     files.set(program, file);
-    const { status, signal, stdout, stderr } = await runner.run(await file, args, { input });
-    if (status === 0) return { output: stdout, failure: null };
-    const said = stderr.trim() === '' ? `it ended by ${signal ?? `status ${String(status)}`}` : stderr.trim();
-    return { output: stdout, failure: new ZfsFailure(program, args, said) };
+    return file;
   };
-  const must = async (program: ZfsProgram, args: readonly string[], input?: string): Promise<string> => {
-    const { output, failure } = await run(program, args, input);
-    if (failure !== null) throw failure;
-    return output;
+  const run = async (program: ZfsProgram, args: readonly string[], input = '') => {
+    const file = await fileOf(program);
+    const giveUp = new AbortController();
+    const running = async () => runner.run(file, args, { input, letBe: giveUp.signal });
+    return outcome(program, args, await inTime(program, args, patienceMs, giveUp, running));
   };
+  const must = async (program: ZfsProgram, args: readonly string[], input?: string): Promise<string> =>
+    printed(await run(program, args, input));
   return {
     zfs: (args, input) => must('zfs', args, input),
     zpool: (args) => must('zpool', args),
     attempt: (args) => run('zfs', args),
+    waiting: async (args) => {
+      const file = await fileOf('zfs');
+      const giveUp = new AbortController();
+      const command = startWaiting(runner, file, args, giveUp.signal);
+      const begin = async () => command.begin();
+      return {
+        begin: async () => printed(outcome('zfs', args, await inTime('zfs', args, patienceMs, giveUp, begin))),
+        drop: async () => command.drop(),
+      };
+    },
   };
+}
+
+interface Outcome {
+  readonly output: string;
+  readonly failure: ZfsFailure | null;
+}
+
+function outcome(program: ZfsProgram, args: readonly string[], result: CommandResult): Outcome {
+  const { status, signal, stdout, stderr } = result;
+  if (status === 0) return { output: stdout, failure: null };
+  const said = stderr.trim() === '' ? `it ended by ${signal ?? `status ${String(status)}`}` : stderr.trim();
+  return { output: stdout, failure: new ZfsFailure(program, args, said) };
+}
+
+function printed({ output, failure }: Outcome): string {
+  if (failure !== null) throw failure;
+  return output;
+}
+
+/**
+ * What takes longer is let be, not ended: the kernel may still do what it was asked for. It keeps the volume's lock until it
+ * has ended, so that nobody acts on the volume before.
+ */
+async function inTime(
+  program: ZfsProgram,
+  args: readonly string[],
+  patienceMs: number,
+  giveUp: AbortController,
+  start: () => Promise<CommandResult>,
+): Promise<CommandResult> {
+  const timer = setTimeout(() => {
+    giveUp.abort();
+  }, patienceMs);
+  try {
+    const result = await start();
+    if (!result.timedOut) return result;
+  } finally {
+    clearTimeout(timer);
+  }
+  const command = [program, ...args].join(' ');
+  const message =
+    `\`${program} ${args[0] ?? ''}\` has not ended within ${String(patienceMs / 60_000)} minutes, and goes on by itself. Its pool may ` +
+    'have lost a disk: see `zpool status -x` and the kernel log, and run `snapcommit recover` when the pool is well again';
+  throw new SnapcommitError('VOLUME_UNAVAILABLE', message, { command });
 }
 
 /** @throws DEPENDENCY_MISSING where none of `directories` has it. */

@@ -10,6 +10,7 @@ import { poolOf, splitSnapshot } from './names.js';
 import { renameInPool } from './rename-in-pool.js';
 import { liveDataset } from './site.js';
 import { goneBeforeHeld, HOLD_TAG, snapshotArguments, snapshotName, stageError, stageable } from './stage.js';
+import type { WaitingCommand } from './waiting-command.js';
 
 interface Part {
   readonly volume: VolumePlace;
@@ -29,21 +30,18 @@ async function openStage(commands: ZfsCommands, volumes: readonly VolumePlace[],
     volumes.map(async (volume): Promise<Part> => ({ volume, dataset: await stageable(volume, name) })),
   );
   const kept = once(async () => keepAll(commands, parts, name));
+  const datasets = parts.map(({ dataset }) => dataset);
+  const snapshot = await commands.waiting(snapshotArguments(datasets, name));
   return {
-    take: () => take(commands, parts, name),
+    take: () => take(snapshot, parts, name),
     identity: async (volume) => identityIn(await kept(), parts, volume, name),
-    close: () => Promise.resolve(),
+    close: () => snapshot.drop(),
   };
 }
 
-async function take(commands: ZfsCommands, parts: readonly Part[], name: string): Promise<void> {
+async function take(snapshot: WaitingCommand<string>, parts: readonly Part[], name: string): Promise<void> {
   try {
-    await commands.zfs(
-      snapshotArguments(
-        parts.map(({ dataset }) => dataset),
-        name,
-      ),
-    );
+    await snapshot.begin();
   } catch (failure) {
     const { volume, dataset } = culprit(parts, failure);
     throw stageError(volume, dataset, name, failure);

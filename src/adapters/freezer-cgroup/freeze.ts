@@ -127,11 +127,13 @@ async function freeze(armed: Armed): Promise<Freeze> {
     const reason = 'reason' in lost ? lost.reason : lost.kind;
     throw new SnapcommitError('FREEZE_FAILED', `nothing was frozen: ${reason}`, { reason });
   }
+  const toldAt = performance.now();
+  armed.guard.tell('freezing');
+  // It hears that on another processor meanwhile, and no longer needs one when the snapshots do.
   armed.sleep.begin();
   const startedAt = performance.now();
-  armed.guard.tell('freezing');
   crashPoint('freeze.before-first-cgroup');
-  let refusal = request(armed, startedAt);
+  let refusal = request(armed, toldAt);
   const writtenAt = process.hrtime.bigint();
   if (refusal !== null || !standsStill(armed)) {
     armed.guard.confirmWritten(writtenAt);
@@ -146,7 +148,7 @@ async function freeze(armed: Armed): Promise<Freeze> {
 }
 
 /** Null when all are asked to freeze; otherwise why they will not be. */
-function request({ targets, freezers, limitMs }: Armed, startedAt: number): string | null {
+function request({ targets, freezers, limitMs }: Armed, toldAt: number): string | null {
   try {
     for (const index of targets.keys()) {
       freezers.request(index);
@@ -156,7 +158,7 @@ function request({ targets, freezers, limitMs }: Armed, startedAt: number): stri
     return reasonOf(error);
   }
   // Slept before or between the writes: the guard may have thawed before them, and will have to again.
-  const late = performance.now() - startedAt > limitMs - TIMER_SLACK_MS;
+  const late = performance.now() - toldAt > limitMs - TIMER_SLACK_MS;
   return late ? 'the limit passed before all was asked for' : null;
 }
 

@@ -30,8 +30,9 @@ export function hold(armed: Armed, startedAt: number, writtenAt: bigint): Freeze
     armed.guard.kill();
     overdue = `the limit of ${String(armed.limitMs)} ms passed, and the guard did not act`;
   };
-  const timer = setTimeout(() => setImmediate(actForGuard), armed.limitMs + GUARD_GRACE_MS).unref();
-  const settling = setTimeout(() => {
+  let timer = setTimeout(() => {
+    const overdueInMs = startedAt + armed.limitMs + GUARD_GRACE_MS - performance.now();
+    timer = setTimeout(() => setImmediate(actForGuard), Math.max(0, overdueInMs)).unref();
     armed.guard.confirmWritten(writtenAt);
     armed.haste.begin();
   }, SETTLE_MS);
@@ -39,7 +40,6 @@ export function hold(armed: Armed, startedAt: number, writtenAt: bigint): Freeze
     frozen: armed.targets.map((target) => target.cgroup),
     release: () => {
       clearTimeout(timer);
-      clearTimeout(settling);
       released ??= release(armed, startedAt, writtenAt, () => overdue).finally(() => {
         armed.haste.end();
       });

@@ -32,7 +32,9 @@ export function crc32(bytes: Uint8Array, before = 0): number {
 /** The same, all of it in script. */
 export function crc32InScript(bytes: Uint8Array, before: number): number {
   let crc = ~before;
-  // eslint-disable-next-line @typescript-eslint/prefer-for-of -- an iterator takes several times as long before it is compiled
-  for (let at = 0; at < bytes.length; at += 1) crc = (crc >>> 8) ^ (remainders[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0);
+  // Until this is compiled, asking for a length is slower than all else in the loop, and an iterator slower still.
+  const { length } = bytes;
+  const table = remainders;
+  for (let at = 0; at < length; at += 1) crc = (crc >>> 8) ^ (table[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0);
   return ~crc >>> 0;
 }

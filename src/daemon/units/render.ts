@@ -58,6 +58,9 @@ Wants=${READY_TARGET}
 Type=oneshot
 # Once a boot: neither starting a user by hand nor a swap that starts one again runs this a second time.
 RemainAfterExit=yes
+# As long as it takes: ended early, it would let the volumes' users start before all is recovered. Nobody else waits for it, so
+# that one can log in and see what keeps it. Programs that it runs have limits of their own.
+TimeoutStartSec=infinity
 # Needs no log, so it is done whatever is wrong with that.
 ExecStartPre=-${run('thaw', '--abandoned')}
 ExecStart=${run('recover', '--local-only')}
