@@ -45,6 +45,7 @@ export const CRASH_POINTS = {
   'command.before': 'transact',
   'command.after': 'transact',
   'seal.before': 'transact',
+  'stand-ins.made': 'transact',
   'seal.after-first': 'transact',
   'seal.after': 'transact',
   'read-only.before': 'transact',
@@ -58,6 +59,7 @@ export const CRASH_POINTS = {
   'abort.after': 'commit',
   // publishing
   'publish.fence-checked': 'publish',
+  'stand-ins.led-aside': 'publish',
   'exchange.promoted': 'publish',
   'exchange.before': 'publish',
   'exchange.after-base': 'publish',
@@ -65,6 +67,7 @@ export const CRASH_POINTS = {
   'exchange.after-first-sync': 'publish',
   'exchange.after-mount-beneath': 'publish',
   'exchange.after-move': 'publish',
+  'stand-ins.led-back': 'publish',
   'exchange.after': 'publish',
   'publish.before-replaced': 'publish',
   'publish.before-rename': 'publish',

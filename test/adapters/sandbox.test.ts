@@ -45,6 +45,19 @@ void t.test('the probe tells that root can make private mounts', async (t) => {
   t.same(await createSandbox().probe(), { mounts: 'root', reason: null });
 });
 
+void t.test(
+  'T9 what the command sees is kept in use outside while it runs, so that others can go on reading it',
+  async (t) => {
+    const { live, snapshot } = plainTrees(t);
+    // the kernel unmounts a ZFS snapshot that nobody is in
+    const { stdout, stderr } = await runSandbox(t, {
+      command: shell('ls -l /proc/$PPID/fd'),
+      placements: [{ from: snapshot, at: live }],
+    });
+    t.match(stdout, `-> ${snapshot}\n`, stderr);
+  },
+);
+
 for (const [kind, makeTrees] of [
   ['btrfs', btrfsTrees],
   ['a plain directory', plainTrees],

@@ -1,3 +1,4 @@
+// test-timeout-seconds: 2400
 /**
  * Readers never see a mix: the view, `open` and `exec`, without pause, through hundreds of commits and through crashes
  * at points of every phase, before anybody has recovered.
@@ -14,7 +15,7 @@ requireVolumes(t);
 const COMMITS = share(200);
 const SWAPS = share(6);
 
-/** Where a command is killed, and whether by then its generation is decided. */
+/** Where a command is killed. `#2`: at its second call, where there are several; volumes of one pool are renamed by one. */
 const CRASHES = [
   ['commit', 'stage.after-first'],
   ['commit', 'commit.before'],
@@ -31,6 +32,8 @@ const CRASHES = [
 ] as const;
 
 const world = await makeWorld(t);
+const calls = new Set(world.volumes.map(({ name, dataset }) => dataset?.split('/')[0] ?? name)).size;
+const crashes = CRASHES.filter(([, point]) => calls > 1 || !point.endsWith('#2'));
 
 await t.test(`G12 the view and open show no mix through ${String(COMMITS)} commits`, async (t) => {
   await commitSome(world, 1);
@@ -62,7 +65,7 @@ await t.test('exec shows one generation at all live paths, whatever is committed
 
 await t.test('G8 G12 readers see no mix through crashes, and none before recovery', async (t) => {
   const stops = [startReader(t, world, 'view'), startReader(t, world, 'open')];
-  for (const [command, point] of CRASHES) {
+  for (const [command, point] of crashes) {
     await crash(t, command, point);
     const opened = await world.cli(['open', 'app']);
     t.equal(opened.status, 0, `open works before recovery, after ${command} at ${point}: ${opened.stderr}`);
@@ -71,8 +74,8 @@ await t.test('G8 G12 readers see no mix through crashes, and none before recover
     await commitSome(world, 2);
   }
   const [view, open] = await Promise.all(stops.map(async (stop) => stop()));
-  assertSound(t, 'the view', view, CRASHES.length);
-  assertSound(t, 'open', open, CRASHES.length);
+  assertSound(t, 'the view', view, crashes.length);
+  assertSound(t, 'open', open, crashes.length);
   t.strictSame(await problemsOf(world, world.liveMarkers()), []);
 });
 

@@ -19,9 +19,12 @@ import {
 import { encodeName, splitSnapshot } from './names.js';
 import { ENTRY } from './properties.js';
 
+/** A chain of promotions moves a snapshot more than once. */
+const READINGS_MAX = 3;
+
 export async function lookup(commands: ZfsCommands, volume: VolumePlace, name: string): Promise<Listed | null> {
   const path = entryPath(volume, name);
-  const family = await readFamily(commands, volume);
+  const family = await readWith(commands, volume, [name]);
   return translated(volume, 'look at', path, async () => {
     const entry = entryOf(family, name);
     if (entry === null) return (await isForeign(volume, name)) ? { name, id: null, readOnly: false } : null;
@@ -30,9 +33,20 @@ export async function lookup(commands: ZfsCommands, volume: VolumePlace, name: s
   });
 }
 
+/**
+ * The family, read again where one of these names has its link and no entry: ZFS tells of one dataset after the other, so
+ * that what an exchange moves meanwhile can be missing from all of them.
+ */
+async function readWith(commands: ZfsCommands, volume: VolumePlace, names: readonly string[]): Promise<Family> {
+  for (let reading = 1; ; reading += 1) {
+    const family = await readFamily(commands, volume);
+    if (reading === READINGS_MAX || (await strayLinks(volume, names, family)).length === 0) return family;
+  }
+}
+
 export async function list(commands: ZfsCommands, volume: VolumePlace): Promise<readonly Listed[]> {
   const names = await translated(volume, 'list', volume.publishDirectory, () => namesIn(volume));
-  const family = await readFamily(commands, volume);
+  const family = await readWith(commands, volume, names);
   const entries = family.entries.map((entry) => listed(entry));
   const foreign = await translated(volume, 'list', volume.publishDirectory, async () => {
     const told = await sweepLinks(volume, await strayLinks(volume, names, family));

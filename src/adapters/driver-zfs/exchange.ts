@@ -7,14 +7,13 @@
  * call, continue from where the datasets are (T8). The old tree is read-only and stays mounted at the live path until the
  * new one stands beneath it, so nothing can be written at that path meanwhile (T7).
  */
-import { mkdir } from 'node:fs/promises';
 import { crashPoint } from '../../crash-points.js';
 import { SnapcommitError } from '../../errors.js';
 import { syncDirectory } from '../../native/sync.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
-import { errnoOf, translated } from './failures.js';
-import { byGuid, entryOf, readFamily, remember, type Family } from './family.js';
+import { translated } from './failures.js';
+import { byGuid, entryOf, homeOf, readFamily, remember, type Family } from './family.js';
 import { entryPath, setLinks } from './links.js';
 import { lastComponent, splitSnapshot, TREE_DIGITS, treeComponent } from './names.js';
 import { whenLetGo } from './patience.js';
@@ -22,8 +21,8 @@ import { ENTRY, guidOf, isReadOnly, localOf, ownOf, PLACE, valueOf, type Dataset
 import { settle } from './settle.js';
 import { showClone } from './show-clone.js';
 import { datasetAt, treePath } from './site.js';
-import { sweepTreeDirectories } from './tree-directories.js';
-import { homeOf } from './trees.js';
+import { leadAside, leadBack, makeStandIns } from './stand-ins.js';
+import { makeTreeDirectory, sweepTreeDirectories } from './tree-directories.js';
 
 export interface Identities {
   readonly base: string;
@@ -47,6 +46,7 @@ export async function exchange(
     const isShownAnew = await showClone(commands, volume, renamed);
     const isSettledAnew = await settle(commands, volume, renamed, byGuid(renamed, identities.base));
     const after = await readFamily(commands, volume);
+    await leadBack(commands, volume, after);
     await setLinks(volume, after);
     await sweepTreeDirectories(volume, after);
     await syncDirectory(volume.publishDirectory);
@@ -91,13 +91,13 @@ async function renameBase(
   // Until the clone stands there the place alone knows the name, which somebody may have changed since it was told.
   await remember(commands, family.place, family.liveName);
   if (!isReadOnly(base)) await commands.zfs(['set', 'readonly=on', base.name]);
+  await makeStandIns(commands, volume, family, clone);
+  await leadAside(volume, await readFamily(commands, volume));
   await promote(commands, family, clone);
   crashPoint('exchange.promoted');
   await makeReady(commands, volume, base, clone);
   const component = treeComponent(BigInt(guidOf(base)).toString(16).padStart(TREE_DIGITS, '0'));
-  await mkdir(treePath(volume, component)).catch((failure: unknown) => {
-    if (errnoOf(failure) !== 'EEXIST') throw failure;
-  });
+  await makeTreeDirectory(volume, component);
   // by its directory the base is found from here on
   await syncDirectory(volume.publishDirectory);
   await commands.zfs(['set', `${PLACE}=${guidOf(family.place)}`, `${ENTRY}=${cloneName}`, base.name]);
@@ -124,9 +124,10 @@ async function makeReady(commands: ZfsCommands, volume: VolumePlace, base: Datas
     await whenLetGo(async () => commands.zfs(['unmount', clone.name]));
   if (valueOf(clone, 'canmount') !== 'noauto') await commands.zfs(['set', 'canmount=noauto', clone.name]);
   const mountPoint = ownOf(base, 'mountpoint');
-  await commands.zfs(
-    mountPoint === null ? ['inherit', 'mountpoint', clone.name] : ['set', `mountpoint=${mountPoint}`, clone.name],
-  );
+  if (mountPoint !== null) await commands.zfs(['set', `mountpoint=${mountPoint}`, clone.name]);
+  // A second time would take its directory away, by which it is found.
+  else if (ownOf(clone, 'mountpoint') !== null) await commands.zfs(['inherit', 'mountpoint', clone.name]);
+  await makeTreeDirectory(volume, lastComponent(clone.name));
   if (ownOf(clone, 'readonly') !== null) await commands.zfs(['inherit', 'readonly', clone.name]);
 }
 

@@ -181,3 +181,13 @@ export function targetOf(volume: VolumePlace, family: Family, { dataset }: Entry
   const root = parts.dataset === family.liveName ? volume.source : lastComponent(parts.dataset);
   return `${root}/.zfs/snapshot/${parts.snapshot}`;
 }
+
+/**
+ * The dataset below which trees are. A dataset that is an encryption root of its own can be renamed within its parent only,
+ * and so can its clones: they are made beside it. All others are children of the place.
+ */
+export function homeOf({ place, live, liveName }: Family): string {
+  const root = live === null ? null : valueOf(live, 'encryptionroot');
+  const isElsewhere = root !== null && root !== valueOf(place, 'encryptionroot');
+  return isElsewhere ? (parentOf(liveName) ?? place.name) : place.name;
+}

@@ -3,7 +3,7 @@
  * stands in ZFS; a link that is missing or leads elsewhere is made anew by whoever looks.
  */
 import { randomBytes } from 'node:crypto';
-import { lstat, readdir, readlink, rename, symlink, unlink } from 'node:fs/promises';
+import { access, lstat, readdir, readlink, rename, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { entryName } from '../../participant/names.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
@@ -23,11 +23,23 @@ export async function setLink(volume: VolumePlace, family: Family, entry: Entry)
   await writeLink(volume, entry.name, targetOf(volume, family, entry));
 }
 
-/** The same for whoever only looks, and may not write there. */
+/**
+ * For whoever only looks, without the volume's lock, and may not write there. A link that leads somewhere is right: in the
+ * middle of an exchange it may lead elsewhere than one would think who read the family before.
+ */
 export async function mendLink(volume: VolumePlace, family: Family, entry: Entry): Promise<void> {
+  if (await leadsSomewhere(entryPath(volume, entry.name))) return;
   await setLink(volume, family, entry).catch((failure: unknown) => {
     if (!MAY_NOT_WRITE.includes(errnoOf(failure))) throw failure;
   });
+}
+
+/** Asked without opening anything: the kernel would mount a snapshot for that. */
+export async function leadsSomewhere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Makes every entry's link what it must be. */

@@ -50,6 +50,11 @@ export function decodeName(text: string): string | null {
   return encodeName(name) === text ? name : null;
 }
 
+/** Of an entry that is no generation: staged, a clone, trash. */
+export function isHiddenName(name: string): boolean {
+  return name.startsWith('.');
+}
+
 export function treeComponent(id: string): string {
   return `${TREE_PREFIX}${id}`;
 }

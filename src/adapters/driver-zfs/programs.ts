@@ -21,6 +21,11 @@ end
 return { failed = ${String(DONE)}, errno = 0 }
 `;
 
+/** DATASET of each: those of them that can be are destroyed, in one transaction group. */
+export const DESTROY_EACH = `
+for _, name in ipairs((...)["argv"]) do zfs.sync.destroy(name) end
+`;
+
 const MEANINGS: Readonly<Record<number, string>> = {
   1: 'operation not permitted',
   2: 'dataset does not exist',

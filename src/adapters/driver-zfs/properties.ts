@@ -11,6 +11,8 @@ export const ENTRY = 'snapcommit:entry';
 export const PLACE = 'snapcommit:place';
 export const LIVE = 'snapcommit:live';
 export const DEAD = 'snapcommit:dead';
+/** Of a stand-in: the guid of the snapshot. */
+export const STANDS_FOR = 'snapcommit:stands-for';
 /** What the owner of a dataset wants for those below it: `separate` or `recursive`. */
 export const CHILDREN = 'snapcommit:children';
 /** They are left out, or are volumes that somebody has added by hand. */
@@ -45,12 +47,18 @@ export const ASKED = [
   'refreservation',
   'sharenfs',
   'sharesmb',
+  'acltype',
+  'xattr',
+  'exec',
+  'setuid',
+  'devices',
   STAGED,
   BASE,
   ENTRY,
   PLACE,
   LIVE,
   DEAD,
+  STANDS_FOR,
   CHILDREN,
   LET_GO.reservation,
   LET_GO.refreservation,

@@ -5,15 +5,31 @@
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import { translated } from './failures.js';
+import { readFamily } from './family.js';
 import { assertNoReaders } from './readers.js';
 import { liveDataset } from './site.js';
+import { leadAside, leadBack } from './stand-ins.js';
 
 export async function setLiveReadOnly(commands: ZfsCommands, volume: VolumePlace, readOnly: boolean): Promise<void> {
   const dataset = liveDataset(volume);
-  if (readOnly) await assertNoReaders(volume);
+  if (readOnly) await leadReadersAside(commands, volume);
   await translated(volume, readOnly ? 'make read-only' : 'make writable', dataset, () =>
     setReadOnly(commands, dataset, readOnly),
   );
+  // nothing is exchanged after all
+  if (!readOnly) await leadBack(commands, volume, await readFamily(commands, volume));
+}
+
+/** From here on nobody comes into the snapshots by a generation's name; who is in one already is told of. */
+async function leadReadersAside(commands: ZfsCommands, volume: VolumePlace): Promise<void> {
+  const family = await readFamily(commands, volume);
+  await leadAside(volume, family);
+  try {
+    await assertNoReaders(volume);
+  } catch (failure) {
+    await leadBack(commands, volume, family);
+    throw failure;
+  }
 }
 
 export async function setReadOnly(commands: ZfsCommands, dataset: string, readOnly: boolean): Promise<void> {

@@ -2,7 +2,7 @@
  * The directories that trees are mounted on. One is made before its tree and outlives it where somebody died in between, or where
  * a boot had not mounted what was exchanged: `zfs unmount` takes it away otherwise.
  */
-import { rmdir } from 'node:fs/promises';
+import { mkdir, rmdir } from 'node:fs/promises';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import { errnoOf } from './failures.js';
 import type { Family } from './family.js';
@@ -11,6 +11,13 @@ import { treeComponents, treePath } from './site.js';
 
 /** It is somebody's after all, or is gone, or may not be removed by who only looks. */
 const LEFT_ALONE: readonly string[] = ['ENOENT', 'EBUSY', 'ENOTEMPTY', 'EEXIST', 'EACCES', 'EPERM', 'EROFS'];
+
+/** Unless it is there. Not durable until the publish directory is synced. */
+export async function makeTreeDirectory(volume: VolumePlace, component: string): Promise<void> {
+  await mkdir(treePath(volume, component)).catch((failure: unknown) => {
+    if (errnoOf(failure) !== 'EEXIST') throw failure;
+  });
+}
 
 /** Removes those that no tree of `family` has. Call under the volume's lock: whoever makes a tree has it, too. */
 export async function sweepTreeDirectories(volume: VolumePlace, family: Family): Promise<void> {

@@ -10,11 +10,12 @@ import { syncDirectory, syncFilesystem } from '../../native/sync.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import { translated, zfsError } from './failures.js';
-import { entryOf, readFamily, type Entry, type Family } from './family.js';
+import { entryOf, homeOf, readFamily, type Entry, type Family } from './family.js';
 import { entryPath, isForeign, writeLink } from './links.js';
-import { encodeName, lastComponent, NAME_BYTES_MAX, parentOf, tooLong, TREE_DIGITS, treeComponent } from './names.js';
-import { BASE, CHILDREN, ENTRY, guidOf, localOf, PLACE, valueOf } from './properties.js';
+import { encodeName, lastComponent, NAME_BYTES_MAX, tooLong, TREE_DIGITS, treeComponent } from './names.js';
+import { BASE, CHILDREN, ENTRY, guidOf, localOf, PLACE } from './properties.js';
 import { liveDataset, treePath } from './site.js';
+import { makeStandIns } from './stand-ins.js';
 import { keepSnapshot, stageError, takenName, takeSnapshot } from './stage.js';
 
 export async function clone(
@@ -88,16 +89,6 @@ async function makeTree(
   }
 }
 
-/**
- * The dataset below which trees are. A dataset that is an encryption root of its own can be renamed within its parent only,
- * and so can its clones: they are made beside it. All others are children of the place.
- */
-export function homeOf({ place, live, liveName }: Family): string {
-  const root = live === null ? null : valueOf(live, 'encryptionroot');
-  const isElsewhere = root !== null && root !== valueOf(place, 'encryptionroot');
-  return isElsewhere ? (parentOf(liveName) ?? place.name) : place.name;
-}
-
 /** Properties that say where a dataset is, what it is made of, or what cannot be had twice. */
 const NOT_COPIED = new Set([
   'canmount',
@@ -151,6 +142,8 @@ export async function seal(
   await refuseTaken(volume, family, name);
   const { dataset } = requireEntry(volume, family, cloneName);
   const component = lastComponent(dataset.name);
+  // now, and not when everybody stands still: there can be many
+  await makeStandIns(commands, volume, family, dataset);
   // what was written through mappings only
   await translated(volume, 'flush', component, () => syncFilesystem(treePath(volume, component)));
   await takeSnapshot(commands, volume, dataset.name, name);

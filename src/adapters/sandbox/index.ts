@@ -12,8 +12,8 @@ import { endCgroup, joinFile, listCgroups, makeCgroup, pidsIn } from './cgroups.
 import { adoptDescendants, descendantsOf } from './descendants.js';
 import { launch, type LaunchEnd } from './launch.js';
 import { probeMounts } from './mount-mode.js';
-import { checkPlacements } from './placements.js';
-import type { LaunchSpecification } from './specification.js';
+import { checkPlacements, holdSources } from './placements.js';
+import type { LaunchPlacement, LaunchSpecification } from './specification.js';
 
 const INTERRUPTED_STATUS = 128 + 15;
 
@@ -43,6 +43,19 @@ async function run(request: SandboxRequest, limits: Limits): Promise<SandboxResu
   if ((request.command[0] ?? '') === '') throw new SnapcommitError('USAGE', 'no command was given; add -- COMMAND');
   const placements = request.mount ? checkPlacements(request.placements) : [];
   if (request.signal?.aborted === true) return { status: INTERRUPTED_STATUS, cgroup: null, interrupted: true };
+  const letGo = holdSources(placements);
+  try {
+    return await runWith(request, placements, limits);
+  } finally {
+    letGo();
+  }
+}
+
+async function runWith(
+  request: SandboxRequest,
+  placements: readonly LaunchPlacement[],
+  limits: Limits,
+): Promise<SandboxResult> {
   const cgroup = request.cgroup === null ? null : makeCgroup(request.cgroup);
   const specification: LaunchSpecification = {
     cgroupProcs: cgroup === null ? null : joinFile(cgroup),

@@ -51,10 +51,33 @@ function checkLivePath(path: string): void {
  * namespace, from which the command's is copied.
  */
 function checkSource(path: string): void {
+  closeSync(openSource(path));
+}
+
+function openSource(path: string): number {
   try {
-    closeSync(openSync(path, O_PATH | constants.O_DIRECTORY));
+    return openSync(path, O_PATH | constants.O_DIRECTORY);
   } catch (cause) {
     const message = `${path}, which a command is to see, is no directory that exists`;
     throw new SnapcommitError('SOURCE_INVALID', message, { path }, cause);
   }
+}
+
+/**
+ * Keeps the sources as they stand outside until the answer is called. After some minutes without anybody in it the kernel
+ * takes the mount of a ZFS snapshot away; while the command's own mount of that snapshot lives on, it does not make
+ * another one, and nobody else could read the snapshot (ELOOP).
+ */
+export function holdSources(placements: readonly LaunchPlacement[]): () => void {
+  const held: number[] = [];
+  const release = (): void => {
+    for (const descriptor of held.splice(0)) closeSync(descriptor);
+  };
+  try {
+    for (const { from } of placements) held.push(openSource(from));
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return release;
 }

@@ -1,0 +1,226 @@
+/**
+ * Who reads a generation while datasets are exchanged. A promotion takes the mounts of every snapshot that it moves away,
+ * and until the exchange is over those snapshots are where no link leads. So each published one has a **stand-in** for that
+ * time: a read-only clone, mounted in the publish directory, to which the generation's name leads. A clone is a dataset of
+ * its own: whatever is promoted and renamed, what is mounted of it stays.
+ *
+ * They are made before anybody has to stand still (`makeStandIns`), readers are led to them before it is decided that there
+ * is an exchange (`leadAside`), and led back when it is over or given up (`leadBack`). All three are told by what there is
+ * in ZFS and can be done at any time, under the volume's lock: after a crash whoever comes next goes on. A stand-in is
+ * mounted by itself after a reboot. One that somebody still reads in stays until a later call finds nobody there.
+ */
+import { readdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { crashPoint } from '../../crash-points.js';
+import { readMounts, type Mount } from '../../native/mountinfo.js';
+import { unmountIdle } from '../../native/mount-swap.js';
+import { syncDirectory } from '../../native/sync.js';
+import type { VolumePlace } from '../../ports/volume-driver.js';
+import type { ZfsCommands } from './command.js';
+import { errnoOf, meaningOf, zfsError } from './failures.js';
+import { homeOf, readFamily, targetOf, type Entry, type Family } from './family.js';
+import { writeLink } from './links.js';
+import { isHiddenName, lastComponent, poolOf, splitSnapshot, TREE_DIGITS, treeComponent } from './names.js';
+import { whenLetGo } from './patience.js';
+import { DESTROY_EACH } from './programs.js';
+import { ownOf, guidOf, localOf, PLACE, STANDS_FOR, valueOf, type Dataset } from './properties.js';
+import { datasetAt, treePath } from './site.js';
+import { makeTreeDirectory, sweepTreeDirectories } from './tree-directories.js';
+
+/** Commands at once: what is asked of ZFS side by side shares its transaction groups. */
+const AT_ONCE = 8;
+/** For who was reading when the links led back. */
+const PATIENCE_MS = 500;
+/** Of the live dataset's own properties those that decide how its files can be read. */
+const READING = ['acltype', 'xattr', 'exec', 'setuid', 'devices'] as const;
+
+/** A stand-in for every published snapshot that an exchange with the dataset `clone` takes out of its readers' way. */
+export async function makeStandIns(
+  commands: ZfsCommands,
+  volume: VolumePlace,
+  family: Family,
+  clone: Dataset,
+  mounts: readonly Mount[] = readMounts('self'),
+): Promise<void> {
+  const moving = movedWith(family, clone);
+  const missing = family.entries.filter(
+    (entry) =>
+      entry.kind === 'snapshot' &&
+      !isHiddenName(entry.name) &&
+      moving.has(splitSnapshot(entry.dataset.name)?.dataset ?? '') &&
+      standInOf(volume, family, entry, mounts) === null,
+  );
+  if (missing.length === 0) return;
+  // The directories first, and durable: by them the stand-ins are found.
+  for (const entry of missing) await makeTreeDirectory(volume, componentOf(entry));
+  await syncDirectory(volume.publishDirectory);
+  for (let at = 0; at < missing.length; at += AT_ONCE) {
+    const batch = missing.slice(at, at + AT_ONCE);
+    const made = await Promise.allSettled(batch.map(async (entry) => makeStandIn(commands, volume, family, entry)));
+    // not before the last of them has ended
+    for (const result of made) if (result.status === 'rejected') throw result.reason;
+  }
+  crashPoint('stand-ins.made');
+}
+
+/** The datasets whose snapshots a promotion of `clone` unmounts, or that are mounted elsewhere afterwards. */
+function movedWith({ live, liveName, trees }: Family, clone: Dataset): ReadonlySet<string> {
+  const members = [...(live === null ? [] : [live]), ...trees];
+  const moved = new Set([liveName, clone.name]);
+  const seen = new Set<string>();
+  for (let next: Dataset | undefined = clone; next !== undefined && !seen.has(next.name);) {
+    seen.add(next.name);
+    moved.add(next.name);
+    const origin: string = splitSnapshot(valueOf(next, 'origin') ?? '')?.dataset ?? '';
+    next = members.find(({ name }) => name === origin);
+  }
+  return moved;
+}
+
+function componentOf({ dataset }: Entry): string {
+  return treeComponent(BigInt(guidOf(dataset)).toString(16).padStart(TREE_DIGITS, '0'));
+}
+
+async function makeStandIn(commands: ZfsCommands, volume: VolumePlace, family: Family, entry: Entry): Promise<void> {
+  const component = componentOf(entry);
+  const dataset = `${homeOf(family)}/${component}`;
+  const there = family.trees.find(({ name }) => name === dataset);
+  const options = [
+    ...READING.flatMap((property) => {
+      const value = family.live === null ? null : ownOf(family.live, property);
+      return value === null ? [] : [`${property}=${value}`];
+    }),
+    'canmount=on',
+    'readonly=on',
+    'sharenfs=off',
+    'sharesmb=off',
+    `mountpoint=${treePath(volume, component)}`,
+    `${PLACE}=${guidOf(family.place)}`,
+    `${STANDS_FOR}=${guidOf(entry.dataset)}`,
+  ];
+  try {
+    // mounted by the same command, and by this one where somebody died before it was
+    if (there === undefined)
+      await commands.zfs(['clone', ...options.flatMap((option) => ['-o', option]), entry.dataset.name, dataset]);
+    else await commands.zfs(['mount', dataset]);
+  } catch (failure) {
+    throw zfsError(volume, 'make a stand-in of', entry.dataset.name, failure, 'STAGE_FAILED');
+  }
+}
+
+/** The mounted stand-in for this entry, by its component; null where there is none. */
+function standInOf(volume: VolumePlace, family: Family, { dataset }: Entry, mounts: readonly Mount[]): string | null {
+  const guid = guidOf(dataset);
+  const found = family.trees.find((tree) => localOf(tree, STANDS_FOR) === guid);
+  if (found === undefined) return null;
+  const component = lastComponent(found.name);
+  return datasetAt(treePath(volume, component), mounts) === found.name ? component : null;
+}
+
+/** Whoever looks a generation up by its name from now on reads its stand-in. Durable when it resolves. */
+export async function leadAside(
+  volume: VolumePlace,
+  family: Family,
+  mounts: readonly Mount[] = readMounts('self'),
+): Promise<void> {
+  let count = 0;
+  for (const entry of family.entries) {
+    const component =
+      entry.kind === 'snapshot' && !isHiddenName(entry.name) ? standInOf(volume, family, entry, mounts) : null;
+    if (component === null) continue;
+    await writeLink(volume, entry.name, component);
+    count += 1;
+  }
+  if (count === 0) return;
+  await syncDirectory(volume.publishDirectory);
+  crashPoint('stand-ins.led-aside');
+}
+
+/**
+ * Leads readers to the snapshots themselves, as far as these can be reached, and takes those stand-ins away that nobody is
+ * in. Answers the family as it is then.
+ */
+export async function leadBack(commands: ZfsCommands, volume: VolumePlace, family: Family): Promise<Family> {
+  const standIns = family.trees.filter((tree) => snapshotOf(tree) !== null);
+  if (standIns.length === 0) return family;
+  const needed = await leadEachBack(volume, family, new Set(standIns.map(snapshotOf)));
+  // otherwise a power loss would leave links that lead to stand-ins which are gone
+  await syncDirectory(volume.publishDirectory);
+  crashPoint('stand-ins.led-back');
+  const idle = await unmounted(
+    volume,
+    standIns.filter((tree) => !needed.has(snapshotOf(tree))),
+  );
+  if (idle.length === 0) return family;
+  await destroyEach(commands, idle);
+  const after = await readFamily(commands, volume);
+  await sweepTreeDirectories(volume, after);
+  return after;
+}
+
+/** The guid of the snapshot that this dataset stands for; null where it is no stand-in. */
+function snapshotOf(tree: Dataset): string | null {
+  return localOf(tree, STANDS_FOR);
+}
+
+/** Answers the guids of those whose own way in is not there (yet). */
+async function leadEachBack(
+  volume: VolumePlace,
+  family: Family,
+  guids: ReadonlySet<string | null>,
+): Promise<ReadonlySet<string | null>> {
+  const needed = new Set<string>();
+  for (const entry of family.entries) {
+    if (entry.kind !== 'snapshot' || !guids.has(guidOf(entry.dataset))) continue;
+    const target = targetOf(volume, family, entry);
+    if (await isOpened(resolve(volume.publishDirectory, target))) await writeLink(volume, entry.name, target);
+    else needed.add(guidOf(entry.dataset));
+  }
+  return needed;
+}
+
+/**
+ * Whether one can look into it. Looked into by us, before anybody is led there: of several who are the first to look into a
+ * snapshot at the same moment, the kernel turns some away.
+ */
+async function isOpened(path: string): Promise<boolean> {
+  return readdir(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Takes their mounts away, but for those that somebody stays in; who was just reading there is waited for. */
+async function unmounted(volume: VolumePlace, standIns: readonly Dataset[]): Promise<readonly Dataset[]> {
+  const waiting = new Set(standIns);
+  const unmountAll = (): void => {
+    let busy: Error | null = null;
+    for (const tree of waiting) {
+      const path = treePath(volume, lastComponent(tree.name));
+      try {
+        if (datasetAt(path) === tree.name) unmountIdle(path);
+        waiting.delete(tree);
+      } catch (failure) {
+        if (!(failure instanceof Error)) throw failure;
+        busy = failure;
+      }
+    }
+    if (busy !== null) throw busy;
+  };
+  await whenLetGo(async () => Promise.resolve().then(unmountAll), PATIENCE_MS).catch((failure: unknown) => {
+    // EPERM: who only removes what root left
+    if (!['EBUSY', 'EPERM'].includes(errnoOf(failure))) throw failure;
+  });
+  return standIns.filter((tree) => !waiting.has(tree));
+}
+
+/** One call for all. What cannot be destroyed, since another tool made a snapshot of it, is left to a later call. */
+async function destroyEach(commands: ZfsCommands, datasets: readonly Dataset[]): Promise<void> {
+  const names = datasets.map(({ name }) => name);
+  await commands
+    .zfs(['program', '-j', poolOf(names[0] ?? ''), '-', ...names], DESTROY_EACH)
+    .catch((failure: unknown) => {
+      // programs are root's, and so are exchanges: only who removes what root left meets this
+      if (meaningOf(failure) !== 'denied') throw failure;
+    });
+}

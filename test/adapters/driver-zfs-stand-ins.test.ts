@@ -1,0 +1,135 @@
+/** Stand-ins of generations: for which there are some, and where the links lead. ZFS only says what it would do. */
+import { mkdirSync, readdirSync, readlinkSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { createZfsCommands } from '#src/adapters/driver-zfs/command.js';
+import type { Entry, Family } from '#src/adapters/driver-zfs/family.js';
+import { mendLink } from '#src/adapters/driver-zfs/links.js';
+import { parseProperties, type Dataset } from '#src/adapters/driver-zfs/properties.js';
+import { leadAside, leadBack, makeStandIns } from '#src/adapters/driver-zfs/stand-ins.js';
+import type { Mount } from '#src/native/mountinfo.js';
+import type { VolumePlace } from '#src/ports/volume-driver.js';
+import { temporaryDirectory } from '../support/temp.js';
+
+const PLACE = 'tank/.snapcommit/db';
+
+function dataset(name: string, properties: Readonly<Record<string, string>>): Dataset {
+  const lines = Object.entries(properties).map(([property, value]) => [name, property, value, 'local'].join('\t'));
+  const [found] = parseProperties(lines.join('\n'));
+  return found ?? { name, properties: new Map() };
+}
+
+function snapshot(name: string, of: string, guid: number): Entry {
+  return { name, kind: 'snapshot', dataset: dataset(`${of}@${name.replace('@', ':')}`, { guid: String(guid) }) };
+}
+
+/** What a stand-in for the snapshot of that guid is called. */
+function component(guid: number): string {
+  return `.snapcommit-tree-${guid.toString(16).padStart(16, '0')}`;
+}
+
+function standIn(guid: number): Dataset {
+  return dataset(`${PLACE}/${component(guid)}`, { 'snapcommit:stands-for': String(guid) });
+}
+
+function mountOf(tree: Dataset, { publishDirectory }: VolumePlace): Mount {
+  const mountPoint = join(publishDirectory, tree.name.slice(PLACE.length + 1));
+  const rest = { id: 2, parent: 1, device: '0:9', options: ['rw'], shared: true };
+  return { ...rest, root: '/', mountPoint, type: 'zfs', source: tree.name };
+}
+
+function familyOf(trees: readonly Dataset[], entries: readonly Entry[]): Family {
+  const live = dataset('tank/db', { guid: '7', acltype: 'posix', quota: '1' });
+  return { place: dataset(PLACE, { guid: '8' }), liveName: 'tank/db', live, trees, snapshots: [], entries };
+}
+
+function makePlace(t: Test): VolumePlace {
+  const directory = temporaryDirectory(t, 'stand-ins');
+  const publishDirectory = join(directory, 'publish');
+  mkdirSync(publishDirectory);
+  return { name: 'db', source: join(directory, 'live'), publishDirectory };
+}
+
+function recorder(): { readonly ran: string[]; readonly commands: ReturnType<typeof createZfsCommands> } {
+  const ran: string[] = [];
+  const run = async (_file: string, args: readonly string[]) => {
+    ran.push(args.join(' '));
+    return Promise.resolve({ status: 0, signal: null, stdout: '', stderr: '', timedOut: false });
+  };
+  return { ran, commands: createZfsCommands({ run }, async (program) => Promise.resolve(`/sbin/${program}`)) };
+}
+
+void t.test('G12 every generation that an exchange moves has a stand-in, and nothing else has', async (t) => {
+  const place = makePlace(t);
+  const { ran, commands } = recorder();
+  const older = dataset(`${PLACE}/.snapcommit-tree-a`, { guid: '20', origin: 'tank/db@app:1' });
+  const aside = dataset(`${PLACE}/.snapcommit-tree-b`, { guid: '21', origin: 'tank/db@app:1' });
+  const clone = dataset(`${PLACE}/.snapcommit-tree-c`, { guid: '22', origin: `${older.name}@app:2` });
+  const entries = [
+    snapshot('app@1', 'tank/db', 1),
+    snapshot('app@2', older.name, 2),
+    snapshot('app@3', aside.name, 3),
+    snapshot('app@4', clone.name, 4),
+    snapshot('.staged~5', 'tank/db', 5),
+    snapshot('app@6', 'tank/db', 6),
+  ];
+  const family = familyOf([older, aside, clone, standIn(6)], entries);
+  await makeStandIns(commands, place, family, clone, [mountOf(standIn(6), place)]);
+  const cloned = ran.filter((command) => command.startsWith('clone '));
+  t.same(
+    cloned.map((command) => command.split(' ').slice(-2)),
+    [
+      ['tank/db@app:1', `${PLACE}/${component(1)}`],
+      [`${older.name}@app:2`, `${PLACE}/${component(2)}`],
+      [`${clone.name}@app:4`, `${PLACE}/${component(4)}`],
+    ],
+  );
+  t.match(cloned[0], 'readonly=on', 'nobody can write into a generation');
+  t.match(cloned[0], 'acltype=posix', 'its access lists hold');
+  t.notMatch(cloned[0], 'quota', 'and it may hold more than the live tree may now');
+  t.match(cloned[0], 'canmount=on', 'it is mounted after a reboot');
+  t.same(readdirSync(place.publishDirectory).sort(), [1, 2, 4].map(component), 'by its directory it is found again');
+});
+
+void t.test('G12 readers are led to a stand-in that is mounted, and to no other', async (t) => {
+  const place = makePlace(t);
+  const entries = [snapshot('app@1', 'tank/db', 1), snapshot('app@2', 'tank/db', 2)];
+  for (const { name } of entries) symlinkSync('/before', join(place.publishDirectory, name));
+  await leadAside(place, familyOf([standIn(1), standIn(2)], entries), [mountOf(standIn(2), place)]);
+  t.equal(readlinkSync(join(place.publishDirectory, 'app@1')), '/before');
+  t.equal(readlinkSync(join(place.publishDirectory, 'app@2')), component(2));
+});
+
+void t.test('G12 readers are led back only to where something is, and what they still need stays', async (t) => {
+  const place = makePlace(t);
+  const { ran, commands } = recorder();
+  const entries = [snapshot('app@1', 'tank/db', 1), snapshot('app@2', 'tank/gone', 2)];
+  const target = join(place.source, '.zfs/snapshot/app:1');
+  mkdirSync(target, { recursive: true });
+  for (const [index, { name }] of entries.entries())
+    symlinkSync(component(index + 1), join(place.publishDirectory, name));
+  const family = familyOf([standIn(1), standIn(2), standIn(3)], entries);
+  // what comes after the destruction asks ZFS, which says nothing here
+  await leadBack(commands, place, family).catch(() => undefined);
+  t.equal(readlinkSync(join(place.publishDirectory, 'app@1')), target);
+  t.equal(readlinkSync(join(place.publishDirectory, 'app@2')), component(2));
+  t.same(
+    ran.filter((command) => command.startsWith('program ')),
+    [`program -j tank - ${standIn(1).name} ${standIn(3).name}`],
+    'those that nobody needs go, in one call',
+  );
+});
+
+void t.test(
+  'G12 who only looks leaves a link alone that leads somewhere, whatever was read of ZFS before',
+  async (t) => {
+    const place = makePlace(t);
+    const entry = snapshot('app@1', 'tank/db', 1);
+    const family = familyOf([], [entry]);
+    const link = join(place.publishDirectory, entry.name);
+    mkdirSync(join(place.publishDirectory, component(1)));
+    symlinkSync(component(1), link);
+    await mendLink(place, family, entry);
+    t.equal(readlinkSync(link), component(1), 'an exchange has led it there since');
+    },
+);
