@@ -131,5 +131,5 @@ void t.test(
     symlinkSync(component(1), link);
     await mendLink(place, family, entry);
     t.equal(readlinkSync(link), component(1), 'an exchange has led it there since');
-    },
+  },
 );
