@@ -47,9 +47,10 @@ export async function setLinks(volume: VolumePlace, family: Family): Promise<voi
   for (const entry of family.entries) if (entry.kind !== 'unfinished') await setLink(volume, family, entry);
 }
 
-export async function writeLink(volume: VolumePlace, name: string, target: string): Promise<void> {
+/** Answers whether it led elsewhere before, or nowhere. */
+export async function writeLink(volume: VolumePlace, name: string, target: string): Promise<boolean> {
   const path = entryPath(volume, name);
-  if ((await linkAt(path)) === target) return;
+  if ((await linkAt(path)) === target) return false;
   const temporary = entryPath(volume, `${NEW_LINK}${randomBytes(8).toString('hex')}`);
   await symlink(target, temporary);
   try {
@@ -58,6 +59,7 @@ export async function writeLink(volume: VolumePlace, name: string, target: strin
     await removeLink(temporary);
     throw failure;
   }
+  return true;
 }
 
 /** The text of the link at `path`; null where there is none, or something else. */

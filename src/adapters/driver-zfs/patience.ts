@@ -9,6 +9,8 @@ import { errnoOf } from './failures.js';
 
 const PATIENCE_MS = 3_000;
 const PAUSE_MS = 50;
+/** A path is walked in microseconds, unless whoever walks it is kept from a processor. */
+const WALK_MS = 100;
 
 /** What `act` answers; tried again for a few seconds while it is said to be busy. */
 export async function whenLetGo<T>(act: () => Promise<T>, patienceMs = PATIENCE_MS): Promise<T> {
@@ -20,6 +22,14 @@ export async function whenLetGo<T>(act: () => Promise<T>, patienceMs = PATIENCE_
     }
     await sleep(PAUSE_MS);
   }
+}
+
+/**
+ * For who has read the text of a link just before it was turned, and is still on the way to where it led. What is there must
+ * not be unmounted under them: whoever comes to a snapshot while its mount goes is turned away (ELOOP).
+ */
+export async function walksAreOver(): Promise<void> {
+  await sleep(WALK_MS);
 }
 
 /** In use, and not: something depends on it, which no waiting changes. */

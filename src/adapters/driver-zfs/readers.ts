@@ -1,7 +1,7 @@
 /**
  * Those who read generations, beside an exchange or a deletion. A snapshot is mounted by the kernel for whoever looks into it, below the
  * dataset that it is of. A promotion takes all of these mounts away, and fails where somebody is in one: so that is looked at
- * before anything is decided. Who comes to look between the promotion and the end of the exchange finds nothing there.
+ * before anything is decided. Who comes by a generation's name meanwhile is led to its stand-in (stand-ins.ts).
  */
 import { dirname } from 'node:path';
 import { SnapcommitError } from '../../errors.js';

@@ -21,7 +21,7 @@ import { errnoOf, meaningOf, zfsError } from './failures.js';
 import { homeOf, readFamily, targetOf, type Entry, type Family } from './family.js';
 import { writeLink } from './links.js';
 import { isHiddenName, lastComponent, poolOf, splitSnapshot, TREE_DIGITS, treeComponent } from './names.js';
-import { whenLetGo } from './patience.js';
+import { walksAreOver, whenLetGo } from './patience.js';
 import { DESTROY_EACH } from './programs.js';
 import { ownOf, guidOf, localOf, PLACE, STANDS_FOR, valueOf, type Dataset } from './properties.js';
 import { datasetAt, treePath } from './site.js';
@@ -123,16 +123,18 @@ export async function leadAside(
   family: Family,
   mounts: readonly Mount[] = readMounts('self'),
 ): Promise<void> {
+  let isTurned = false;
   let count = 0;
   for (const entry of family.entries) {
     const component =
       entry.kind === 'snapshot' && !isHiddenName(entry.name) ? standInOf(volume, family, entry, mounts) : null;
     if (component === null) continue;
-    await writeLink(volume, entry.name, component);
+    if (await writeLink(volume, entry.name, component)) isTurned = true;
     count += 1;
   }
   if (count === 0) return;
   await syncDirectory(volume.publishDirectory);
+  if (isTurned) await walksAreOver();
   crashPoint('stand-ins.led-aside');
 }
 
@@ -143,9 +145,10 @@ export async function leadAside(
 export async function leadBack(commands: ZfsCommands, volume: VolumePlace, family: Family): Promise<Family> {
   const standIns = family.trees.filter((tree) => snapshotOf(tree) !== null);
   if (standIns.length === 0) return family;
-  const needed = await leadEachBack(volume, family, new Set(standIns.map(snapshotOf)));
+  const { needed, isTurned } = await leadEachBack(volume, family, new Set(standIns.map(snapshotOf)));
   // otherwise a power loss would leave links that lead to stand-ins which are gone
   await syncDirectory(volume.publishDirectory);
+  if (isTurned) await walksAreOver();
   crashPoint('stand-ins.led-back');
   const idle = await unmounted(
     volume,
@@ -163,20 +166,24 @@ function snapshotOf(tree: Dataset): string | null {
   return localOf(tree, STANDS_FOR);
 }
 
-/** Answers the guids of those whose own way in is not there (yet). */
+/** `needed`: the guids of those whose own way in is not there (yet). */
 async function leadEachBack(
   volume: VolumePlace,
   family: Family,
   guids: ReadonlySet<string | null>,
-): Promise<ReadonlySet<string | null>> {
+): Promise<{ readonly needed: ReadonlySet<string | null>; readonly isTurned: boolean }> {
   const needed = new Set<string>();
+  let isTurned = false;
+  const writeBack = async (name: string, target: string): Promise<void> => {
+    if (await writeLink(volume, name, target)) isTurned = true;
+  };
   for (const entry of family.entries) {
     if (entry.kind !== 'snapshot' || !guids.has(guidOf(entry.dataset))) continue;
     const target = targetOf(volume, family, entry);
-    if (await isOpened(resolve(volume.publishDirectory, target))) await writeLink(volume, entry.name, target);
+    if (await isOpened(resolve(volume.publishDirectory, target))) await writeBack(entry.name, target);
     else needed.add(guidOf(entry.dataset));
   }
-  return needed;
+  return { needed, isTurned };
 }
 
 /**
