@@ -9,7 +9,7 @@ import { entriesAfter, entryAt, slot, type LogEntry, type Slot } from './contigu
 import { afterDeciding, bytesOf, decideThrough, isStop } from './learner.js';
 import type { Limits } from './limits.js';
 import type { Compacted, Fetch, Learn } from './messages.js';
-import { becomeFollower } from './role.js';
+import { becomeFollower, canLead } from './role.js';
 import { change, send, writeAfter, type Turn } from './turn.js';
 
 export function fetchFrom(turn: Turn, node: NodeId): void {
@@ -80,11 +80,11 @@ export function onLearn(turn: Turn, from: NodeId, message: Learn): void {
   if (turn.state.decided < message.decided) fetchFrom(turn, from);
 }
 
-/** We lag behind what `from` still has in its log: proposing has to wait until a checkpoint is installed. */
+/** We lag behind what `from` still has in its log: where we do not hold that much, proposing waits until a checkpoint is installed. */
 export function onCompacted(turn: Turn, from: NodeId, message: Compacted): void {
   if (message.base <= turn.state.decided) return;
-  becomeFollower(turn);
   change(turn, { behind: message.base });
+  if (!canLead(turn.state)) becomeFollower(turn);
   turn.after.push({ kind: 'checkpointNeeded', from, base: message.base });
   afterDeciding(turn);
 }

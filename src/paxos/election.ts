@@ -39,12 +39,12 @@ function endRound(turn: Turn): void {
   // Before the first round nobody of this configuration was asked.
   if (!isVoter(configuration, self) || (election.round === 0 && configuration.voters.length > 1)) return;
   const connected = reachesQuorum(turn.state);
-  // A leader without a quorum only keeps others waiting.
-  if (!connected) becomeFollower(turn);
+  // A leader without a quorum only keeps others waiting, and so does who tries to lead where another is further.
+  if (!connected || (turn.state.role.kind === 'preparing' && isOvertaken(turn.state))) becomeFollower(turn);
   const { leader, happy } = judge(turn.state, connected);
   change(turn, { election: { ...turn.state.election, leader, happy } });
   if (happy) return;
-  if (connected && canLead(turn.state) && noneIsHappy(turn.state)) campaign(turn, []);
+  if (connected && canLead(turn.state) && !isOvertaken(turn.state) && noneIsHappy(turn.state)) campaign(turn, []);
   else catchUpFromAnybody(turn);
 }
 
@@ -74,6 +74,12 @@ function ownBallot({ role }: Replica): Ballot {
 function noneIsHappy({ election }: Replica): boolean {
   for (const reply of election.replies.values()) if (reply.happy) return false;
   return true;
+}
+
+/** Whether somebody whose promise would count has decided all that we would need a checkpoint for: that one is to lead. */
+function isOvertaken({ behind, election }: Replica): boolean {
+  if (behind === null) return false;
+  return [...election.replies.values()].some(({ standing, decided }) => standing === 'voting' && decided >= behind);
 }
 
 /** Out of touch with every leader: others may still know what it decided. */

@@ -1,15 +1,20 @@
 /** Who may lead, and how leading ends. PURE. */
 import { compareBallots, highestBallot, NO_BALLOT, sameBallot, type Ballot } from './ballot.js';
 import { isMember, isVoter } from './configuration.js';
+import { lastSlot } from './contiguous-log.js';
 import type { Presence, Standing } from './messages.js';
 import type { Replica } from './state.js';
 import { change, type Turn } from './turn.js';
 
 export const FOLLOWER = { kind: 'follower' } as const;
 
-/** I13: a learner, a replica that abstains, one that lacks a checkpoint and one whose disk hangs do not even try. */
-export function canLead({ configuration, self, abstains, behind, stalls }: Replica): boolean {
-  return isVoter(configuration, self) && abstains === null && behind === null && !stalls;
+/**
+ * I13: a learner, a replica that abstains, one that lacks a checkpoint and one whose disk hangs do not even try. Who holds all
+ * that others have put into theirs lacks none, though it has not heard that it is decided: they may be unable to send it.
+ */
+export function canLead({ configuration, self, abstains, behind, log, stalls }: Replica): boolean {
+  const lacksNone = behind === null || lastSlot(log) >= behind;
+  return isVoter(configuration, self) && abstains === null && lacksNone && !stalls;
 }
 
 export function standingOf({ abstains }: Replica): Standing {

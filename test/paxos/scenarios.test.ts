@@ -223,6 +223,57 @@ t.test('who lags behind a compacted log is told that it needs a checkpoint', asy
   t.equal(state.role.kind, 'follower');
 });
 
+/** Holds what is gone from the log of `a` without having heard that it is decided; tries to lead. */
+function behindWithAllOfIt() {
+  const under = ballotOf(1, c);
+  const held = { promised: under, accepted: under, log: logOf(...entries(under, 'x', 'y', 'z')) };
+  const trying = step(replicaWith(held, b), { kind: 'campaign', entries: [] }).state;
+  return receive(trying, a, { type: 'compacted', ballot: under, base: slot(2) });
+}
+
+t.test('P9 who holds all that is gone from another log leads: nobody may be able to send the checkpoint', async (t) => {
+  const { state, effects } = behindWithAllOfIt();
+  t.same(kinds(effects), ['checkpointNeeded'], 'it is asked for all the same');
+  if (state.role.kind !== 'preparing') throw new Error('it tries no more');
+  const own: PromiseBallot = {
+    type: 'promise',
+    ballot: state.role.ballot,
+    accepted: NO_BALLOT,
+    decided: slot(0),
+    last: slot(0),
+    after: slot(0),
+    suffix: [],
+    standing: 'voting',
+  };
+  const mine = { ...own, accepted: state.accepted, last: slot(3), after: slot(3) };
+  const led = receive(receive(state, b, mine).state, c, own).state;
+  t.equal(led.role.kind, 'leading');
+  t.same(texts(led), ['x', 'y', 'z'], 'with what may have been chosen');
+});
+
+t.test('P9 it lets somebody lead who has that checkpoint, and can vote', async (t) => {
+  const reached = (decided: number) => {
+    let { state } = behindWithAllOfIt();
+    state = { ...state, election: { ...state.election, round: 1 } };
+    const { round } = state.election;
+    for (const from of [a, c]) {
+      const message = {
+        type: 'heartbeatReply',
+        round,
+        ballot: NO_BALLOT,
+        happy: false,
+        standing: 'voting',
+        decided: slot(decided),
+      } as const;
+      state = receive(state, from, message).state;
+    }
+    for (let tick = 0; tick < state.limits.roundTicks; tick += 1) state = step(state, { kind: 'tick' }).state;
+    return state.role.kind;
+  };
+  t.equal(reached(2), 'follower');
+  t.equal(reached(1), 'preparing', 'and tries on where there is none');
+});
+
 t.test('messages of another configuration or of a stranger change nothing', async (t) => {
   const state = replicaWith();
   const message = {
