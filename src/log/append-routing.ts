@@ -90,8 +90,10 @@ export class AppendRouting {
 
   /** Proposes a batch of what waits; we lead. */
   propose(now: number): void {
-    const mine = this.#appends.take(ENTRIES_MAX, BYTES_MAX);
-    const theirs = this.#intake.splice(0, ENTRIES_MAX);
+    const theirs = this.#takeIntake();
+    // A very large entry goes alone: what is under way at once has to fit into one message when the leader changes.
+    const isLarge = bytesOf(theirs) > BYTES_MAX;
+    const mine = isLarge ? [] : this.#appends.take(ENTRIES_MAX, BYTES_MAX);
     const entries = [...mine.map(({ bytes }) => bytes), ...theirs.map(entryOf)];
     if (entries.length === 0) return;
     for (const append of mine) this.#appends.attempted(append, { to: null, number: 0, index: 0, atTick: now });
@@ -100,6 +102,16 @@ export class AppendRouting {
     this.#congested = true;
     for (const append of mine) if (refused.has(append.bytes)) this.#appends.refused(append, reason);
     for (const one of theirs) if (refused.has(entryOf(one))) this.#refuse(one.from, one.forward, [one.index], reason);
+  }
+
+  /** One at least, where there is one, whatever its size. */
+  #takeIntake(): readonly Intake[] {
+    let bytes = 0;
+    const end = this.#intake.findIndex((one, index) => {
+      bytes += entryOf(one).length;
+      return index > 0 && (index >= ENTRIES_MAX || bytes > BYTES_MAX);
+    });
+    return this.#intake.splice(0, end < 0 ? this.#intake.length : end);
   }
 
   /** Sends a batch of what waits to whoever leads with this ballot. */
@@ -146,6 +158,10 @@ export class AppendRouting {
   #refuse(to: string, { ballot, number }: Forward, indices: readonly number[], reason: string): void {
     this.#user.send(to, { type: 'refused', ballot, number, indices, reason });
   }
+}
+
+function bytesOf(taken: readonly Intake[]): number {
+  return taken.reduce((sum, one) => sum + entryOf(one).length, 0);
 }
 
 function entryOf({ forward, index }: Intake): Uint8Array {

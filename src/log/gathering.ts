@@ -14,7 +14,8 @@ const WRITES_MAX = 16;
 /**
  * While entries are under way and the own disk works, what comes gathers: one proposal, one message and one sync for all of
  * it. Where the others' disks have decided all that was proposed, nothing is won by waiting for the own one, up to a bound:
- * a disk that hangs must not fill the memory.
+ * a disk that hangs must not fill the memory. Whatever makes this false has the callers looked after again: a step, a
+ * batch that is durable, and one that is handed to the disk.
  */
 export function gathers({ commit, replica }: UnderWay): boolean {
   const isUnderWay = replica.decided < lastSlot(replica.log);

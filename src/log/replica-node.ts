@@ -293,6 +293,7 @@ export class ReplicaNode {
 
   #alongside(): StoreBatch {
     this.#syncBegan = this.#ports.clock.monotonic();
+    this.#pumpSoon(); // The disk takes what waited for it: gathering.ts.
     const remembered = this.#known.takeChanged();
     return remembered === undefined ? {} : { remembered };
   }

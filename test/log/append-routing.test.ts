@@ -79,3 +79,23 @@ t.test('a copy of what was taken is not taken again, and other processes count f
   t.same(leader.hears(restarted), ['y']);
   t.end();
 });
+
+t.test('what others forward is proposed in pieces that one message can carry', (t) => {
+  const leader = new Leader();
+  leader.routing.leads(BALLOT);
+  const sizes = [...Array.from({ length: 7 }, () => 300 << 10), 3 << 20, 1];
+  for (const [index, size] of sizes.entries()) leader.routing.forwarded('c', forward(index, 'x'.repeat(size)));
+  const counts: number[] = [];
+  while (leader.routing.hasProposals) {
+    const before = leader.proposed.length;
+    leader.routing.propose(1);
+    counts.push(leader.proposed.length - before);
+  }
+  t.same(counts, [3, 3, 1, 1, 1], 'a mebibyte each, and what is larger by itself');
+  t.same(
+    leader.proposed.map(({ length }) => length),
+    sizes,
+    'in their order, each once',
+  );
+  t.end();
+});

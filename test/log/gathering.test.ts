@@ -41,3 +41,26 @@ t.test('an append does not wait for the leader to sync the one before it, which 
   store.release();
   t.equal(Object.keys(host.staleState().volumes).length, 4);
 });
+
+t.test('G7 what was held back for the own disk is proposed as soon as that takes what waited for it', async (t) => {
+  const nodes = await memoryCluster(t, { appendTimeoutMs: 10_000 });
+  const [one] = nodes.values();
+  t.equal((await one?.host.append(volumeNamed('first')))?.status, 'chosen');
+  const { host, store } = await leaderOf(nodes);
+  for (const { timers } of nodes.values()) timers.areStill = true;
+  store.hangs = true;
+  const answers: string[] = [];
+  const append = async (name: string): Promise<void> => {
+    answers.push((await host.append(volumeNamed(name))).status);
+  };
+  let sent = 0;
+  // The next one is asked for when the last one is answered, until so many wait for the own disk that one is held back.
+  for (; answers.length === sent && sent < 100; sent += 1) {
+    void append(`v${String(sent)}`);
+    for (let turn = 0; turn < 20 && answers.length === sent; turn += 1) await new Promise(setImmediate);
+  }
+  t.ok(sent > 2 && sent < 100, `${String(sent)} were proposed before one was held back`);
+  store.letThrough();
+  await until('the one that was held back is answered', () => answers.length === sent);
+  t.ok(answers.every((status) => status === 'chosen'));
+});

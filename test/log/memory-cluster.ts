@@ -34,6 +34,11 @@ export class HangingStore {
 
   release(): void {
     this.hangs = false;
+    this.letThrough();
+  }
+
+  /** What came by now is written; what comes after it is held back as before. */
+  letThrough(): void {
     for (const resume of this.#held.splice(0)) resume();
   }
 }
