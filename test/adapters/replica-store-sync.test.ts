@@ -82,6 +82,18 @@ t.test('D6 after a failed sync the outcome is unknown, and nothing is done any m
   }
 });
 
+t.test('D6 what syncs a write was opened before it: the kernel tells whoever came later of no failure', async (t) => {
+  if (!hasTool(t, 'strace')) return;
+  const { calls } = await traced(t, ['append', freshStore(t), '3'], '-e', 'trace=openat,pwrite64,fdatasync');
+  const [, synced = 'none'] = /fdatasync\((\d+)</.exec(calls.find((call) => call.includes('fdatasync(')) ?? '') ?? [];
+  const opened = calls.findIndex((call) => new RegExp(`openat\\(.*sqlite-wal".*O_RDONLY.* = ${synced}<`).test(call));
+  const written = calls.findIndex((call) => /pwrite64\(\d+<.*sqlite-wal>/.test(call));
+  t.ok(opened >= 0 && written >= 0, 'both were seen');
+  t.ok(opened < written, `opened by call ${String(opened)}, first written to by call ${String(written)}`);
+  const files = new Set(calls.flatMap((call) => /fdatasync\(\d+<([^>]*)>/.exec(call)?.[1] ?? []));
+  t.equal(files.size, 1);
+});
+
 t.test('a slow sync does not hold up the main thread', async (t) => {
   if (!hasTool(t, 'strace')) return;
   const slow = ['-e', 'inject=fsync,fdatasync:delay_enter=300000'];

@@ -1,5 +1,5 @@
 /** One member of a cluster under test: a daemon in its own namespace, on its own disk, by its own clock. */
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startCli, type RunningCli } from '../support/run-cli.js';
 import { until } from '../support/until.js';
@@ -76,6 +76,8 @@ export class Member {
     const daemon = startCli(['daemon'], { stateDirectory: this.stateDirectory, under: this.#under, env });
     daemon.child.stderr?.on('data', (text: string) => (this.#log = (this.#log + text).slice(-100_000)));
     this.#daemon = daemon;
+    // Where it ends by itself, and where we end it, which may be the last that we do.
+    if (offsetSeconds !== 0) void daemon.done.finally(() => forgetFakeTime(daemon.child.pid));
   }
 
   async serves(): Promise<void> {
@@ -104,6 +106,7 @@ export class Member {
   /** At once, without waiting. */
   end(): void {
     this.#daemon?.child.kill('SIGKILL');
+    forgetFakeTime(this.#daemon?.child.pid);
   }
 
   /** The daemon and all commands, also at once. */
@@ -134,6 +137,12 @@ export function fakeTime(offsetSeconds: number): Readonly<Record<string, string>
     FAKETIME: `${sign}${String(Math.abs(offsetSeconds))}s`,
     FAKETIME_DONT_FAKE_MONOTONIC: '1',
   };
+}
+
+/** What libfaketime shares with a program's children; it stays where the program was killed. */
+function forgetFakeTime(pid: number | undefined): void {
+  for (const name of [`faketime_shm_${String(pid)}`, `sem.faketime_sem_${String(pid)}`])
+    rmSync(join('/dev/shm', name), { force: true });
 }
 
 function libfaketime(): string {

@@ -1,5 +1,6 @@
 /** What SQLite's failures mean here: the one table from its codes to ours. */
 import { SnapcommitError } from '../../errors.js';
+import { cannotLoad, isNotLoaded } from './cannot-load.js';
 import { Sqlite } from './sqlite.js';
 
 /** What the store was doing when it failed; only a failed commit can leave the outcome open. */
@@ -36,6 +37,7 @@ export function isFull(error: unknown): boolean {
 
 /** Turns what SQLite threw into ours; everything else passes through as it is. */
 export function translate(error: unknown, file: string, phase: Phase): unknown {
+  if (isNotLoaded(error)) return cannotLoad(error);
   if (!(error instanceof Sqlite.SqliteError)) return error;
   const { code } = error;
   if (isFull(error)) return full(file, error);

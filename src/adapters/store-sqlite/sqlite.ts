@@ -8,12 +8,19 @@
  */
 import { createRequire } from 'node:module';
 import type BetterSqlite3 from 'better-sqlite3';
+import { cannotLoad } from './cannot-load.js';
 
 export type { Database, Statement } from 'better-sqlite3';
 
 const require = createRequire(import.meta.url);
 const [major = 0] = process.versions.node.split('.').map(Number);
 
-export const Sqlite = (
-  major >= 22 ? require('better-sqlite3-napi') : require('better-sqlite3')
-) as typeof BetterSqlite3;
+function load(): unknown {
+  try {
+    return major >= 22 ? require('better-sqlite3-napi') : require('better-sqlite3');
+  } catch (cause) {
+    throw cannotLoad(cause);
+  }
+}
+
+export const Sqlite = load() as typeof BetterSqlite3;

@@ -10,19 +10,22 @@ import { closeSync, fdatasyncSync, openSync } from 'node:fs';
 import { Sqlite } from './sqlite.js';
 
 export class WalSync {
-  readonly #wal: string;
-  /** A descriptor of our own. SQLite's locks are not on this file, so closing it gives none up. */
-  #descriptor: number | null = null;
+  /**
+   * A descriptor of our own. SQLite's locks are not on this file, so closing it gives none up. The kernel tells each
+   * descriptor of the failed writes since it was opened, and of an earlier one only where nobody else has heard of that: so
+   * it is opened before the first write.
+   */
+  #descriptor: number | null;
 
-  /** `file`: the database. */
+  /** `file`: a database that is open in WAL mode, and keeps its WAL until it is closed. */
   constructor(file: string) {
-    this.#wal = `${file}-wal`;
+    this.#descriptor = openSync(`${file}-wal`, 'r');
   }
 
   /** To be called after each commit, before anybody hears of it. @throws SqliteError as of a sync of SQLite's own. */
   sync(): void {
     try {
-      this.#descriptor ??= openSync(this.#wal, 'r');
+      if (this.#descriptor === null) throw new Error('the write-ahead file is closed');
       fdatasyncSync(this.#descriptor);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
