@@ -9,8 +9,9 @@ fi
 exec node "$0" "$@"
 */
 // Loads dist/cli/main: from a one-file bundle with V8's code cache where scripts/bundle.mjs has made them since the last
-// compilation, otherwise module by module. A cache of another V8 is refused by V8 itself. All of it stands in this file,
-// since finding another one takes Node a millisecond.
+// compilation, otherwise module by module. A cache of another V8 is refused by V8 itself; a bundle that was made by a Node
+// with another binary interface is left alone, since native parts of that one are joined to it. All of it stands in this
+// file, since finding another one takes Node a millisecond.
 'use strict';
 const { readFileSync, statSync } = require('node:fs');
 const { join } = require('node:path');
@@ -18,6 +19,11 @@ const vm = require('node:vm');
 
 const dist = join(__dirname, '..', 'dist');
 const bundle = join(dist, 'bundle');
+
+/** Beside the bundle of that name, of this Node. */
+function cacheOf(filename) {
+  return `${filename}.${process.versions.modules}.cache`;
+}
 
 /** The bundle (one function expression, all ASCII) of that name: its exports, and the script for making its cache. */
 function runBundle(name, ask, usesCache = true) {
@@ -31,7 +37,7 @@ function runBundle(name, ask, usesCache = true) {
 
 function readCache(filename) {
   try {
-    return readFileSync(`${filename}.cache`);
+    return readFileSync(cacheOf(filename));
   } catch {
     return undefined;
   }
@@ -80,7 +86,7 @@ function reads(words) {
 /** The newest of the bundles' files is written last. */
 function isFresh() {
   try {
-    return statSync(join(bundle, 'main.cjs.cache')).mtimeMs >= statSync(join(dist, '.tsbuildinfo')).mtimeMs;
+    return statSync(cacheOf(join(bundle, 'main.cjs'))).mtimeMs >= statSync(join(dist, '.tsbuildinfo')).mtimeMs;
   } catch {
     return false;
   }
@@ -106,4 +112,4 @@ function start() {
 }
 
 if (require.main === module) start();
-else module.exports = { runMain, runRead, runCold };
+else module.exports = { runMain, runRead, runCold, cacheOf };

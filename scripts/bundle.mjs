@@ -2,10 +2,10 @@
 // two hundred modules, and a command should answer at once. dist/bundle/main.cjs is all of it. Commands that only read have
 // read.cjs, with what they use, and ask for the rest in cold.cjs when they do need it. dist/ itself stays what the library,
 // the tests and the two small programs that we start (the guard, the launcher) are loaded from. See bin/snapcommit.js.
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { runCold, runMain, runRead } from '../bin/snapcommit.js';
+import { cacheOf, runCold, runMain, runRead } from '../bin/snapcommit.js';
 import { commandLineOptions, execaOptions, TEXT } from './bundle/command-line.mjs';
 import { coldElsewhere, hotElsewhere, tellingOnUse } from './bundle/load-on-use.mjs';
 import { withWarmUp } from './bundle/warm-up.mjs';
@@ -18,7 +18,8 @@ const fileOf = (name) => join(outdir, `${name}.cjs`);
 const MAIN = "export * from './dist/cli/main.js';";
 
 mkdirSync(outdir, { recursive: true });
-for (const name of ['read', 'cold', 'main']) rmSync(`${fileOf(name)}.cache`, { force: true });
+// Whatever Node made them: each of them says that the bundles are its own.
+for (const file of readdirSync(outdir)) if (file.endsWith('.cache')) rmSync(join(outdir, file));
 syncDirectory(outdir);
 await build(execaOptions(join(outdir, 'execa.cjs')));
 await withWarmUp(async (warmUp) => {
@@ -73,7 +74,7 @@ function thunks(names) {
 }
 
 function writeCache(name, { script }) {
-  writeDurably(`${fileOf(name)}.cache`, script.createCachedData());
+  writeDurably(cacheOf(fileOf(name)), script.createCachedData());
 }
 
 /** Node believes a cache whose length is right, so half of one must never stand under its name. */
