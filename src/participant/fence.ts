@@ -66,6 +66,6 @@ export function areHoldersStopped(locks: KernelLocks, name: string): boolean {
   return holders.length > 0 && holders.every((holder) => 'TtZX'.includes(holder.state));
 }
 
-function isBusy(error: unknown): boolean {
+export function isBusy(error: unknown): boolean {
   return error instanceof SnapcommitError && error.code === 'BUSY';
 }

@@ -15,7 +15,16 @@ import type { VolumeDriver } from '../ports/volume-driver.js';
 import { allDone } from './all-done.js';
 import { atVolume } from './at-volume.js';
 import type { Context } from './context.js';
-import { acquireFence, swapLock, underLocks, viewLock, volumeLock, withFence } from './fence.js';
+import {
+  acquireFence,
+  areHoldersStopped,
+  isBusy,
+  swapLock,
+  underLocks,
+  viewLock,
+  volumeLock,
+  withFence,
+} from './fence.js';
 import { writeManifest } from './manifest-file.js';
 import { currentName, publishedName, replacedName } from './names.js';
 import { byPool, type Batch } from './pools.js';
@@ -182,8 +191,30 @@ async function lockSwap(context: Context, record: GenerationRecord, name: string
   const driver = await context.driver(volume.driver);
   const replaced = replacedName(record.group, record.generation);
   if ((await driver.lookup(placeOf(state, name), replaced)) !== null) return [];
+  return [await acquireSwap(context, swapLock(name))];
+}
+
+/** In this time nobody spins. */
+const TRY_MS_MIN = 10;
+
+/**
+ * Whoever swaps or publishes holds it alone, and lets it go when that is done, which takes as long as there are snapshots to move:
+ * such a one is waited for (lockWaitMs) while it runs. A command of an `exec` shares it for hours: that is told soon.
+ */
+async function acquireSwap(context: Context, name: string): Promise<HeldLock> {
   const locks = await context.locks();
-  return [await locks.acquire(swapLock(name), 'exclusive', context.settings.takeOverGraceMs)];
+  const { takeOverGraceMs, lockWaitMs } = context.settings;
+  const tryMs = Math.max(takeOverGraceMs, TRY_MS_MIN);
+  for (let waitedMs = tryMs; ; waitedMs += tryMs) {
+    try {
+      return await locks.acquire(name, 'exclusive', tryMs);
+    } catch (error) {
+      if (!isBusy(error) || waitedMs >= lockWaitMs || areHoldersStopped(locks, name)) throw error;
+      const shared = locks.tryAcquire(name, 'shared');
+      shared?.release();
+      if (shared !== null) throw error;
+    }
+  }
 }
 
 export function placeOf(state: State, volume: string): VolumeRecord {

@@ -1,0 +1,56 @@
+/** Publishing what another was to publish, beside those who hold the live paths. */
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { createFlockLocks } from '#src/adapters/locks-flock/index.js';
+import type { Context } from '#src/participant/context.js';
+import { swapLock } from '#src/participant/fence.js';
+import { publishForAnother } from '#src/participant/publishing.js';
+import type { KernelLocks } from '#src/ports/locks.js';
+import { until } from '../support/until.js';
+import { ParticipantNode } from './participant-node.js';
+
+/** A swap that is committed and not published; `others`: the locks as another process has them; `tries`: ours for its lock. */
+async function committedSwap(t: Test) {
+  const node = await ParticipantNode.make(t);
+  const work = await node.begin('transact');
+  await node.commit(work, await node.close(work));
+  await node.participant.leave(work);
+  const [pending] = Object.values((await node.context.log.read()).pending);
+  if (pending === undefined) throw new Error('nothing waits to be published');
+  const others = createFlockLocks(join(node.context.stateDirectory, 'locks'));
+  let tries = 0;
+  const locks = await node.context.locks();
+  const counted: KernelLocks = {
+    ...locks,
+    acquire: async (name, mode, waitMs, signal) => {
+      if (name === swapLock('db')) tries += 1;
+      return locks.acquire(name, mode, waitMs, signal);
+    },
+  };
+  const context: Context = {
+    ...node.context,
+    settings: { ...node.context.settings, takeOverGraceMs: 10, lockWaitMs: 60_000 },
+    locks: async () => Promise.resolve(counted),
+  };
+  return { node, context, others, record: pending.record, tries: () => tries };
+}
+
+t.test('L3 who publishes for another waits for a long exchange that goes on', async (t) => {
+  const { node, context, others, record, tries } = await committedSwap(t);
+  const exchanging = others.tryAcquire(swapLock('db'), 'exclusive');
+  const published = publishForAnother(context, record);
+  await until('it has asked a few times', () => tries() > 3);
+  exchanging?.release();
+  await published;
+  t.strictSame((await node.context.log.read()).pending, {});
+});
+
+t.test('T9 and is told soon of a command that keeps the live paths', async (t) => {
+  const { node, context, others, record, tries } = await committedSwap(t);
+  const shown = others.tryAcquire(swapLock('db'), 'shared');
+  await t.rejects(publishForAnother(context, record), { code: 'PUBLISH_PENDING', message: /swap-db is not free/ });
+  t.equal(tries(), 1);
+  shown?.release();
+  await publishForAnother(context, record);
+  t.strictSame((await node.context.log.read()).pending, {});
+});
