@@ -5,7 +5,7 @@ import type { DriverName, VolumeRecord } from '../machine/entry.js';
 import type { OpenTransaction, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import type { KernelLocks } from '../ports/locks.js';
-import type { Listed } from '../ports/volume-driver.js';
+import type { Listed, VolumeDriver } from '../ports/volume-driver.js';
 import { discardNames } from '../participant/discard.js';
 import { areHoldersStopped, debtLock, pinLock, transactionLock, volumeLock, withFence } from '../participant/fence.js';
 import { parseCgroupName } from '../participant/command-cgroup.js';
@@ -173,11 +173,16 @@ async function removeDead(
 ): Promise<void> {
   await withFence(context, volumeLock(place.name), async () => {
     const driver = await context.driver(place.driver);
-    const found = await driver.lookup(place, name);
+    const found = (await driver.lookup(place, name)) ?? (await listedAlone(driver, place, name));
     if (found === null) return;
     const [judged] = await judgeAll(context, place, [found], aborting);
     if (judged?.verdict.kind === 'dead') await discardNames(context, driver, place, [name]);
   });
+}
+
+/** A name whose entry is gone: there is nothing to look up, and yet it stands in the publish directory. */
+async function listedAlone(driver: VolumeDriver, place: VolumeRecord, name: string): Promise<Listed | null> {
+  return (await driver.list(place)).find((listed) => listed.name === name) ?? null;
 }
 
 async function sweepCgroups(context: Context, aborting: ReadonlySet<string>): Promise<readonly Step[]> {

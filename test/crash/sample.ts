@@ -28,9 +28,9 @@ export function choose(passes: readonly string[], random: () => number): readonl
   return some(each, random);
 }
 
-/** Of these as many as SNAPCOMMIT_TEST_SHARE says, in their order. */
-export function some<T>(from: readonly T[], random: () => number): readonly T[] {
-  const count = all ? from.length : share(from.length);
+/** Of these as many as SNAPCOMMIT_TEST_SHARE says, but `least`, in their order. */
+export function some<T>(from: readonly T[], random: () => number, least = 0): readonly T[] {
+  const count = all ? from.length : Math.max(least, share(from.length));
   const left = [...from];
   while (left.length > count) left.splice(Math.floor(random() * left.length), 1);
   return left;
