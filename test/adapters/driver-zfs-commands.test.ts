@@ -22,6 +22,11 @@ function runner(result: Partial<CommandResult>, ran: string[] = []): CommandRunn
   };
 }
 
+/** This machine's xargs, and `script` instead of OpenZFS. */
+function findOr(script: string): typeof findProgram {
+  return async (program) => (program === 'xargs' ? findProgram(program) : Promise.resolve(script));
+}
+
 const find = async (program: string): Promise<string> => Promise.resolve(`/sbin/${program}`);
 
 void t.test('absolute paths and argument arrays', async (t) => {
@@ -70,7 +75,7 @@ void t.test('a command that waits runs when it is told to, once, or not at all',
     `#!/bin/sh\nprintf '%s|' "$@" >>${file}\n[ "$1" != fail ] || { echo no such pool >&2; exit 1; }\n`,
   );
   chmodSync(script, 0o755);
-  const commands = createZfsCommands(createCommandRunner(), async () => Promise.resolve(script));
+  const commands = createZfsCommands(createCommandRunner(), findOr(script));
   const [dropped, told] = [
     await commands.waiting(['dropped', 'it']),
     await commands.waiting(['snapshot', 'a b', '$HOME']),
@@ -82,6 +87,17 @@ void t.test('a command that waits runs when it is told to, once, or not at all',
   t.equal(readFileSync(file, 'utf8'), 'snapshot|a b|$HOME|', 'its words reach it as they are');
   const failing = await commands.waiting(['fail', 'tank']);
   await t.rejects(failing.begin(), { name: 'ZfsFailure', reason: 'no such pool', command: 'zfs fail tank' });
+});
+
+void t.test('a command that waits takes the snapshots of thousands of datasets', async (t) => {
+  const script = join(temporaryDirectory(t), 'zfs');
+  writeFileSync(script, '#!/bin/sh\nfor last; do :; done\necho "$# $last"\n');
+  chmodSync(script, 0o755);
+  const commands = createZfsCommands(createCommandRunner(), findOr(script));
+  const datasets = Array.from({ length: 5_000 }, (_, index) => `tank/data/volume-${String(index)}`);
+  const words = snapshotArguments(datasets, `.staged~${'x'.repeat(100)}`);
+  const waiting = await commands.waiting(words);
+  t.equal(await waiting.begin(), `${String(words.length)} ${words.at(-1) ?? ''}\n`);
 });
 
 void t.test('what is busy is tried again, and nothing else is', async (t) => {
@@ -106,6 +122,14 @@ void t.test('what is busy is tried again, and nothing else is', async (t) => {
 
 void t.test('where ZFS is not installed it says how to get it', async (t) => {
   await t.rejects(findProgram('zfs', ['/nonexistent']), { code: 'DEPENDENCY_MISSING', message: /zfsutils-linux/ });
+  const commands = createZfsCommands(runner({}), async (program) =>
+    program === 'xargs' ? findProgram(program, ['/nonexistent']) : find(program),
+  );
+  await t.rejects(
+    commands.waiting(['snapshot', 'tank/db@a']),
+    { code: 'DEPENDENCY_MISSING', message: /xargs.*findutils/ },
+    'so it does without xargs, before anybody stands still',
+  );
 });
 
 void t.test('what the words of OpenZFS mean', (t) => {

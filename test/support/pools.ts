@@ -66,7 +66,8 @@ export function zpool(...args: readonly string[]): string {
   return execFileSync('zpool', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-function insist(act: () => void): void {
+/** Does what the kernel may refuse for a moment more, of what has just ended. */
+export function insist(act: () => void): void {
   for (let left = TRIES; ; left -= 1) {
     try {
       act();

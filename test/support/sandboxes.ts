@@ -51,6 +51,17 @@ export interface RunningSandbox {
   outcome(): SandboxOutcome | undefined;
 }
 
+/** What a test does not say of its own request. */
+export const PLAIN_REQUEST: Omit<SandboxRequest, 'command'> = {
+  placements: [],
+  mount: true,
+  environment: {},
+  workingDirectory: '/',
+  cgroup: null,
+  inheritedFds: [],
+  stdout: 'stderr',
+};
+
 /** A shell's command line; only tests use a shell. */
 export function shell(script: string): readonly string[] {
   return ['/bin/sh', '-c', script];

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
+import { insist } from './pools.js';
 import { requireZfs } from './requirements.js';
 import { temporaryDirectory } from './temp.js';
 
@@ -53,7 +54,8 @@ export function makePool(t: Test, ...options: readonly string[]): ZfsPool {
   const pool = `sc${basename(directory).replaceAll(/^.*-|[^A-Za-z0-9]/g, '')}${String(made)}`;
   zpool('create', '-o', 'cachefile=none', '-O', `mountpoint=${mount}`, ...options, pool, image);
   t.teardown(() => {
-    zpool('destroy', '-f', pool);
+    // A command's own mounts are taken away a little after its end.
+    insist(() => zpool('destroy', '-f', pool));
   });
   return {
     pool,

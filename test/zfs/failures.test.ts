@@ -1,6 +1,6 @@
 // test-timeout-seconds: 1200
 /** What goes wrong in systems like this one (FAILURES), on two datasets of one pool. */
-import { chmodSync, cpSync, readFileSync, readlinkSync } from 'node:fs';
+import { chmodSync, cpSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { problemsOf, published } from '../support/check-world.js';
@@ -69,6 +69,18 @@ await t.test('G10 a prune that dies in the middle takes the rest of the generati
   t.strictSame(published(world), [2]);
   t.strictSame(await problemsOf(world, ['one']), []);
 });
+
+await t.test(
+  'G12 one recovery takes away the name of a pruned generation that the power has brought back',
+  async (t) => {
+    const before = published(world);
+    // Its snapshot is destroyed in ZFS's own time, the name removed in that of the publish directory.
+    symlinkSync(`${db.live}/.zfs/snapshot/app:1`, join(db.publish, 'app@1'));
+    await recover();
+    t.strictSame(published(world), before);
+    t.strictSame(await problemsOf(world, ['one']), []);
+  },
+);
 
 await t.test(
   'G10 what an exec showed is pruned right after it, and beside one that shows another generation',

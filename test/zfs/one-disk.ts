@@ -207,6 +207,8 @@ export class OneDiskWorld implements WorldParts {
 
   sync(): void {
     tool('sync', '--file-system', ...names.map((name) => join(this.directory, name)));
+    // The pool's root dataset, which that flushes, is none of its others.
+    tool('zpool', 'sync', this.#pool);
   }
 
   readonly cli: WorldParts['cli'] = async (args, options) =>

@@ -1,9 +1,10 @@
 // test-timeout-seconds: 1800
 /** Who reads generations while datasets are exchanged: finds every one of them at every look, whatever dies meanwhile. */
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { createCommandRunner } from '#src/adapters/command-runner/index.js';
@@ -11,6 +12,7 @@ import { createZfsDriver } from '#src/adapters/driver-zfs/index.js';
 import { createSandbox } from '#src/adapters/sandbox/index.js';
 import type { VolumePlace } from '#src/ports/volume-driver.js';
 import { rejectsWith } from '../contract/volume-driver-subject.js';
+import { PLAIN_REQUEST } from '../support/sandboxes.js';
 import { until } from '../support/until.js';
 import { crashAt, makePool, mountLinesAt, zfs } from '../support/zfs.js';
 
@@ -223,6 +225,76 @@ void t.test('T7 who stays in a snapshot itself is told of, and all are led back'
   assertAllRead(t, place, 3, 'afterwards');
 });
 
+void t.test('T7 who sends a snapshot is told of before the decision', async (t) => {
+  const place = await makeVolume('sent', 2);
+  writeFileSync(join(place.source, 'large'), randomBytes(8 * 1024 * 1024));
+  await driver.stage(place, '.staged~large');
+  const sending = spawn('/sbin/zfs', ['send', `${pool.pool}/sent@.staged:-large`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.teardown(() => sending.kill('SIGKILL'));
+  // one that nobody reads on from there goes on being sent
+  await once(sending.stdout, 'readable');
+  const swap = await begin(place, 3, null);
+  await driver.seal(place, swap.cloneName, staged(swap));
+  await rejectsWith(t, driver.setLiveReadOnly(place, true), 'IN_USE');
+  t.same(standIns(place), [], 'readers are led back');
+  sending.stdout.resume();
+  await once(sending, 'exit');
+  await driver.seal(place, swap.cloneName, '.staged~again');
+  await driver.setLiveReadOnly(place, true);
+  await publish(place, swap);
+  assertAllRead(t, place, 3, 'afterwards');
+});
+
+void t.test('T7 so is who stays in the replaced tree that a restored generation stands in', async (t) => {
+  const place = await makeVolume('stood-in-replaced', 3);
+  await swapWhole(place, 4, 1);
+  // app@2 and app@3 are later than what was restored, so they stand in the tree that was replaced
+  const descriptor = openSync(join(driver.path(place, 'app@2'), 'file'), 'r');
+  const swap = await begin(place, 5, 3);
+  await driver.seal(place, swap.cloneName, staged(swap));
+  await rejectsWith(t, driver.setLiveReadOnly(place, true), 'IN_USE');
+  closeSync(descriptor);
+  await driver.seal(place, swap.cloneName, '.staged~again');
+  await driver.setLiveReadOnly(place, true);
+  await publish(place, swap);
+  assertAllRead(t, place, 5, 'afterwards');
+});
+
+void t.test('G12 T13 a prune between two steps of a swap takes nothing away that the next step needs', async (t) => {
+  const place = await makeVolume('pruned', 3);
+  const swap = await begin(place, 4, null);
+  const prune = async (generation: number): Promise<void> => {
+    await driver.rename(place, `app@${String(generation)}`, `.trash~${String(generation)}`);
+    await driver.remove(place, [`.trash~${String(generation)}`]);
+  };
+  await driver.seal(place, swap.cloneName, staged(swap));
+  await prune(1);
+  await driver.setLiveReadOnly(place, true);
+  await prune(2);
+  t.notMatch(readlinkSync(driver.path(place, 'app@3')), '/.zfs/snapshot/', 'readers are still led aside');
+  t.equal(readFileSync(join(driver.path(place, 'app@3'), 'file'), 'utf8'), '3');
+  await publish(place, swap);
+  t.same(standIns(place), [], 'no stand-in is left');
+  t.notMatch(zfs('list', '-H', '-o', 'name', '-t', 'snapshot', '-r', pool.pool), /pruned@(app:[12]|.*trash)/);
+});
+
+void t.test('G12 a stand-in that is not mounted is no empty generation', async (t) => {
+  const place = await makeVolume('not-mounted', 1);
+  const swap = await begin(place, 2, null);
+  await driver.seal(place, swap.cloneName, staged(swap));
+  await driver.setLiveReadOnly(place, true);
+  const link = driver.path(place, 'app@1');
+  zfs('unmount', resolve(place.publishDirectory, readlinkSync(link)));
+  t.throws(() => readdirSync(link), { code: 'ENOENT' });
+  await driver.lookup(place, 'app@1');
+  t.equal(readFileSync(join(link, 'file'), 'utf8'), '1', 'who looks by the driver finds it all the same');
+  await publish(place, swap);
+  assertAllRead(t, place, 2, 'afterwards');
+  t.same(standIns(place), []);
+});
+
 const EXPIRE = '/sys/module/zfs/parameters/zfs_expire_snapshot';
 
 void t.test('T9 a command that runs for long with a generation does not keep others from reading it', async (t) => {
@@ -234,18 +306,13 @@ void t.test('T9 a command that runs for long with a generation does not keep oth
   writeFileSync(EXPIRE, '1');
   const running = new AbortController();
   const ended = createSandbox().run({
+    ...PLAIN_REQUEST,
     command: [
       '/bin/sh',
       '-c',
       `cat ${place.source}/file >/dev/null && echo here >${pool.directory}/started; exec sleep 600`,
     ],
     placements: [{ from: driver.path(place, 'app@1'), at: place.source, readOnly: true }],
-    mount: true,
-    environment: {},
-    workingDirectory: '/',
-    cgroup: null,
-    inheritedFds: [],
-    stdout: 'stderr',
     signal: running.signal,
   });
   await until('the command runs', () => readdirSync(pool.directory).includes('started'));

@@ -5,6 +5,7 @@ import type { CommandResult, CommandRunner } from '../../ports/commands.js';
 import { startWaiting, type WaitingCommand } from './waiting-command.js';
 
 const DIRECTORIES = ['/usr/sbin', '/sbin', '/usr/local/sbin'];
+const XARGS_DIRECTORIES = ['/usr/bin', '/bin'];
 
 /**
  * In a pool that has lost its disks a command waits for ever, in the kernel, where no signal ends it. A sound one may take
@@ -13,6 +14,8 @@ const DIRECTORIES = ['/usr/sbin', '/sbin', '/usr/local/sbin'];
 const PATIENCE_MS = 15 * 60_000;
 
 export type ZfsProgram = 'zfs' | 'zpool';
+/** Also what waits for the word in their place (waiting-command.ts). */
+type Program = ZfsProgram | 'xargs';
 
 /** A program that ended with another status than 0; `reason` is what it said. */
 export class ZfsFailure extends Error {
@@ -43,8 +46,8 @@ export function createZfsCommands(
   find = findProgram,
   patienceMs: number = PATIENCE_MS,
 ): ZfsCommands {
-  const files = new Map<ZfsProgram, Promise<string>>();
-  const fileOf = async (program: ZfsProgram): Promise<string> => {
+  const files = new Map<Program, Promise<string>>();
+  const fileOf = async (program: Program): Promise<string> => {
     const file = files.get(program) ?? find(program);
     files.set(program, file);
     return file;
@@ -62,9 +65,10 @@ export function createZfsCommands(
     zpool: (args) => must('zpool', args),
     attempt: (args) => run('zfs', args),
     waiting: async (args) => {
-      const file = await fileOf('zfs');
+      // what is missing is told here, and not when writers stand still
+      const [file, waiter] = [await fileOf('zfs'), await fileOf('xargs')];
       const giveUp = new AbortController();
-      const command = startWaiting(runner, file, args, giveUp.signal);
+      const command = startWaiting(runner, waiter, [file, ...args], giveUp.signal);
       const begin = async () => command.begin();
       return {
         begin: async () => printed(outcome('zfs', args, await inTime('zfs', args, patienceMs, giveUp, begin))),
@@ -119,7 +123,10 @@ async function inTime(
 }
 
 /** @throws DEPENDENCY_MISSING where none of `directories` has it. */
-export async function findProgram(program: ZfsProgram, directories: readonly string[] = DIRECTORIES): Promise<string> {
+export async function findProgram(
+  program: Program,
+  directories: readonly string[] = program === 'xargs' ? XARGS_DIRECTORIES : DIRECTORIES,
+): Promise<string> {
   for (const directory of directories) {
     const file = `${directory}/${program}`;
     const isThere = await access(file, constants.X_OK).then(
@@ -128,10 +135,10 @@ export async function findProgram(program: ZfsProgram, directories: readonly str
     );
     if (isThere) return file;
   }
-  throw new SnapcommitError(
-    'DEPENDENCY_MISSING',
-    `the program ${program} of OpenZFS is not installed (looked in ${directories.join(', ')}); ` +
-      'install zfsutils-linux (Debian, Ubuntu) or zfs (Fedora, Arch), version 2.1 or later',
-    { program },
-  );
+  const [what, advice] =
+    program === 'xargs'
+      ? ['xargs', 'findutils']
+      : [`${program} of OpenZFS`, 'zfsutils-linux (Debian, Ubuntu) or zfs (Fedora, Arch), version 2.1 or later'];
+  const message = `the program ${what} is not installed (looked in ${directories.join(', ')}); install ${advice}`;
+  throw new SnapcommitError('DEPENDENCY_MISSING', message, { program });
 }

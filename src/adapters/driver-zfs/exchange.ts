@@ -45,8 +45,7 @@ export async function exchange(
     if (renamed.live !== null) await open(commands, renamed.live);
     const isShownAnew = await showClone(commands, volume, renamed);
     const isSettledAnew = await settle(commands, volume, renamed, byGuid(renamed, identities.base));
-    const after = await readFamily(commands, volume);
-    await leadBack(commands, volume, after);
+    const after = await leadBack(commands, volume, await readFamily(commands, volume));
     await setLinks(volume, after);
     await sweepTreeDirectories(volume, after);
     await syncDirectory(volume.publishDirectory);

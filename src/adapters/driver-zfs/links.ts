@@ -4,12 +4,13 @@
  */
 import { randomBytes } from 'node:crypto';
 import { access, lstat, readdir, readlink, rename, symlink, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { entryName } from '../../participant/names.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import { errnoOf } from './failures.js';
 import { targetOf, type Entry, type Family } from './family.js';
 import { isTreeComponent } from './names.js';
+import { guidOf, localOf, STANDS_FOR } from './properties.js';
 
 /** What a link is called until it has its name. */
 const NEW_LINK = '.snapcommit-link-';
@@ -29,6 +30,9 @@ export async function setLink(volume: VolumePlace, family: Family, entry: Entry)
  */
 export async function mendLink(volume: VolumePlace, family: Family, entry: Entry): Promise<void> {
   if (await leadsSomewhere(entryPath(volume, entry.name))) return;
+  // a boot may be about to mount the stand-in
+  const isNeeded = hasStandIn(family, entry) && !(await leadsSomewhere(targetPath(volume, family, entry)));
+  if (isNeeded) return;
   await setLink(volume, family, entry).catch((failure: unknown) => {
     if (!MAY_NOT_WRITE.includes(errnoOf(failure))) throw failure;
   });
@@ -42,9 +46,18 @@ export async function leadsSomewhere(path: string): Promise<boolean> {
   );
 }
 
-/** Makes every entry's link what it must be. */
+/** Makes every entry's link what it must be; where one that has a stand-in must lead, only who leads back can tell. */
 export async function setLinks(volume: VolumePlace, family: Family): Promise<void> {
-  for (const entry of family.entries) if (entry.kind !== 'unfinished') await setLink(volume, family, entry);
+  for (const entry of family.entries)
+    if (entry.kind !== 'unfinished' && !hasStandIn(family, entry)) await setLink(volume, family, entry);
+}
+
+function hasStandIn({ trees }: Family, { dataset }: Entry): boolean {
+  return trees.some((tree) => localOf(tree, STANDS_FOR) === guidOf(dataset));
+}
+
+function targetPath(volume: VolumePlace, family: Family, entry: Entry): string {
+  return resolve(volume.publishDirectory, targetOf(volume, family, entry));
 }
 
 /** Answers whether it led elsewhere before, or nowhere. */

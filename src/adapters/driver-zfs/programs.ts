@@ -21,6 +21,13 @@ end
 return { failed = ${String(DONE)}, errno = 0 }
 `;
 
+/** CLONE: whether it could be promoted now. Changes nothing, but must not run as `-n`: outside of a transaction group ZFS looks at nothing. */
+export const CAN_PROMOTE = `
+local failed = zfs.check.promote((...)["argv"][1])
+if failed ~= 0 then return { failed = 0, errno = failed } end
+return { failed = ${String(DONE)}, errno = 0 }
+`;
+
 /** DATASET of each: those of them that can be are destroyed, in one transaction group. */
 export const DESTROY_EACH = `
 for _, name in ipairs((...)["argv"]) do zfs.sync.destroy(name) end

@@ -25,7 +25,7 @@ async function leadReadersAside(commands: ZfsCommands, volume: VolumePlace): Pro
   const family = await readFamily(commands, volume);
   await leadAside(volume, family);
   try {
-    await assertNoReaders(volume);
+    await assertNoReaders(commands, volume, family);
   } catch (failure) {
     await leadBack(commands, volume, family);
     throw failure;

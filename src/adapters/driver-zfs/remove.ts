@@ -18,13 +18,13 @@ import { BASE, DEAD, valueOf, type Dataset } from './properties.js';
 import { unmountSnapshot } from './readers.js';
 import { isGone, treePath } from './site.js';
 import { HOLD_TAG } from './stage.js';
-import { leadBack } from './stand-ins.js';
+import { leadBackLeft } from './stand-ins.js';
 import { sweepTreeDirectories } from './tree-directories.js';
 
 export async function remove(commands: ZfsCommands, volume: VolumePlace, names: readonly string[]): Promise<void> {
   for (const name of names) entryPath(volume, name);
   // what somebody left who died in between, and what was read in then: a snapshot with a stand-in is not destroyed at once
-  const family = await leadBack(commands, volume, await readFamily(commands, volume));
+  const family = await leadBackLeft(commands, volume, await readFamily(commands, volume), names);
   const entries = names.map((name) => entryOf(family, name)).filter((entry) => entry !== null);
   const trees = entries.filter(({ kind }) => kind === 'tree').map(({ dataset }) => dataset);
   crashPoint('remove.before');

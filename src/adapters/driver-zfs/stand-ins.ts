@@ -9,21 +9,22 @@
  * in ZFS and can be done at any time, under the volume's lock: after a crash whoever comes next goes on. A stand-in is
  * mounted by itself after a reboot. One that somebody still reads in stays until a later call finds nobody there.
  */
-import { readdir } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { crashPoint } from '../../crash-points.js';
 import { readMounts, type Mount } from '../../native/mountinfo.js';
 import { unmountIdle } from '../../native/mount-swap.js';
 import { syncDirectory } from '../../native/sync.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
-import { errnoOf, meaningOf, zfsError } from './failures.js';
+import { isExchangeAhead, movedWith } from './exchange-ahead.js';
+import { errnoOf, meaningOf, translated, zfsError } from './failures.js';
 import { homeOf, readFamily, targetOf, type Entry, type Family } from './family.js';
 import { writeLink } from './links.js';
 import { isHiddenName, lastComponent, poolOf, splitSnapshot, TREE_DIGITS, treeComponent } from './names.js';
 import { walksAreOver, whenLetGo } from './patience.js';
 import { DESTROY_EACH } from './programs.js';
-import { ownOf, guidOf, localOf, PLACE, STANDS_FOR, valueOf, type Dataset } from './properties.js';
+import { NO_AUTO_SNAPSHOT, ownOf, guidOf, localOf, PLACE, STANDS_FOR, type Dataset } from './properties.js';
 import { datasetAt, treePath } from './site.js';
 import { makeTreeDirectory, sweepTreeDirectories } from './tree-directories.js';
 
@@ -31,6 +32,11 @@ import { makeTreeDirectory, sweepTreeDirectories } from './tree-directories.js';
 const AT_ONCE = 8;
 /** For who was reading when the links led back. */
 const PATIENCE_MS = 500;
+/**
+ * To the root of what is mounted, and to nothing where it is not: a stand-in's bare directory, before a boot has mounted it or
+ * its key is loaded, is empty, and must not pass for an empty generation.
+ */
+const INSIDE = '.zfs/..';
 /** Of the live dataset's own properties those that decide how its files can be read. */
 const READING = ['acltype', 'xattr', 'exec', 'setuid', 'devices'] as const;
 
@@ -63,20 +69,6 @@ export async function makeStandIns(
   crashPoint('stand-ins.made');
 }
 
-/** The datasets whose snapshots a promotion of `clone` unmounts, or that are mounted elsewhere afterwards. */
-function movedWith({ live, liveName, trees }: Family, clone: Dataset): ReadonlySet<string> {
-  const members = [...(live === null ? [] : [live]), ...trees];
-  const moved = new Set([liveName, clone.name]);
-  const seen = new Set<string>();
-  for (let next: Dataset | undefined = clone; next !== undefined && !seen.has(next.name);) {
-    seen.add(next.name);
-    moved.add(next.name);
-    const origin: string = splitSnapshot(valueOf(next, 'origin') ?? '')?.dataset ?? '';
-    next = members.find(({ name }) => name === origin);
-  }
-  return moved;
-}
-
 function componentOf({ dataset }: Entry): string {
   return treeComponent(BigInt(guidOf(dataset)).toString(16).padStart(TREE_DIGITS, '0'));
 }
@@ -92,8 +84,11 @@ async function makeStandIn(commands: ZfsCommands, volume: VolumePlace, family: F
     }),
     'canmount=on',
     'readonly=on',
+    'snapdir=hidden',
     'sharenfs=off',
     'sharesmb=off',
+    // a snapshot of it would keep it
+    `${NO_AUTO_SNAPSHOT}=false`,
     `mountpoint=${treePath(volume, component)}`,
     `${PLACE}=${guidOf(family.place)}`,
     `${STANDS_FOR}=${guidOf(entry.dataset)}`,
@@ -129,7 +124,7 @@ export async function leadAside(
     const component =
       entry.kind === 'snapshot' && !isHiddenName(entry.name) ? standInOf(volume, family, entry, mounts) : null;
     if (component === null) continue;
-    if (await writeLink(volume, entry.name, component)) isTurned = true;
+    if (await writeLink(volume, entry.name, `${component}/${INSIDE}`)) isTurned = true;
     count += 1;
   }
   if (count === 0) return;
@@ -142,10 +137,26 @@ export async function leadAside(
  * Leads readers to the snapshots themselves, as far as these can be reached, and takes those stand-ins away that nobody is
  * in. Answers the family as it is then.
  */
-export async function leadBack(commands: ZfsCommands, volume: VolumePlace, family: Family): Promise<Family> {
+export async function leadBack(
+  commands: ZfsCommands,
+  volume: VolumePlace,
+  family: Family,
+  isShown = isOpened,
+): Promise<Family> {
+  return translated(volume, 'lead the readers of generations back in', volume.publishDirectory, async () =>
+    leadAllBack(commands, volume, family, isShown),
+  );
+}
+
+async function leadAllBack(
+  commands: ZfsCommands,
+  volume: VolumePlace,
+  family: Family,
+  isShown: typeof isOpened,
+): Promise<Family> {
   const standIns = family.trees.filter((tree) => snapshotOf(tree) !== null);
   if (standIns.length === 0) return family;
-  const { needed, isTurned } = await leadEachBack(volume, family, new Set(standIns.map(snapshotOf)));
+  const { needed, isTurned } = await leadEachBack(volume, family, new Set(standIns.map(snapshotOf)), isShown);
   // otherwise a power loss would leave links that lead to stand-ins which are gone
   await syncDirectory(volume.publishDirectory);
   if (isTurned) await walksAreOver();
@@ -161,6 +172,17 @@ export async function leadBack(commands: ZfsCommands, volume: VolumePlace, famil
   return after;
 }
 
+/** The same for whoever removes these names; nothing where somebody else's exchange is to come, which needs them. */
+export async function leadBackLeft(
+  commands: ZfsCommands,
+  volume: VolumePlace,
+  family: Family,
+  removed: readonly string[],
+  isShown = isOpened,
+): Promise<Family> {
+  return isExchangeAhead(family, removed) ? family : leadBack(commands, volume, family, isShown);
+}
+
 /** The guid of the snapshot that this dataset stands for; null where it is no stand-in. */
 function snapshotOf(tree: Dataset): string | null {
   return localOf(tree, STANDS_FOR);
@@ -171,6 +193,7 @@ async function leadEachBack(
   volume: VolumePlace,
   family: Family,
   guids: ReadonlySet<string | null>,
+  isShown: typeof isOpened,
 ): Promise<{ readonly needed: ReadonlySet<string | null>; readonly isTurned: boolean }> {
   const needed = new Set<string>();
   let isTurned = false;
@@ -180,21 +203,24 @@ async function leadEachBack(
   for (const entry of family.entries) {
     if (entry.kind !== 'snapshot' || !guids.has(guidOf(entry.dataset))) continue;
     const target = targetOf(volume, family, entry);
-    if (await isOpened(resolve(volume.publishDirectory, target))) await writeBack(entry.name, target);
+    if (await isShown(resolve(volume.publishDirectory, target))) await writeBack(entry.name, target);
     else needed.add(guidOf(entry.dataset));
   }
   return { needed, isTurned };
 }
 
 /**
- * Whether one can look into it. Looked into by us, before anybody is led there: of several who are the first to look into a
- * snapshot at the same moment, the kernel turns some away.
+ * Whether a snapshot's content can be seen there. Looked into by us, before anybody is led there: of several who are the first
+ * to look into a snapshot at the same moment, the kernel turns some away. And where it cannot mount the snapshot it shows an
+ * empty directory of its own, on the device of the dataset (openzfs/zfs#9461).
  */
-async function isOpened(path: string): Promise<boolean> {
-  return readdir(path).then(
-    () => true,
-    () => false,
-  );
+export async function isOpened(path: string): Promise<boolean> {
+  try {
+    await readdir(path);
+    return (await stat(path)).dev !== (await stat(dirname(path))).dev;
+  } catch {
+    return false;
+  }
 }
 
 /** Takes their mounts away, but for those that somebody stays in; who was just reading there is waited for. */
@@ -215,8 +241,8 @@ async function unmounted(volume: VolumePlace, standIns: readonly Dataset[]): Pro
     if (busy !== null) throw busy;
   };
   await whenLetGo(async () => Promise.resolve().then(unmountAll), PATIENCE_MS).catch((failure: unknown) => {
-    // EPERM: who only removes what root left
-    if (!['EBUSY', 'EPERM'].includes(errnoOf(failure))) throw failure;
+    // EPERM: who only removes what root left; the last two: somebody else has just unmounted one
+    if (!['EBUSY', 'EPERM', 'EINVAL', 'ENOENT'].includes(errnoOf(failure))) throw failure;
   });
   return standIns.filter((tree) => !waiting.has(tree));
 }

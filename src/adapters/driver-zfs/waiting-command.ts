@@ -5,9 +5,10 @@
  */
 import type { CommandResult, CommandRunner } from '../../ports/commands.js';
 
-const XARGS = '/usr/bin/xargs';
 /** Once, with one argument that ends in a zero byte; never without any. Also busybox knows these. */
 const OPTIONS = ['-0', '-r', '-n', '1'];
+/** Beside what is counted here. */
+const SPARE_BYTES = 4_096;
 
 export interface WaitingCommand<T> {
   /** Lets it run to its end. */
@@ -16,13 +17,14 @@ export interface WaitingCommand<T> {
   drop(): Promise<void>;
 }
 
+/** `xargs`: where that is; `words`: the program and its arguments, of which there is one at least. */
 export function startWaiting(
   runner: CommandRunner,
-  file: string,
-  args: readonly string[],
+  xargs: string,
+  words: readonly string[],
   letBe: AbortSignal,
 ): WaitingCommand<CommandResult> {
-  const last = args.at(-1) ?? '';
+  const last = words.at(-1) ?? '';
   let say: (word: string) => void = () => undefined;
   const word = new Promise<string>((resolve) => {
     say = resolve;
@@ -31,7 +33,8 @@ export function startWaiting(
     const said = await word;
     if (said !== '') yield said;
   };
-  const running = runner.run(XARGS, [...OPTIONS, file, ...args.slice(0, -1)], { input: input(), letBe });
+  const options = ['-s', String(bytesOf(words)), ...OPTIONS];
+  const running = runner.run(xargs, [...options, ...words.slice(0, -1)], { input: input(), letBe });
   // Where it cannot be started, `begin` says so.
   running.catch(() => undefined);
   return {
@@ -44,4 +47,12 @@ export function startWaiting(
       await running.catch(() => undefined);
     },
   };
+}
+
+/**
+ * How long a command line xargs must take. By itself it takes 128 KiB (busybox's 32), which the snapshots of a thousand
+ * datasets pass, and would refuse while writers stand still; the kernel takes 2 MiB.
+ */
+function bytesOf(words: readonly string[]): number {
+  return words.reduce((bytes, word) => bytes + Buffer.byteLength(word) + 1, SPARE_BYTES);
 }
