@@ -9,7 +9,7 @@ import { tryFlock } from '#src/native/flock.js';
 import { readProcessStat } from '#src/native/proc.js';
 import { cgroupMount, makeCgroup } from '../support/cgroups.js';
 import { requireCgroups } from '../support/requirements.js';
-import { reported, runSandbox, shell, startSandbox, uniqueName } from '../support/sandboxes.js';
+import { PLAIN_REQUEST, reported, runSandbox, shell, startSandbox, uniqueName } from '../support/sandboxes.js';
 import { makeStuckWriter } from '../support/stuck-writer.js';
 import { temporaryDirectory } from '../support/temp.js';
 import { until } from '../support/until.js';
@@ -196,14 +196,9 @@ for (const cgroup of [uniqueName(), null]) {
 void t.test('a signal that was given before the start starts nothing', async (t) => {
   const proof = join(temporaryDirectory(t), 'ran');
   const result = await createSandbox().run({
+    ...PLAIN_REQUEST,
     command: ['/usr/bin/touch', proof],
-    placements: [],
     mount: false,
-    environment: {},
-    workingDirectory: '/',
-    cgroup: null,
-    inheritedFds: [],
-    stdout: 'inherit',
     signal: AbortSignal.abort(),
   });
   t.same(result, { status: 143, cgroup: null, interrupted: true });

@@ -3,23 +3,11 @@ import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { createSandbox } from '#src/adapters/sandbox/index.js';
-import type { SandboxRequest } from '#src/ports/sandbox.js';
 import { requireRoot } from '../support/requirements.js';
-import { runSandbox, shell } from '../support/sandboxes.js';
+import { PLAIN_REQUEST, runSandbox, shell } from '../support/sandboxes.js';
 import { temporaryDirectory } from '../support/temp.js';
 
 requireRoot(t);
-
-const plainRequest: SandboxRequest = {
-  command: [],
-  placements: [],
-  mount: true,
-  environment: {},
-  workingDirectory: '/',
-  cgroup: null,
-  inheritedFds: [],
-  stdout: 'stderr',
-};
 
 void t.test('statuses are the command’s own: exits, signals, not found and not executable', async (t) => {
   const directory = temporaryDirectory(t);
@@ -72,7 +60,7 @@ void t.test('bad requests are refused before anything runs, by name', async (t) 
     [file, live, /is no directory/],
   ];
   const sandbox = createSandbox();
-  const request = { ...plainRequest, command: ['/usr/bin/touch', proof] };
+  const request = { ...PLAIN_REQUEST, command: ['/usr/bin/touch', proof] };
   for (const [from, at, message] of placements) {
     const ran = sandbox.run({ ...request, placements: [{ from, at }] });
     await t.rejects(ran, { code: 'SOURCE_INVALID', message }, `${from} at ${at}`);
@@ -82,6 +70,13 @@ void t.test('bad requests are refused before anything runs, by name', async (t) 
     code: 'SOURCE_INVALID',
     message: /two trees/,
   });
+  const unmounted = join(live, '.zfs/snapshot/app:1');
+  mkdirSync(unmounted, { recursive: true });
+  await t.rejects(
+    sandbox.run({ ...request, placements: [{ from: unmounted, at: live }] }),
+    { code: 'UNAVAILABLE', message: /app:1 empty, since it could not mount/ },
+    'a snapshot of ZFS on which nothing is mounted is no empty tree',
+  );
   await t.rejects(sandbox.run({ ...request, workingDirectory: missing }), {
     code: 'USAGE',
     message: /working directory .*missing cannot be entered/,

@@ -7,6 +7,7 @@ import { chmod, lstat, open, rmdir, unlink, type FileHandle } from 'node:fs/prom
 import { crashPoint } from '../../crash-points.js';
 import { SnapcommitError } from '../../errors.js';
 import { childPath, handlePath, openDirectory, readNames } from '../../native/at.js';
+import { removeDurably } from '../../native/durable-file.js';
 import { syncDirectory } from '../../native/sync.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import { errnoOf, isMissing, volumeFailure } from './failures.js';
@@ -43,7 +44,7 @@ export async function removeEntry(volume: VolumePlace, wrapper: string, identity
     return;
   }
   await refuseMounted(volume, wrapper);
-  if (await unlinkIfThere(identity)) await syncDirectory(wrapper);
+  await removeDurably(identity);
   await removeDirectory(Buffer.from(wrapper), wrapper);
 }
 
@@ -59,16 +60,6 @@ async function refuseMounted(volume: VolumePlace, wrapper: string): Promise<void
       mounts: inside,
     },
   );
-}
-
-async function unlinkIfThere(path: string): Promise<boolean> {
-  try {
-    await unlink(path);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
 }
 
 /** `text` names it in errors. */

@@ -12,7 +12,7 @@ import { endCgroup, joinFile, listCgroups, makeCgroup, pidsIn } from './cgroups.
 import { adoptDescendants, descendantsOf } from './descendants.js';
 import { launch, type LaunchEnd } from './launch.js';
 import { probeMounts } from './mount-mode.js';
-import { checkPlacements, holdSources } from './placements.js';
+import { holdPlacements } from './placements.js';
 import type { LaunchPlacement, LaunchSpecification } from './specification.js';
 
 const INTERRUPTED_STATUS = 128 + 15;
@@ -41,10 +41,9 @@ export function createSandbox({ graceMs = 5_000, endMs = 10_000 }: SandboxOption
 
 async function run(request: SandboxRequest, limits: Limits): Promise<SandboxResult> {
   if ((request.command[0] ?? '') === '') throw new SnapcommitError('USAGE', 'no command was given; add -- COMMAND');
-  const placements = request.mount ? checkPlacements(request.placements) : [];
-  if (request.signal?.aborted === true) return { status: INTERRUPTED_STATUS, cgroup: null, interrupted: true };
-  const letGo = holdSources(placements);
+  const { placements, letGo } = holdPlacements(request.mount ? request.placements : []);
   try {
+    if (request.signal?.aborted === true) return { status: INTERRUPTED_STATUS, cgroup: null, interrupted: true };
     return await runWith(request, placements, limits);
   } finally {
     letGo();

@@ -1,24 +1,47 @@
 /** Checking what a command is to see, before anything is started. Changes nothing. */
-import { closeSync, constants, lstatSync, openSync, realpathSync } from 'node:fs';
-import { isAbsolute, normalize } from 'node:path';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { dirname, isAbsolute, normalize } from 'node:path';
 import { SnapcommitError } from '../../errors.js';
 import type { Placement } from '../../ports/sandbox.js';
 import type { LaunchPlacement } from './specification.js';
 
 const O_PATH = 0o10000000;
 
-/** The placements, parents before children. Throws SOURCE_INVALID, naming the path, for one that cannot be done. */
-export function checkPlacements(placements: readonly Placement[]): readonly LaunchPlacement[] {
-  const seen = new Set<string>();
-  for (const { from, at } of placements) {
-    checkLivePath(at);
-    checkSource(from);
-    if (seen.has(at)) throw new SnapcommitError('SOURCE_INVALID', `two trees are to stand at ${at}`, { path: at });
-    seen.add(at);
+interface HeldPlacements {
+  /** Parents before children. */
+  readonly placements: readonly LaunchPlacement[];
+  readonly letGo: () => void;
+}
+
+/**
+ * The placements, with their sources held as they stand outside until `letGo`: what is held is neither unmounted nor lost on the
+ * way from its name to the command. After some minutes without anybody in it the kernel takes the mount of a ZFS snapshot
+ * away; while the command's own mount of that snapshot lives on, it does not make another one, and nobody else could read
+ * the snapshot (ELOOP). Throws SOURCE_INVALID, naming the path, for a placement that cannot be done.
+ */
+export function holdPlacements(placements: readonly Placement[]): HeldPlacements {
+  const held: number[] = [];
+  const letGo = (): void => {
+    for (const descriptor of held.splice(0)) closeSync(descriptor);
+  };
+  try {
+    const seen = new Set<string>();
+    const found = placements.map(({ from, at, readOnly }): LaunchPlacement => {
+      checkLivePath(at);
+      const descriptor = openSource(from);
+      held.push(descriptor);
+      if (seen.has(at)) throw new SnapcommitError('SOURCE_INVALID', `two trees are to stand at ${at}`, { path: at });
+      seen.add(at);
+      // of what is held, and not of what the name leads to by now
+      const real = readlinkSync(`/proc/self/fd/${String(descriptor)}`);
+      checkShown(descriptor, real);
+      return { from: real, at, readOnly: readOnly ?? false };
+    });
+    return { placements: found.sort((one, other) => depth(one.at) - depth(other.at)), letGo };
+  } catch (error) {
+    letGo();
+    throw error;
   }
-  return placements
-    .map(({ from, at, readOnly }) => ({ from: realpathSync(from), at, readOnly: readOnly ?? false }))
-    .sort((one, other) => depth(one.at) - depth(other.at));
 }
 
 function depth(path: string): number {
@@ -50,10 +73,6 @@ function checkLivePath(path: string): void {
  * Opened, and not only looked at: a snapshot of ZFS is mounted by the kernel when it is first opened, and only in our
  * namespace, from which the command's is copied.
  */
-function checkSource(path: string): void {
-  closeSync(openSource(path));
-}
-
 function openSource(path: string): number {
   try {
     return openSync(path, O_PATH | constants.O_DIRECTORY);
@@ -63,21 +82,15 @@ function openSource(path: string): number {
   }
 }
 
+const SNAPSHOTS = '/.zfs/snapshot';
+
 /**
- * Keeps the sources as they stand outside until the answer is called. After some minutes without anybody in it the kernel
- * takes the mount of a ZFS snapshot away; while the command's own mount of that snapshot lives on, it does not make
- * another one, and nobody else could read the snapshot (ELOOP).
+ * Where the kernel cannot mount a snapshot of ZFS it shows an empty directory of its own (openzfs/zfs#9461), on the device of
+ * what lies above. A command must not take that for a tree without files.
  */
-export function holdSources(placements: readonly LaunchPlacement[]): () => void {
-  const held: number[] = [];
-  const release = (): void => {
-    for (const descriptor of held.splice(0)) closeSync(descriptor);
-  };
-  try {
-    for (const { from } of placements) held.push(openSource(from));
-  } catch (error) {
-    release();
-    throw error;
-  }
-  return release;
+function checkShown(descriptor: number, path: string): void {
+  const above = dirname(path);
+  if (!above.endsWith(SNAPSHOTS) || fstatSync(descriptor).dev !== statSync(above).dev) return;
+  const message = `the kernel shows ${path} empty, since it could not mount that ZFS snapshot: see \`grep automount /proc/spl/kstat/zfs/dbgmsg\`, and what SELinux has denied`;
+  throw new SnapcommitError('UNAVAILABLE', message, { path });
 }
