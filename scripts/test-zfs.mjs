@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-// `npm run test:zfs [-- NAME… | --openzfs VERSION | --all]`: boots a virtual machine with OpenZFS and runs the test files for it: all of
-// test/zfs inside, with what scripts/vm/suites.json names, and all of test/vm, which boot, reboot and cut the power of guests
-// of their own. With names, only the files whose path contains one of them; with --all, all crash points and flushes where
-// a sample is tried otherwise, which takes hours. The last line is the count.
+// `npm run test:zfs [-- NAME… | --openzfs VERSION | --all]`: boots a virtual machine with OpenZFS and runs the test files for
+// it: all of test/zfs inside, with what scripts/vm/suites.json names, and all of test/vm, which boot, reboot and cut the power
+// of guests of their own; after these a second guest helps with the files inside. With names, only the files whose path
+// contains one of them; with --all, all crash points and flushes where a sample is tried otherwise, which takes hours. The
+// last line is the count.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bootstrap, BootstrapError } from './bootstrap.mjs';
@@ -54,15 +55,17 @@ async function main() {
   say(
     `image (OpenZFS ${rig.image.zfs}) and disks are ready after ${seconds.toFixed(0)} s; ${String(inside.length)} files inside a guest, ${String(outside.length)} outside`,
   );
-  // One guest for the files inside, and beside it those that are mostly waiting for boots.
-  const lines = [() => runInside(rig), () => runOutside()];
+  // What takes longest first, so that at the end both lines have something to do.
+  const waiting = inside.toSorted((a, b) => b.timeoutMs - a.timeoutMs);
+  const lines = [() => runInside(rig, waiting), () => runOutside().then(() => runInside(rig, waiting))];
   await inParallel(lines, lines.length, (line) => line());
 }
 
-async function runInside(rig) {
+/** Takes files from `waiting`, which another guest may do, too, until there are no more. */
+async function runInside(rig, waiting) {
   const guest = new TestGuest(rig);
   try {
-    for (const suite of inside) {
+    for (let suite = waiting.shift(); suite !== undefined; suite = waiting.shift()) {
       say(`${suite.label} …`);
       const { result, more } = await guest.run(suite);
       report.file(suite.label, result, judge(result, { allowSkips: false }), more);

@@ -1,6 +1,15 @@
 // One directory per running guest, below the cache: its disks, its console's log and its sockets. It belongs to the process
 // that is named in it, and is anybody's to remove once that process is gone.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { cacheDirectory } from './places.mjs';
 import { RigError } from './tools.mjs';
@@ -8,6 +17,8 @@ import { RigError } from './tools.mjs';
 /** In the directory while commands can be run: how (see ./ssh.mjs, Door). */
 export const DOOR = 'door.json';
 const OWNER = 'owner';
+/** Nobody takes longer from making a directory to naming its owner. */
+const CLAIMING_MS = 60_000;
 
 const guestsDirectory = () => join(cacheDirectory(), 'guests');
 
@@ -42,11 +53,22 @@ export function doorOf(name) {
 }
 
 function ownerOf(directory) {
-  const file = join(directory, OWNER);
-  return existsSync(file) ? readFileSync(file, 'utf8') : '';
+  try {
+    return readFileSync(join(directory, OWNER), 'utf8');
+  } catch (error) {
+    // Somebody else is removing it, was killed while doing so, or is just claiming it.
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  }
 }
 
 function removeIfAbandoned(directory) {
   const owner = ownerOf(directory);
-  if (owner !== '' && !existsSync(`/proc/${owner}`)) rmSync(directory, { recursive: true, force: true });
+  const isAbandoned = owner === '' ? isOld(directory) : !existsSync(`/proc/${owner}`);
+  if (isAbandoned) rmSync(directory, { recursive: true, force: true });
+}
+
+function isOld(directory) {
+  const status = statSync(directory, { throwIfNoEntry: false });
+  return status !== undefined && Date.now() - status.mtimeMs > CLAIMING_MS;
 }
