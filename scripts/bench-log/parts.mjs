@@ -38,8 +38,11 @@ function loadLine({ clients, ...engines }) {
     const latency = `p50 ${p50Ms.toFixed(2).padStart(7)} ms  p99 ${p99Ms.toFixed(2).padStart(7)} ms`;
     return `${engine} ${perSecond.toFixed(0).padStart(6)}/s  ${latency}`;
   });
-  const { etcd, snapcommit } = engines;
-  const ratio = etcd && snapcommit ? `  ×${(snapcommit.perSecond / etcd.perSecond).toFixed(2)}` : '';
+  const { etcd, 'etcd-plain': plain, snapcommit } = engines;
+  const ratios = snapcommit
+    ? [etcd, plain].filter(Boolean).map(({ perSecond }) => snapcommit.perSecond / perSecond)
+    : [];
+  const ratio = ratios.length > 0 ? `  ×${ratios.map((one) => one.toFixed(2)).join(' ×')}` : '';
   const goal = etcd && snapcommit ? (meetsGoal(clients, etcd, snapcommit) ? '  ok' : '  GOAL MISSED') : '';
   return `${String(clients).padStart(4)} clients  ${figures.join('  ')}${ratio}${goal}`;
 }
