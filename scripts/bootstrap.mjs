@@ -8,6 +8,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { cacheOf } from '../bin/snapcommit.js';
 import { digestOf, filesBelow, fingerprint, removeOrphans, root, textOf } from './lib/files.mjs';
 import { hasNodeApi, sqlitePackage } from './lib/sqlite.mjs';
 
@@ -249,8 +250,7 @@ function compile(sources, outputs) {
 
 /** Joins the command line into single files when it was compiled since the last time (see bundle.mjs, bin/snapcommit.js). */
 function bundle() {
-  const made = join(root, 'dist', 'bundle', 'main.cjs.cache');
-  const compiled = join(root, 'dist', '.tsbuildinfo');
+  const made = cacheOf(join(root, 'dist', 'bundle', 'main.cjs'));
   const stamp = join(root, 'dist', 'bundle', '.bundled');
   const script = join(root, 'scripts', 'bundle.mjs');
   const makers = [
@@ -259,7 +259,7 @@ function bundle() {
     ...filesBelow(join(root, 'scripts', 'bundle'), () => true),
   ];
   const wanted = `${fingerprint(makers)} ${process.versions.v8}\n`;
-  const isFresh = existsSync(made) && statSync(made).mtimeMs >= statSync(compiled).mtimeMs;
+  const isFresh = existsSync(made) && statSync(made).mtimeMs >= statSync(join(root, 'dist/.tsbuildinfo')).mtimeMs;
   if (isFresh && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   say('bundling the command line');
   const result = spawnSync(process.execPath, [script], { cwd: root, encoding: 'utf8' });

@@ -4,17 +4,22 @@ import { SnapcommitError } from '#src/errors.js';
 import { abandonWork, commitWork, pruneWork, restoreWork } from './commands.js';
 import { Story } from './story.js';
 
+/** A commit on `a` whose every volume is staged, and which sleeps before the append that is its commit point. */
+async function asleepBeforeItsCommit() {
+  const story = await Story.begin();
+  const command = story.run('a', 'commit', commitWork('commit'));
+  story.when(/^after b\.resume of a commit/, (process) => {
+    process.running.paused = true;
+  });
+  await story.world.until(() => command.process.running.paused, 5000, 'cut');
+  return { story, command };
+}
+
 t.test(
   'L2 T6 a coordinator that sleeps before its commit and is taken over commits nothing when it wakes',
   async (t) => {
-    const story = await Story.begin();
+    const { story, command } = await asleepBeforeItsCommit();
     const { world } = story;
-    const command = story.run('a', 'commit', commitWork('commit'));
-    // The append that follows the cut is the commit.
-    story.when(/^after b\.resume of a commit/, (process) => {
-      process.running.paused = true;
-    });
-    await world.until(() => command.process.running.paused, 5000, 'cut');
     // Its own daemon would end it: here only the machine's network is gone, and the others decide.
     for (const other of ['b', 'c']) {
       world.network.cut('a', other);
@@ -34,13 +39,8 @@ t.test('L4 recoverers on every host and a coordinator that wakes among them deci
   const decisions = new Set<string>();
   // Who wakes at once commits before anybody has taken over; later ones meet the take-over, the abort, or come after it.
   for (const sleepsForMs of [0, 10, 20, 30, 40, 50, 75, 100, 200, 400]) {
-    const story = await Story.begin();
+    const { story, command } = await asleepBeforeItsCommit();
     const { world } = story;
-    const command = story.run('a', 'commit', commitWork('commit'));
-    story.when(/^after b\.resume of a commit/, (process) => {
-      process.running.paused = true;
-    });
-    await world.until(() => command.process.running.paused, 5000, 'cut');
     const recoveries = ['b', 'c', 'b', 'c'].map((node, index) =>
       story.run(node, `recover-${String(index)}`, abandonWork('commit')),
     );
