@@ -90,10 +90,10 @@ export class AppendRouting {
 
   /** Proposes a batch of what waits; we lead. */
   propose(now: number): void {
-    const theirs = this.#takeIntake();
     // A very large entry goes alone: what is under way at once has to fit into one message when the leader changes.
-    const isLarge = bytesOf(theirs) > BYTES_MAX;
-    const mine = isLarge ? [] : this.#appends.take(ENTRIES_MAX, BYTES_MAX);
+    const [next] = this.#intake;
+    const mine = next !== undefined && isLarge([entryOf(next)]) ? [] : this.#appends.take(ENTRIES_MAX, BYTES_MAX);
+    const theirs = isLarge(mine.map(({ bytes }) => bytes)) ? [] : this.#takeIntake();
     const entries = [...mine.map(({ bytes }) => bytes), ...theirs.map(entryOf)];
     if (entries.length === 0) return;
     for (const append of mine) this.#appends.attempted(append, { to: null, number: 0, index: 0, atTick: now });
@@ -160,8 +160,9 @@ export class AppendRouting {
   }
 }
 
-function bytesOf(taken: readonly Intake[]): number {
-  return taken.reduce((sum, one) => sum + entryOf(one).length, 0);
+/** Of what is taken, only the first may be larger than a batch. */
+function isLarge([first]: readonly Uint8Array[]): boolean {
+  return first !== undefined && first.length > BYTES_MAX;
 }
 
 function entryOf({ forward, index }: Intake): Uint8Array {

@@ -204,7 +204,7 @@ const TRY_MS_MIN = 10;
 async function acquireSwap(context: Context, name: string): Promise<HeldLock> {
   const locks = await context.locks();
   const { takeOverGraceMs, lockWaitMs } = context.settings;
-  const tryMs = Math.max(takeOverGraceMs, TRY_MS_MIN);
+  const tryMs = Math.max(Math.min(takeOverGraceMs, lockWaitMs), TRY_MS_MIN);
   for (let waitedMs = tryMs; ; waitedMs += tryMs) {
     try {
       return await locks.acquire(name, 'exclusive', tryMs);
@@ -212,7 +212,11 @@ async function acquireSwap(context: Context, name: string): Promise<HeldLock> {
       if (!isBusy(error) || waitedMs >= lockWaitMs || areHoldersStopped(locks, name)) throw error;
       const shared = locks.tryAcquire(name, 'shared');
       shared?.release();
-      if (shared !== null) throw error;
+      if (shared === null) continue;
+      // A command shares it, or whoever held it alone has just let it go.
+      const free = locks.tryAcquire(name, 'exclusive');
+      if (free === null) throw error;
+      return free;
     }
   }
 }

@@ -6,21 +6,24 @@ import { ClientAppends } from '#src/log/client-appends.js';
 import { firstNumber } from '#src/log/numbering.js';
 import type { WireMessage } from '#src/log/wire-message.js';
 import { ballot, nodeId } from '#src/paxos/ballot.js';
-import { clock } from './support.js';
+import { slot } from '#src/paxos/contiguous-log.js';
+import { clock, refusedOperation } from './support.js';
 
 const BALLOT = ballot(1, nodeId('a'));
-const LIMITS = { pendingMax: 10, pendingBytesMax: 1000, timeoutMs: 1000 };
+
+const LIMITS = { pendingMax: 10, pendingBytesMax: 1 << 24, timeoutMs: 1000 };
 
 type Forward = Extract<WireMessage, { readonly type: 'forward' }>;
 
 class Leader {
   readonly sent: WireMessage[] = [];
   readonly proposed: string[] = [];
+  readonly appends: ClientAppends;
   readonly routing: AppendRouting;
 
   constructor() {
     const noTimers = { after: () => () => undefined };
-    const appends = new ClientAppends(new AppendLanes('a', 8), LIMITS, clock, noTimers);
+    this.appends = new ClientAppends(new AppendLanes('a', 8), LIMITS, clock, noTimers);
     const user = {
       send: (_to: string, message: WireMessage): void => void this.sent.push(message),
       propose: (entries: readonly Uint8Array[]) => {
@@ -28,7 +31,23 @@ class Leader {
         return { refused: new Set<Uint8Array>(), reason: '' };
       },
     };
-    this.routing = new AppendRouting(user, appends, firstNumber('a'));
+    this.routing = new AppendRouting(user, this.appends, firstNumber('a'));
+  }
+
+  submit(text: string): void {
+    const asked = { operation: refusedOperation, request: null, key: null, encoded: Buffer.from(text) };
+    void this.appends.submit(asked, slot(0));
+  }
+
+  /** Proposes all that waits; what goes together. */
+  batches(): readonly (readonly string[])[] {
+    const batches: string[][] = [];
+    while (this.routing.hasProposals) {
+      const before = this.proposed.length;
+      this.routing.propose(1);
+      batches.push(this.proposed.slice(before));
+    }
+    return batches;
   }
 
   hears(forward: Forward): readonly string[] {
@@ -85,17 +104,28 @@ t.test('what others forward is proposed in pieces that one message can carry', (
   leader.routing.leads(BALLOT);
   const sizes = [...Array.from({ length: 7 }, () => 300 << 10), 3 << 20, 1];
   for (const [index, size] of sizes.entries()) leader.routing.forwarded('c', forward(index, 'x'.repeat(size)));
-  const counts: number[] = [];
-  while (leader.routing.hasProposals) {
-    const before = leader.proposed.length;
-    leader.routing.propose(1);
-    counts.push(leader.proposed.length - before);
-  }
-  t.same(counts, [3, 3, 1, 1, 1], 'a mebibyte each, and what is larger by itself');
+  t.same(
+    leader.batches().map(({ length }) => length),
+    [3, 3, 1, 1, 1],
+    'a mebibyte each, and what is larger by itself',
+  );
   t.same(
     leader.proposed.map(({ length }) => length),
     sizes,
     'in their order, each once',
+  );
+  t.end();
+});
+
+t.test('and nothing goes beside a very large entry, whoever’s it is', (t) => {
+  const leader = new Leader();
+  leader.routing.leads(BALLOT);
+  for (const [index, text] of ['a', 'b', 'c'.repeat(3 << 20), 'd'].entries())
+    leader.routing.forwarded('c', forward(index, text));
+  for (const text of ['x', 'y'.repeat(3 << 20), 'z']) leader.submit(text);
+  t.same(
+    leader.batches().map((batch) => batch.map((entry) => entry.slice(0, 1)).join('')),
+    ['xab', 'c', 'y', 'zd'],
   );
   t.end();
 });

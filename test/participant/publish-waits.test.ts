@@ -19,12 +19,16 @@ async function committedSwap(t: Test) {
   if (pending === undefined) throw new Error('nothing waits to be published');
   const others = createFlockLocks(join(node.context.stateDirectory, 'locks'));
   let tries = 0;
+  let inVain: () => void = () => undefined;
   const locks = await node.context.locks();
   const counted: KernelLocks = {
     ...locks,
     acquire: async (name, mode, waitMs, signal) => {
       if (name === swapLock('db')) tries += 1;
-      return locks.acquire(name, mode, waitMs, signal);
+      return locks.acquire(name, mode, waitMs, signal).catch((error: unknown) => {
+        inVain();
+        throw error;
+      });
     },
   };
   const context: Context = {
@@ -32,7 +36,10 @@ async function committedSwap(t: Test) {
     settings: { ...node.context.settings, takeOverGraceMs: 10, lockWaitMs: 60_000 },
     locks: async () => Promise.resolve(counted),
   };
-  return { node, context, others, record: pending.record, tries: () => tries };
+  const whenInVain = (then: () => void): void => {
+    inVain = then;
+  };
+  return { node, context, others, record: pending.record, tries: () => tries, whenInVain };
 }
 
 t.test('L3 who publishes for another waits for a long exchange that goes on', async (t) => {
@@ -42,6 +49,15 @@ t.test('L3 who publishes for another waits for a long exchange that goes on', as
   await until('it has asked a few times', () => tries() > 3);
   exchanging?.release();
   await published;
+  t.strictSame((await node.context.log.read()).pending, {});
+});
+
+t.test('L3 and takes a lock that was let go just when the wait was over', async (t) => {
+  const { node, context, others, record, tries, whenInVain } = await committedSwap(t);
+  const exchanging = others.tryAcquire(swapLock('db'), 'exclusive');
+  whenInVain(() => exchanging?.release());
+  await publishForAnother(context, record);
+  t.equal(tries(), 1);
   t.strictSame((await node.context.log.read()).pending, {});
 });
 
