@@ -51,9 +51,9 @@ cat >/etc/systemd/system/rig-network.service <<'EOF'
 [Unit]
 Description=Addresses of a guest of the rig
 DefaultDependencies=no
-Wants=network.target
+Wants=network.target sys-subsystem-net-devices-eth0.device
 Before=network.target
-After=systemd-udevd.service systemd-udev-trigger.service
+After=systemd-udevd.service systemd-udev-trigger.service sys-subsystem-net-devices-eth0.device
 [Service]
 Type=oneshot
 RemainAfterExit=yes
@@ -80,7 +80,8 @@ systemctl mask --quiet systemd-timesyncd.service getty@tty1.service serial-getty
   systemd-logind.service systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-pcrphase.service \
   systemd-pcrphase-sysinit.service systemd-binfmt.service zfs-zed.service zfs-share.service zfs-volume-wait.service \
   systemd-udev-settle.service dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount \
-  modprobe@drm.service keyboard-setup.service console-setup.service
+  modprobe@drm.service modprobe@efi_pstore.service keyboard-setup.service console-setup.service systemd-sysusers.service \
+  systemd-random-seed.service systemd-pstore.service sys-fs-fuse-connections.mount sys-kernel-config.mount
 mkdir -p /etc/systemd/system-generators
 for name in systemd-cryptsetup-generator systemd-gpt-auto-generator systemd-hibernate-resume-generator \
   systemd-integritysetup-generator systemd-rc-local-generator systemd-sysv-generator systemd-veritysetup-generator; do
