@@ -12,7 +12,9 @@ export interface Output {
 }
 
 export interface Io {
+  /** Throws what writing failed with, but for a reader that has gone. */
   readonly stdout: Output;
+  /** Never throws: what cannot be said stops nothing, and makes nothing else of what became of it. */
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Absolute. */
@@ -28,8 +30,8 @@ export interface Io {
 /** This process. */
 export function processIo(): Io {
   return {
-    stdout: output(1, () => process.stdout),
-    stderr: output(2, () => process.stderr),
+    stdout: output(1, () => process.stdout, writeAll),
+    stderr: output(2, () => process.stderr, writeIfPossible),
     env: process.env,
     cwd: process.cwd(),
     // As it was called, links and all: what stands behind a link may move with the next version.
@@ -56,7 +58,7 @@ export function processIo(): Io {
  * Written straight to the descriptor: all of it has left when `write` returns, so that the process may end. `stream`
  * is made only where the descriptor may be a terminal: making it takes time.
  */
-function output(fd: number, stream: () => NodeJS.WriteStream): Output {
+function output(fd: number, stream: () => NodeJS.WriteStream, write: (fd: number, bytes: Buffer) => void): Output {
   const isTTY = mayBeTerminal(fd) && stream().isTTY;
   return {
     isTTY,
@@ -64,7 +66,7 @@ function output(fd: number, stream: () => NodeJS.WriteStream): Output {
       return isTTY ? stream().columns : 0;
     },
     write(text) {
-      writeAll(fd, Buffer.from(text));
+      write(fd, Buffer.from(text));
     },
   };
 }
@@ -97,5 +99,13 @@ function writeAll(fd: number, bytes: Buffer): void {
       if (errno !== 'EAGAIN') throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_PAUSE_MS);
     }
+  }
+}
+
+function writeIfPossible(fd: number, bytes: Buffer): void {
+  try {
+    writeAll(fd, bytes);
+  } catch {
+    // A full disk under a redirected stderr, a terminal that was closed: there is nobody else to tell.
   }
 }

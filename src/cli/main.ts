@@ -3,6 +3,7 @@
  * commands/. Exactly one document goes to stdout with --json, whatever happens.
  */
 import { readFileSync } from 'node:fs';
+import { SnapcommitError } from '../errors.js';
 import type { Answer } from './command.js';
 import type { CommandEntry } from './command-entry.js';
 import { COMMANDS } from './command-table.js';
@@ -89,8 +90,28 @@ async function programPage(family: string | null, rest: readonly string[], io: I
 }
 
 function printAnswer(answer: Answer, io: Io, wanted: Wanted): number {
-  io.stdout.write(wanted.json ? `${JSON.stringify(answer.json)}\n` : answer.text());
-  return answer.status ?? 0;
+  const text = wanted.json ? `${JSON.stringify(answer.json)}\n` : answer.text();
+  const status = answer.status ?? 0;
+  try {
+    io.stdout.write(text);
+  } catch (error) {
+    const unheard = answerLost(error);
+    if (status === 0) throw unheard;
+    io.stderr.write(`snapcommit: ${unheard.message}\n`);
+  }
+  return status;
+}
+
+/** What was asked for is done by then: whoever takes it for a failure does it again. */
+function answerLost(error: unknown): SnapcommitError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new SnapcommitError(
+    'OUTCOME_UNKNOWN',
+    `it is done, but the answer could not be written to stdout: ${reason}. Do not run it again for that; ask ` +
+      'with `snapcommit status` and `snapcommit list`.',
+    {},
+    error,
+  );
 }
 
 function printPage(page: string, io: Io, wanted: Wanted): number {

@@ -16,13 +16,22 @@ export interface Wanted {
 /** Prints `thrown` and answers the exit status. `entry`: the command that failed; null where none was found. */
 export function printFailure(thrown: unknown, entry: CommandEntry | null, io: Io, wanted: Wanted): number {
   const error = asExpected(thrown);
-  if (wanted.json) io.stdout.write(`${JSON.stringify(failureDocument(error))}\n`);
+  if (wanted.json) writeDocument(error, io);
   const isExpected = error instanceof SnapcommitError;
   const label = paintOn(io, io.stderr)('red', isExpected ? 'snapcommit:' : 'snapcommit: internal error:');
   io.stderr.write(`${label} ${printable(messageOf(error))}${aftermath(error)}\n`);
   if (wanted.verbose || !isExpected) io.stderr.write(explain(error));
   if (entry?.takesCommand !== true) return isExpected ? exitStatusOf(error) : INTERNAL_ERROR;
   return isExpected ? passingExitStatusOf(error) : ownFailure(INTERNAL_ERROR);
+}
+
+/** Where stdout takes nothing, the line on stderr and the status still tell. */
+function writeDocument(error: unknown, io: Io): void {
+  try {
+    io.stdout.write(`${JSON.stringify(failureDocument(error))}\n`);
+  } catch {
+    // Nothing more can be done about it.
+  }
 }
 
 /** These say themselves how things stand. */

@@ -5,7 +5,7 @@
 import { SnapcommitError } from '../errors.js';
 import { crashPoint } from '../crash-points.js';
 import { protectedGenerations } from '../machine/protection.js';
-import { isIncomplete } from '../machine/queries.js';
+import { generationState, isIncomplete } from '../machine/queries.js';
 import { planRetention, type RetentionPlan, type RetentionRules } from '../machine/retention.js';
 import type { GenerationRecord, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
@@ -67,15 +67,20 @@ function assertClock(context: Context, state: State, rules: RetentionRules): voi
   );
 }
 
-/** By the rules over all generations, and over the whole ones alone: an incomplete one never takes a whole one's place. */
+/**
+ * By the rules over all generations, and over the whole ones alone: an incomplete one never takes a whole one's place. Nor does
+ * one that is not published, which may never be: the newest that readers have everywhere stays.
+ */
 function planPrune(
   state: State,
   { group, rules }: PruneRequest,
   generations: readonly GenerationRecord[],
 ): RetentionPlan {
-  const inUse = protectedGenerations(state, group);
-  const all = planRetention(generations, rules, inUse);
   const whole = generations.filter(({ generation }) => !isIncomplete(state, group, generation));
+  const shown = whole.findLast(({ generation }) => generationState(state, group, generation) === 'published');
+  const inUse = new Set(protectedGenerations(state, group));
+  if (shown !== undefined) inUse.add(shown.generation);
+  const all = planRetention(generations, rules, inUse);
   if (whole.length === generations.length) return all;
   const removed = new Set(all.remove);
   const spared = planRetention(whole, rules, inUse).keep.filter(({ generation }) => removed.has(generation));

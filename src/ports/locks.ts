@@ -18,7 +18,10 @@ export interface KernelLocks {
   tryAcquire(name: string, mode: 'shared' | 'exclusive'): HeldLock | null;
   /** Waits for the lock; BUSY (naming the holders) after waitMs. */
   acquire(name: string, mode: 'shared' | 'exclusive', waitMs: number, signal?: AbortSignal): Promise<HeldLock>;
-  /** Deletes the lock's file; only for names that nobody will ever take again, such as a decided transaction's. */
+  /**
+   * Deletes the lock's file, where that can be done: it means nothing. Only for names that nobody will ever take again, such as
+   * a decided transaction's.
+   */
   forget(name: string): void;
   /** Who holds it now, as far as the kernel tells. */
   holders(name: string): readonly LockHolder[];

@@ -1,7 +1,7 @@
 /** Kernel locks: who excludes whom, who holds, and how holders are ended. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { createFlockLocks } from '#src/adapters/locks-flock/index.js';
@@ -185,5 +185,20 @@ void t.test('forget deletes the file, and whoever comes next locks a new one', (
   t.match(locks.holders('a'), [{ pid: process.pid }]);
   now?.release();
   old?.release();
+  t.end();
+});
+
+void t.test('C18 a file that cannot be deleted makes no failure of what was done under its lock', (t) => {
+  const directory = temporaryDirectory(t);
+  const locks = createFlockLocks(directory);
+  mkdirSync(join(directory, 'a.lock'));
+  locks.forget('a');
+  t.ok(existsSync(join(directory, 'a.lock')));
+  t.throws(
+    () => {
+      locks.forget('../a');
+    },
+    { code: 'NAME_INVALID' },
+  );
   t.end();
 });

@@ -104,3 +104,20 @@ t.test('what nobody expected is 1, told with its stack, and system errors are to
   });
   t.equal(inside.status, 101);
 });
+
+t.test('C19 an answer that cannot be written is no failure of what was asked for', async (t) => {
+  const stdoutFails = new Error('ENOSPC: no space left on device, write');
+  for (const json of [[], ['--json']]) {
+    const ran = await run([...json, 'commit', 'app'], { stdoutFails });
+    t.equal(ran.status, 7);
+    t.match(ran.stderr, /it is done, but the answer could not be written to stdout: ENOSPC/);
+    const node = { commit: async () => Promise.reject(failure('BUSY')) };
+    t.equal((await run([...json, 'commit', 'app'], { stdoutFails, node })).status, 4);
+  }
+  const node = { exec: async () => Promise.resolve(3) };
+  t.equal(
+    (await run(['exec', 'app', '--', 'false'], { stdoutFails, node })).status,
+    3,
+    'the command’s own status counts',
+  );
+});

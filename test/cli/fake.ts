@@ -127,6 +127,8 @@ export interface World {
   readonly stdin?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly isTTY?: boolean;
+  /** What writing to stdout fails with. */
+  readonly stdoutFails?: Error;
   /** Hears the report function and a way to send signals, before the node is handed out. */
   readonly onOpen?: (options: NodeOptions, stop: (signal: StopSignal) => void) => void;
 }
@@ -150,6 +152,7 @@ export async function run(argv: readonly string[], world: World = {}): Promise<R
     isTTY: world.isTTY ?? false,
     columns: world.isTTY === true ? 60 : 0,
     write(text: string) {
+      if (name === 'stdout' && world.stdoutFails !== undefined) throw world.stdoutFails;
       written[name] += text;
     },
   });

@@ -1,9 +1,9 @@
 /** Which generations a prune keeps and a restore takes, where volumes were lost or snapshots were tampered with. */
-import { mkdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { requireBtrfs } from '../support/requirements.js';
-import { makeImpatient } from '../support/scenario.js';
+import { crash, makeImpatient } from '../support/scenario.js';
 import { makeWorld, tool } from '../support/world.js';
 
 requireBtrfs(t);
@@ -42,6 +42,26 @@ await t.test('G8 prune: incomplete generations do not take the place of whole on
   symlinkSync(['11111111-2222-4333-8444-555555555555', ...rest].join('/'), stamp);
   t.equal((await world.cli(['status'])).status, 0, 'what becomes of a forfeited volume is nothing to this log');
   t.equal((await world.cli(['commit', 'app'])).status, 0);
+});
+
+await t.test('G9 prune: what is not published, and never will be, takes no place of what readers have', async (t) => {
+  const world = await makeWorld(t);
+  makeImpatient(world);
+  for (let times = 0; times < 2; times += 1) await world.ask('commit', 'app');
+  await crash(world, ['commit', 'app'], 'commit.after');
+  const { publish } = world.volume('wal');
+  for (const name of readdirSync(publish).filter((one) => one.startsWith('.staged~')))
+    tool('btrfs', '--quiet', 'subvolume', 'delete', join(publish, name));
+  t.match(await world.ask('prune', 'app', '--keep-last', '1'), {
+    removed: [1],
+    kept: [
+      { generation: 3, reasons: ['last', 'protected'] },
+      { generation: 2, reasons: ['protected'] },
+    ],
+  });
+  t.equal((await world.cli(['recover'])).status, 9, 'it cannot be published');
+  t.equal(readlinkSync(join(world.stateDirectory, 'views', 'app', 'current')), 'app@2');
+  t.match(await world.ask('verify', 'app@2'), { problems: [] });
 });
 
 await t.test('a transaction is aborted by hand although one of its live trees is lost', async (t) => {

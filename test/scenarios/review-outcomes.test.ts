@@ -32,6 +32,22 @@ await t.test('L6 a commit whose view cannot be turned says that it is committed'
   t.strictSame(await problemsOf(world, ['first']), []);
 });
 
+await t.test('C19 what is done, and cannot be told, is not told as if nothing had been', async (t) => {
+  const full = (fd: number): readonly string[] => ['/bin/sh', '-c', `exec "$@" ${String(fd)}>/dev/full`, 'sh'];
+  for (const [times, json] of [[], ['--json']].entries()) {
+    const { status, stderr } = await world.cli([...json, 'commit', 'app'], { under: full(1) });
+    t.equal(status, 7, stderr);
+    t.match(stderr, /it is done, but the answer could not be written to stdout: ENOSPC/);
+    t.match(await world.ask('open', 'app'), { generation: 3 + times });
+  }
+  const refused = await world.cli(['--json', 'open', 'app@99'], { under: full(1) });
+  t.equal(refused.status, 3, refused.stderr);
+  t.match(refused.stderr, /there is no generation app@99/);
+  t.equal((await world.cli(['open', 'app@99'], { under: full(2) })).status, 3);
+  t.equal((await world.cli(['--verbose', 'commit', 'app'], { under: full(2) })).status, 0);
+  t.strictSame(await problemsOf(world, ['first']), []);
+});
+
 await t.test('T1 a restore beside a swap that is not finished is refused, not told as committed', async (t) => {
   const obstacle = join(world.volume('wal').mount, '.live.snapcommit-exchange');
   mkdirSync(obstacle);

@@ -1,6 +1,7 @@
 /** Readers beside a world: processes that look without pause, and what they saw. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { World } from './world.js';
@@ -13,6 +14,9 @@ export interface Sightings {
   readonly problems: readonly string[];
 }
 
+/** On a single slow processor readers that never pause would leave too little to what they are to see. */
+const READERS_NICENESS = 5;
+
 /** Starts a reader; the answer stops it and tells what it saw. */
 export function startReader(t: Test, world: World, kind: 'view' | 'open'): () => Promise<Sightings> {
   const main = join(import.meta.dirname, 'reader-process.js');
@@ -21,6 +25,7 @@ export function startReader(t: Test, world: World, kind: 'view' | 'open'): () =>
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   t.teardown(() => child.kill('SIGKILL'));
+  if (child.pid !== undefined) setPriority(child.pid, READERS_NICENESS);
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   const closed = once(child, 'close');

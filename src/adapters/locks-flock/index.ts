@@ -25,11 +25,19 @@ export function createFlockLocks(directory: string): KernelLocks {
     tryAcquire: (name, mode) => tryAcquire(directory, file(name), mode),
     acquire: (name, mode, waitMs, signal) => acquire(directory, name, mode, waitMs, signal),
     forget: (name) => {
-      rmSync(file(name), { force: true });
+      forgetFile(file(name));
     },
     holders: (name) => findHolders(file(name)),
     endHolders: (name, waitMs) => endHolders(file(name), name, waitMs),
   };
+}
+
+function forgetFile(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // It excludes nobody where it stays, and what failed before this has to be told, not this.
+  }
 }
 
 function lockFile(directory: string, name: string): string {
