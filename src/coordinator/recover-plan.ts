@@ -7,7 +7,15 @@ import type { Context } from '../participant/context.js';
 import type { KernelLocks } from '../ports/locks.js';
 import type { Listed, VolumeDriver } from '../ports/volume-driver.js';
 import { discardNames } from '../participant/discard.js';
-import { areHoldersStopped, debtLock, pinLock, transactionLock, volumeLock, withFence } from '../participant/fence.js';
+import {
+  areHoldersStopped,
+  debtLock,
+  isBusy,
+  pinLock,
+  transactionLock,
+  volumeLock,
+  withFence,
+} from '../participant/fence.js';
 import { parseCgroupName } from '../participant/command-cgroup.js';
 import { isOverHere, readClosed, reopenClosed } from '../participant/closed-trees.js';
 import { judgeName } from '../participant/leftovers.js';
@@ -95,9 +103,10 @@ export async function planClosed(context: Context): Promise<readonly Step[]> {
 /** Pins whose command is gone: every process of it held the pin's kernel lock. */
 export async function planPins(context: Context, state: State): Promise<readonly Step[]> {
   const locks = await context.locks();
-  return Object.entries(state.pins)
-    .filter(([, pin]) => pin.holder.node === context.self.node)
-    .filter(([id]) => locks.holders(pinLock(id)).length === 0)
+  const pins = Object.entries(state.pins).filter(([, pin]) => pin.holder.node === context.self.node);
+  const free = await Promise.all(pins.map(async ([id]) => isFree(context, locks, pinLock(id))));
+  return pins
+    .filter((_, index) => free[index])
     .map(([id, pin]) => ({
       action: {
         action: 'unpin',
@@ -109,6 +118,19 @@ export async function planPins(context: Context, state: State): Promise<readonly
         locks.forget(pinLock(id));
       },
     }));
+}
+
+/** A holder in another container is not seen from here: the lock itself tells. One that is about to end is waited for. */
+async function isFree(context: Context, locks: KernelLocks, name: string): Promise<boolean> {
+  if (locks.holders(name).length > 0) return false;
+  try {
+    const held = await locks.acquire(name, 'exclusive', context.settings.takeOverGraceMs);
+    held.release();
+    return true;
+  } catch (error) {
+    if (!isBusy(error)) throw error;
+    return false;
+  }
 }
 
 /** Leftovers on this node's volumes, cgroups of commands whose transaction is over, and view directories of retired generations. */

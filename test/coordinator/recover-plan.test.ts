@@ -1,6 +1,9 @@
-/** What recovery sweeps from a publish directory. */
+/** What recovery sweeps from a publish directory, and which pins it releases. */
+import { join } from 'node:path';
 import t from 'tap';
-import { planSweep } from '#src/coordinator/recover-plan.js';
+import { createFlockLocks } from '#src/adapters/locks-flock/index.js';
+import { planPins, planSweep } from '#src/coordinator/recover-plan.js';
+import { pinLock } from '#src/participant/fence.js';
 import { formatStaged } from '#src/participant/names.js';
 import { ParticipantNode } from '../participant/participant-node.js';
 
@@ -25,4 +28,17 @@ t.test('G12 a name that has outlived its entry is taken away by the recovery tha
   t.match(steps, [{ action: { action: 'remove', target: `db: ${name}` } }]);
   for (const { act } of steps) await act();
   t.strictSame(await planSweep(node.context, new Set()), [], 'a second recovery does nothing');
+});
+
+t.test('T13 a pin is kept whose command runs where its processes are not seen from here', async (t) => {
+  const node = await ParticipantNode.make(t);
+  const [group, generation, holder] = ['app', 1, { ...node.context.self, pid: 1 }];
+  const state = { ...(await node.context.log.read()), pins: { p1: { group, generation, holder } } };
+  const locks = { ...(await node.context.locks()), holders: () => [] };
+  const settings = { ...node.context.settings, takeOverGraceMs: 10 };
+  const context = { ...node.context, settings, locks: async () => Promise.resolve(locks) };
+  const elsewhere = createFlockLocks(join(node.context.stateDirectory, 'locks')).tryAcquire(pinLock('p1'), 'shared');
+  t.strictSame(await planPins(context, state), []);
+  elsewhere?.release();
+  t.match(await planPins(context, state), [{ action: { action: 'unpin', target: 'app@1' } }]);
 });
