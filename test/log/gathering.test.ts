@@ -1,5 +1,5 @@
 /** When a leader proposes at once, and when it lets entries gather. */
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { gathers } from '#src/log/gathering.js';
 import { logFrom, slot } from '#src/paxos/contiguous-log.js';
 import { until } from '../support/until.js';
@@ -29,13 +29,19 @@ async function leaderOf(nodes: ReadonlyMap<string, MemoryNode>): Promise<MemoryN
   return leader;
 }
 
-t.test('an append does not wait for the leader to sync the one before it, which the others have decided', async (t) => {
+/** Of three, once they have chosen something; from then on no time passes. */
+async function leaderWhoseDiskHangs(t: Test): Promise<MemoryNode> {
   const nodes = await memoryCluster(t, { appendTimeoutMs: 10_000 });
   const [one] = nodes.values();
   t.equal((await one?.host.append(volumeNamed('first')))?.status, 'chosen');
-  const { host, store } = await leaderOf(nodes);
+  const leader = await leaderOf(nodes);
   for (const { timers } of nodes.values()) timers.areStill = true;
-  store.hangs = true;
+  leader.store.hangs = true;
+  return leader;
+}
+
+t.test('an append does not wait for the leader to sync the one before it, which the others have decided', async (t) => {
+  const { host, store } = await leaderWhoseDiskHangs(t);
   for (const name of ['second', 'third', 'fourth'])
     t.equal((await host.append(volumeNamed(name))).status, 'chosen', `${name} is chosen by the others' disks`);
   store.release();
@@ -43,12 +49,7 @@ t.test('an append does not wait for the leader to sync the one before it, which 
 });
 
 t.test('G7 what was held back for the own disk is proposed as soon as that takes what waited for it', async (t) => {
-  const nodes = await memoryCluster(t, { appendTimeoutMs: 10_000 });
-  const [one] = nodes.values();
-  t.equal((await one?.host.append(volumeNamed('first')))?.status, 'chosen');
-  const { host, store } = await leaderOf(nodes);
-  for (const { timers } of nodes.values()) timers.areStill = true;
-  store.hangs = true;
+  const { host, store } = await leaderWhoseDiskHangs(t);
   const answers: string[] = [];
   const append = async (name: string): Promise<void> => {
     answers.push((await host.append(volumeNamed(name))).status);

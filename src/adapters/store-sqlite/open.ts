@@ -51,7 +51,7 @@ export function openDatabase<T>(
  */
 function foundWal(file: string): FoundWal {
   if ((statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0) return 'none';
-  // Who has it open holds a lock on this one, under which SQLite keeps what was not committed apart.
+  // Who has it open holds a lock on this one, and stops (latches) when a sync of its own fails.
   const index = statSync(`${file}-shm`, { bigint: true, throwIfNoEntry: false });
   return index === undefined || lockersOf(index, 'POSIX', dirname(file)).length === 0 ? 'left' : 'in use';
 }
