@@ -11,8 +11,9 @@ import type { WireMessage } from './wire-message.js';
 /** What one proposal or one forward carries at most. */
 const ENTRIES_MAX = 512;
 const BYTES_MAX = 1 << 20;
-/** What a leader holds of others' entries before it proposes them. */
+/** What a leader holds of others' entries before it proposes them: so many, and so many bytes of them. */
 const INTAKE_MAX = 4096;
+const INTAKE_BYTES_MAX = 64 << 20;
 /** A forward that has not been answered for so many ticks is made again. */
 const RETRY_TICKS = 10;
 /** Of so many processes we remember the numbers, the newest: an older one's copies are no longer under way. */
@@ -37,6 +38,7 @@ export class AppendRouting {
   readonly #user: RoutingUser;
   readonly #appends: ClientAppends;
   readonly #intake: Intake[] = [];
+  #intakeBytes = 0;
   /**
    * The newest number looked at of each process, whatever became of it: a copy of what we refused just before we led must not
    * be taken afterwards. A restart may forget them, since it never leads again with a ballot of before.
@@ -67,8 +69,8 @@ export class AppendRouting {
     const same = ballot === null ? this.#ballot === null : this.#ballot !== null && sameBallot(ballot, this.#ballot);
     if (same) return;
     this.#ballot = ballot;
-    const held = this.#intake.splice(0);
-    for (const { from, forward, index } of held) this.#refuse(from, forward, [index], 'this node leads no more');
+    for (const { from, forward, index } of this.#take(this.#intake.length))
+      this.#refuse(from, forward, [index], 'this node leads no more');
     this.#congested = false;
     this.#appends.retry(() => true);
   }
@@ -76,7 +78,8 @@ export class AppendRouting {
   /** Nothing can be taken here now: what no attempt was made of is a sure "not done", and so is what others forwarded. */
   refuseAll(reason: string): void {
     this.#appends.refuseUntried(reason);
-    for (const { from, forward, index } of this.#intake.splice(0)) this.#refuse(from, forward, [index], reason);
+    for (const { from, forward, index } of this.#take(this.#intake.length))
+      this.#refuse(from, forward, [index], reason);
   }
 
   eased(): void {
@@ -111,7 +114,13 @@ export class AppendRouting {
       bytes += entryOf(one).length;
       return index > 0 && (index >= ENTRIES_MAX || bytes > BYTES_MAX);
     });
-    return this.#intake.splice(0, end < 0 ? this.#intake.length : end);
+    return this.#take(end < 0 ? this.#intake.length : end);
+  }
+
+  #take(count: number): readonly Intake[] {
+    const taken = this.#intake.splice(0, count);
+    this.#intakeBytes -= bytesOf(taken.map(entryOf));
+    return taken;
   }
 
   /** Sends a batch of what waits to whoever leads with this ballot. */
@@ -134,8 +143,10 @@ export class AppendRouting {
     if (this.#hasSeen(from, number)) return;
     if (this.#ballot === null || !sameBallot(ballot, this.#ballot))
       return this.#refuse(from, forward, all, 'this node does not lead with that ballot');
-    if (this.#intake.length + entries.length > INTAKE_MAX)
+    const bytes = bytesOf(entries);
+    if (this.#intake.length + entries.length > INTAKE_MAX || this.#intakeBytes + bytes > INTAKE_BYTES_MAX)
       return this.#refuse(from, forward, all, 'busy: the leader has as many appends waiting as it takes');
+    this.#intakeBytes += bytes;
     for (const index of all) this.#intake.push({ from, forward, index });
   }
 
@@ -158,6 +169,10 @@ export class AppendRouting {
   #refuse(to: string, { ballot, number }: Forward, indices: readonly number[], reason: string): void {
     this.#user.send(to, { type: 'refused', ballot, number, indices, reason });
   }
+}
+
+function bytesOf(entries: readonly Uint8Array[]): number {
+  return entries.reduce((sum, { length }) => sum + length, 0);
 }
 
 /** Of what is taken, only the first may be larger than a batch. */

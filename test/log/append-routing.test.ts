@@ -129,3 +129,15 @@ t.test('and nothing goes beside a very large entry, whoever’s it is', (t) => {
   );
   t.end();
 });
+
+t.test('a leader holds no more than so many bytes of what others forward', (t) => {
+  const leader = new Leader();
+  leader.routing.leads(BALLOT);
+  const text = 'x'.repeat(8 << 20);
+  for (let number = 1; number <= 10; number += 1) leader.routing.forwarded('c', forward(number, text));
+  t.equal(leader.routing.intake, 8);
+  t.equal(refusals(leader), 2);
+  t.equal(leader.batches().length, 8);
+  t.same(leader.hears(forward(11, 'y')), ['y'], 'and takes more when these are proposed');
+  t.end();
+});
