@@ -67,6 +67,7 @@ export const CRASH_POINTS = {
   'exchange.after-first-sync': 'publish',
   'exchange.after-mount-beneath': 'publish',
   'exchange.after-move': 'publish',
+  'exchange.settling': 'publish',
   'stand-ins.led-back': 'publish',
   'exchange.after': 'publish',
   'publish.before-replaced': 'publish',

@@ -119,6 +119,15 @@ void t.test('T7 T8 after a crash at every step the exchange goes on from there',
   t.equal(readFileSync(join(place.source, 'file'), 'utf8'), 'new', 'mounted again it is the same');
 });
 
+void t.test('T8 a replaced tree that inherits its mount point is found after a crash while it is moved', async (t) => {
+  const begun = await begin(t, 'inherits');
+  const { place, identities } = begun;
+  crashAt('exchange.settling', 'exchange', place, 'clone', identities);
+  assertClosed(t, begun, 'exchange.settling');
+  t.equal(await driver.exchange(place, 'clone', identities), 'exchanged');
+  await assertExchanged(t, begun);
+});
+
 void t.test('T8 a reboot after each rename: the exchange is finished from whatever is mounted then', async (t) => {
   for (const [index, point] of RENAMED.entries()) {
     const begun = await begin(t, `boot${String(index)}`);

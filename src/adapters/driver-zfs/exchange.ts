@@ -15,7 +15,7 @@ import type { ZfsCommands } from './command.js';
 import { translated } from './failures.js';
 import { byGuid, entryOf, homeOf, readFamily, remember, type Family } from './family.js';
 import { entryPath, setLinks } from './links.js';
-import { lastComponent, splitSnapshot, TREE_DIGITS, treeComponent } from './names.js';
+import { lastComponent, splitSnapshot, treeComponentOf } from './names.js';
 import { whenLetGo } from './patience.js';
 import { ENTRY, guidOf, isReadOnly, localOf, ownOf, PLACE, valueOf, type Dataset } from './properties.js';
 import { settle } from './settle.js';
@@ -36,7 +36,7 @@ export async function exchange(
   identities: Identities,
 ): Promise<'exchanged' | 'done'> {
   entryPath(volume, cloneName);
-  const before = await readFamily(commands, volume);
+  const before = await readWithBase(commands, volume, identities);
   const stage = stageOf(volume, before, cloneName, identities);
   return translated(volume, 'exchange', before.liveName, async () => {
     if (stage === 'not begun') await renameBase(commands, volume, before, cloneName, identities);
@@ -52,6 +52,17 @@ export async function exchange(
     crashPoint('exchange.after');
     return stage === 'renamed' && !isShownAnew && !isSettledAnew ? 'done' : 'exchanged';
   });
+}
+
+/**
+ * The family with its replaced tree. `zfs set` takes away the directory, by which that one is found, of a tree that is not
+ * mounted while its mount point is set (settle.ts): who died then left it without.
+ */
+async function readWithBase(commands: ZfsCommands, volume: VolumePlace, { base }: Identities): Promise<Family> {
+  const family = await readFamily(commands, volume);
+  if (byGuid(family, base) !== null) return family;
+  await translated(volume, 'look for', base, () => makeTreeDirectory(volume, treeComponentOf(base)));
+  return readFamily(commands, volume);
 }
 
 /** How far an exchange is, by the datasets' names. @throws CONFLICT where they are neither of these. */
@@ -95,7 +106,7 @@ async function renameBase(
   await promote(commands, family, clone);
   crashPoint('exchange.promoted');
   await makeReady(commands, volume, base, clone);
-  const component = treeComponent(BigInt(guidOf(base)).toString(16).padStart(TREE_DIGITS, '0'));
+  const component = treeComponentOf(guidOf(base));
   await makeTreeDirectory(volume, component);
   // by its directory the base is found from here on
   await syncDirectory(volume.publishDirectory);

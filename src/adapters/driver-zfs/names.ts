@@ -59,6 +59,11 @@ export function treeComponent(id: string): string {
   return `${TREE_PREFIX}${id}`;
 }
 
+/** Of a tree that is called after a dataset's guid. */
+export function treeComponentOf(guid: string): string {
+  return treeComponent(BigInt(guid).toString(16).padStart(TREE_DIGITS, '0'));
+}
+
 /** Whether this is what we call a writable tree: a dataset's last component, and its mount point in the publish directory. */
 export function isTreeComponent(component: string): boolean {
   return component.startsWith(TREE_PREFIX);

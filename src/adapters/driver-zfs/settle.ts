@@ -6,6 +6,7 @@
  * without that says nothing: a dataset that inherits its mount point is mounted in the publish directory as soon as it is
  * renamed to there, and the live one, which is not mounted by itself until it was told to, would be missing after a reboot.
  */
+import { crashPoint } from '../../crash-points.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import type { Family } from './family.js';
@@ -30,6 +31,7 @@ export async function settle(
     // Both at once, in one transaction group: with one of them alone, whether the live dataset is to be mounted by itself
     // would be asked of a replaced one that does not know it any more.
     await commands.zfs(['set', 'canmount=on', `mountpoint=${path}`, replaced.name]);
+    crashPoint('exchange.settling');
   } else if (datasetAt(path) === replaced.name) return false;
   if (datasetAt(path) !== replaced.name) await commands.zfs(['mount', replaced.name]);
   return true;

@@ -21,7 +21,7 @@ import { isExchangeAhead, movedWith } from './exchange-ahead.js';
 import { errnoOf, meaningOf, translated, zfsError } from './failures.js';
 import { homeOf, readFamily, targetOf, type Entry, type Family } from './family.js';
 import { writeLink } from './links.js';
-import { isHiddenName, lastComponent, poolOf, splitSnapshot, TREE_DIGITS, treeComponent } from './names.js';
+import { isHiddenName, lastComponent, poolOf, splitSnapshot, treeComponentOf } from './names.js';
 import { walksAreOver, whenLetGo } from './patience.js';
 import { DESTROY_EACH } from './programs.js';
 import { NO_AUTO_SNAPSHOT, ownOf, guidOf, localOf, PLACE, STANDS_FOR, type Dataset } from './properties.js';
@@ -70,7 +70,7 @@ export async function makeStandIns(
 }
 
 function componentOf({ dataset }: Entry): string {
-  return treeComponent(BigInt(guidOf(dataset)).toString(16).padStart(TREE_DIGITS, '0'));
+  return treeComponentOf(guidOf(dataset));
 }
 
 async function makeStandIn(commands: ZfsCommands, volume: VolumePlace, family: Family, entry: Entry): Promise<void> {
