@@ -4,6 +4,7 @@
  */
 import { lookup, sortedUnique } from '../machine/record.js';
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { SnapcommitError } from '../errors.js';
 import {
   GRADES,
@@ -91,6 +92,17 @@ export async function planTransaction(
     labels: request.labels,
   };
   return { begin, request: requestKey(request, begin, extraArguments), group, members, nodes, reachable, require };
+}
+
+/** From `begin` on the group stands still: it must be the one that was planned for, which earns the grade (G13). */
+export async function assertAsPlanned(context: Context, { begin, group }: Plan): Promise<void> {
+  const now = lookup((await context.log.read()).groups, begin.group)?.record;
+  if (isDeepStrictEqual(now, group.record)) return;
+  throw new SnapcommitError(
+    'BUSY',
+    `group ${begin.group} was changed (\`group update\`) after this transaction was planned: run the command again.`,
+    { group: begin.group },
+  );
 }
 
 export function requireGroup(state: State, group: string): GroupState {

@@ -6,7 +6,7 @@ import { generationKey } from '../machine/keys.js';
 import type { GenerationRecord } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { transactionLock } from '../participant/fence.js';
-import { planTransaction, type Plan } from './begin.js';
+import { assertAsPlanned, planTransaction, type Plan } from './begin.js';
 import { cut } from './cut.js';
 import { begin, commit, type Begun } from './decide.js';
 import { asPending, asUnseen, pendingHere, publishForAnother } from '../participant/publishing.js';
@@ -36,6 +36,7 @@ export async function capture(context: Context, request: CommitRequest): Promise
 async function decide(context: Context, plan: Plan, begun: Begun, signal: AbortSignal): Promise<number> {
   const { transaction } = begun.begin;
   try {
+    await assertAsPlanned(context, plan);
     const { consistency, volumes } = await cut(context, plan, begun, signal);
     signal.throwIfAborted();
     context.report({ kind: 'phase', phase: 'commit', subject: begun.begin.group });
@@ -66,13 +67,24 @@ export async function withCoordinatorLock<T>(context: Context, plan: Plan, actio
 
 /** What a remembered request committed; done only when it is published too, as its first try would have said. */
 export async function repeat(context: Context, group: string, generation: number): Promise<Committed> {
-  const record = await committedRecord(context, group, generation);
-  const state = await context.log.read().catch((error: unknown) => {
+  const asCommitted = (error: unknown): never => {
     throw asUnseen(group, generation, error);
-  });
+  };
+  const record = await context.log.generation(group, generation).catch(asCommitted);
+  if (record === undefined) throw goneSince(group, generation);
+  const state = await context.log.read().catch(asCommitted);
   const pending = pendingHere(context, state, group);
   if (pending.some((each) => each.generation === generation)) await publishForAnother(context, record);
   return { record, repeated: true };
+}
+
+function goneSince(group: string, generation: number): SnapcommitError {
+  return new SnapcommitError(
+    'GENERATION_NOT_FOUND',
+    `this request was committed as ${generationKey(group, generation)}, which has been pruned since; nothing was done now. ` +
+      'Give a new --request-id for a new generation.',
+    { group, generation },
+  );
 }
 
 /** The record of a commit that was chosen just now: where it cannot be read, the generation is committed all the same. */

@@ -40,13 +40,14 @@ function weaken(grade: Grade): Grade {
   return grade === 'application' ? 'barrier' : grade;
 }
 
-/** Post-hooks on every host. What fails, or cannot be asked, is a debt that recovery pays; false tells of it. */
+/** Post-hooks, and units that were stopped, on every host. What fails, or cannot be asked, recovery pays; false tells of it. */
 export async function resume(context: Context, plan: Plan, begun: Begun, outcome: CutOutcome): Promise<boolean> {
   const resumed = await Promise.all(
     plan.nodes.map(async ({ participant }) =>
       atTheEnd(context, participant, participant.resume(workOf(begun), outcome)).catch((error: unknown) => {
         context.report({ kind: 'warning', message: `the post-hooks may not have run: ${messageOf(error)}` });
-        return plan.group.record.postHooks.length + plan.group.record.preHooks.length === 0;
+        const { preHooks, postHooks, stopUnits } = plan.group.record;
+        return preHooks.length + postHooks.length + stopUnits.length === 0;
       }),
     ),
   );

@@ -4,6 +4,7 @@
  */
 import { SnapcommitError } from '../errors.js';
 import { crashPoint } from '../crash-points.js';
+import type { VolumeRecord } from '../machine/entry.js';
 import { protectedGenerations } from '../machine/protection.js';
 import { generationState, isIncomplete } from '../machine/queries.js';
 import { planRetention, type RetentionPlan, type RetentionRules } from '../machine/retention.js';
@@ -91,35 +92,56 @@ function planPrune(
   };
 }
 
-/** Deletes what stands of retired generations on this node's volumes. What cannot be deleted now recovery sweeps. */
+/**
+ * Deletes what stands of retired generations on this node. They are gone by now, whatever fails here: it is told, and
+ * recovery sweeps the rest.
+ */
 async function freeRetired(context: Context, group: string, retired: ReadonlySet<number>): Promise<void> {
-  const state = await context.log.read();
-  const places = Object.values(state.volumes)
-    .filter((volume) => !volume.forfeited && volume.record.node === context.self.node)
-    .map((volume) => volume.record);
-  await Promise.all(
-    places.map(async (place) => {
-      const driver = await context.driver(place.driver);
-      await withFence(context, volumeLock(place.name), async () => {
-        const names = (await driver.list(place)).map((entry) => entry.name);
-        const dead = names.filter((name) => {
-          const parsed = parsePublished(name);
-          return parsed?.group === group && retired.has(parsed.generation);
-        });
-        await discardNames(context, driver, place, dead);
-      }).catch((error: unknown) => {
-        context.report({
-          kind: 'warning',
-          message: `volume ${place.name}: ${messageOf(error)}; \`snapcommit recover\` deletes the rest`,
-        });
-      });
-    }),
+  const { files, stateDirectory } = context;
+  await orTell(context, `generations of group ${group}`, async () => {
+    const state = await context.log.read();
+    const places = Object.values(state.volumes)
+      .filter((volume) => !volume.forfeited && volume.record.node === context.self.node)
+      .map((volume) => volume.record);
+    await Promise.all(
+      places.map(async (place) =>
+        orTell(context, `volume ${place.name}`, async () => freeVolume(context, place, group, retired)),
+      ),
+    );
+  });
+  await orTell(context, `view of group ${group}`, async () =>
+    removeViewGenerations(files, stateDirectory, group, (generation) => !retired.has(generation)),
   );
-  await removeViewGenerations(context.files, context.stateDirectory, group, (generation) => !retired.has(generation));
 }
 
-/** Takes away what a removed group left for readers: its generations, its view, and the links through it. */
+async function freeVolume(
+  context: Context,
+  place: VolumeRecord,
+  group: string,
+  retired: ReadonlySet<number>,
+): Promise<void> {
+  const driver = await context.driver(place.driver);
+  await withFence(context, volumeLock(place.name), async () => {
+    const names = (await driver.list(place)).map((entry) => entry.name);
+    const dead = names.filter((name) => {
+      const parsed = parsePublished(name);
+      return parsed?.group === group && retired.has(parsed.generation);
+    });
+    await discardNames(context, driver, place, dead);
+  });
+}
+
+async function orTell(context: Context, what: string, free: () => Promise<void>): Promise<void> {
+  await free().catch((error: unknown) => {
+    context.report({
+      kind: 'warning',
+      message: `${what}: ${messageOf(error)}; \`snapcommit recover\` deletes the rest`,
+    });
+  });
+}
+
+/** Takes away what a removed group left for readers: its generations, its view, and the links through it. Never rejects. */
 export async function freeGroup(context: Context, group: string, retired: ReadonlySet<number>): Promise<void> {
   await freeRetired(context, group, retired);
-  await forgetGroup(context, group);
+  await orTell(context, `links of group ${group}`, async () => forgetGroup(context, group));
 }

@@ -7,7 +7,7 @@ import { generationKey } from '../machine/keys.js';
 import type { GenerationRecord } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { verifyGeneration } from '../participant/verify.js';
-import { isAtLeast, planTransaction, type Plan } from './begin.js';
+import { assertAsPlanned, isAtLeast, planTransaction, type Plan } from './begin.js';
 import { repeat, requireRecord, withCoordinatorLock, type Committed } from './commit.js';
 import { begin, type Begun } from './decide.js';
 import type { RestoreRequest } from './requests.js';
@@ -49,6 +49,7 @@ export async function restore(context: Context, request: RestoreRequest): Promis
 async function cloneSource(context: Context, plan: Plan, begun: Begun, signal: AbortSignal): Promise<void> {
   try {
     signal.throwIfAborted();
+    await assertAsPlanned(context, plan);
     await cloneAll(context, plan, begun, signal);
   } catch (error) {
     throw await giveUp(context, plan, begun, error);

@@ -6,6 +6,7 @@
 import { crashPoint } from '../crash-points.js';
 import { SnapcommitError } from '../errors.js';
 import type { Consistency, ManifestVolume } from '../machine/entry.js';
+import { generationKey } from '../machine/keys.js';
 import { compareText } from '../machine/record.js';
 import type { GenerationRecord } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
@@ -42,20 +43,23 @@ export async function swapIn(
   begun: Begun,
   options: { readonly consistency: Consistency; readonly signal: AbortSignal },
 ): Promise<GenerationRecord> {
+  let record: GenerationRecord;
   let halfSwapped = false;
+  let resumed = true;
   try {
     const generation = await sealAndCommit(context, plan, begun, options);
-    const record = await committedRecord(context, begun.begin.group, generation);
+    record = await committedRecord(context, begun.begin.group, generation);
     await publishEverywhere(context, plan, record);
-    return record;
   } catch (error) {
     halfSwapped = mayBeHalfSwapped(error);
     throw error;
   } finally {
     await leaveAll(context, plan, begun);
     if (halfSwapped) reportStopped(context, plan);
-    else await resume(context, plan, begun, 'swapped');
+    else resumed = await resume(context, plan, begun, 'swapped');
   }
+  if (!resumed) throw notResumed(plan, record);
+  return record;
 }
 
 /**
@@ -71,6 +75,17 @@ function reportStopped(context: Context, plan: Plan): void {
   if (stopUnits.length === 0) return;
   const message = `${stopUnits.join(', ')}: stopped until \`snapcommit recover\` has finished the swap`;
   context.report({ kind: 'warning', message });
+}
+
+/** The swap stands, but what was stopped for it does not run: nobody may take it for done. The debt is paid by recovery. */
+function notResumed(plan: Plan, { group, generation }: GenerationRecord): SnapcommitError {
+  const { stopUnits } = plan.group.record;
+  return new SnapcommitError(
+    'PUBLISH_PENDING',
+    `generation ${generationKey(group, generation)} is committed and published, but what was stopped for it ` +
+      `(${stopUnits.join(', ')}) is not known to run again. Mend that and run \`snapcommit recover\`, which starts it.`,
+    { group, generation, units: stopUnits },
+  );
 }
 
 async function leaveAll(context: Context, plan: Plan, begun: Begun): Promise<void> {

@@ -11,7 +11,7 @@ import { commandLock } from '../participant/fence.js';
 import { volumeVariables } from '../participant/volume-variables.js';
 import type { ClonedVolume } from '../ports/participant.js';
 import type { SandboxResult } from '../ports/sandbox.js';
-import { isAtLeast, planTransaction, type Plan } from './begin.js';
+import { assertAsPlanned, isAtLeast, planTransaction, type Plan } from './begin.js';
 import { repeat, withCoordinatorLock, type Committed } from './commit.js';
 import { begin, type Begun } from './decide.js';
 import type { TransactRequest } from './requests.js';
@@ -67,6 +67,7 @@ async function assertMountable(context: Context, request: TransactRequest): Prom
 
 async function runOnClones(context: Context, plan: Plan, begun: Begun, request: TransactRequest): Promise<Consistency> {
   try {
+    await assertAsPlanned(context, plan);
     const clones = await cloneAll(context, plan, begun, request.signal);
     request.signal.throwIfAborted();
     crashPoint('command.before');

@@ -152,7 +152,12 @@ async function loadDriver(name: DriverName): Promise<VolumeDriver> {
 async function openWriters(stateDirectory: string): Promise<Writers> {
   const { createCgroupWriters } = await import('../adapters/freezer-cgroup/index.js');
   const { createCommandRunner } = await import('../adapters/command-runner/index.js');
-  return createCgroupWriters({ stateDirectory, runner: createCommandRunner() });
+  const { daemonsIn } = await import('./daemon-lock.js');
+  return createCgroupWriters({
+    stateDirectory,
+    runner: createCommandRunner(),
+    daemons: () => daemonsIn(stateDirectory),
+  });
 }
 
 /** Makes a state directory with a new embedded log. EXISTS when there is one. */

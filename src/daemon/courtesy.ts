@@ -54,9 +54,11 @@ async function take(context: Context, group: string, wait: { readonly signal: Ab
 /** The lock's release, or who has it. */
 async function tryTake(file: string, self: ProcessIdentity): Promise<Release | { readonly owner: Owner | null }> {
   const { default: lockfile } = await import('proper-lockfile');
+  // No name of a group holds an @.
+  const lockfilePath = `${file}@lock`;
   for (;;) {
     try {
-      const release = lockfile.lockSync(file, { realpath: false, onCompromised: () => undefined });
+      const release = lockfile.lockSync(file, { realpath: false, lockfilePath, onCompromised: () => undefined });
       const free = (): void => {
         try {
           release();
@@ -77,7 +79,7 @@ async function tryTake(file: string, self: ProcessIdentity): Promise<Release | {
     }
     const owner = readOwner(file);
     if (owner === null || isAlive(owner.identity)) return { owner };
-    rmSync(`${file}.lock`, { recursive: true, force: true });
+    rmSync(lockfilePath, { recursive: true, force: true });
   }
 }
 

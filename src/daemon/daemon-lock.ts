@@ -24,6 +24,12 @@ export function takeDaemonLock(stateDirectory: string): HeldLock {
   );
 }
 
+/** The processes that hold it; none where no daemon runs. */
+export function daemonsIn(stateDirectory: string): readonly number[] {
+  const locks = createFlockLocks(lockDirectory(stateDirectory));
+  return locks.holders(NAME).map(({ pid }) => pid);
+}
+
 /** Runs `action` while no daemon can start. @throws BUSY when one runs. */
 export async function withDaemonLock<T>(stateDirectory: string, action: () => Promise<T>): Promise<T> {
   const lock = takeDaemonLock(stateDirectory);

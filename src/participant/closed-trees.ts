@@ -38,7 +38,8 @@ export async function readClosed(context: Context): Promise<readonly ClosedTrees
       .map(async (name) => {
         try {
           const text = await context.files.readText(join(directoryOf(context), name));
-          return [closedOf(JSON.parse(text ?? ''))];
+          // Gone since it was listed: somebody has opened them.
+          return text === null ? [] : [closedOf(JSON.parse(text))];
         } catch {
           context.report({
             kind: 'warning',

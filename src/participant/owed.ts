@@ -37,7 +37,8 @@ export async function readDebts(context: Context): Promise<readonly Debt[]> {
   for (const name of names.filter((entry) => entry.endsWith('.json')).sort()) {
     try {
       const text = await context.files.readText(join(directory, name));
-      debts.push(debtOf(JSON.parse(text ?? '')));
+      // Gone since it was listed: somebody has paid it.
+      if (text !== null) debts.push(debtOf(JSON.parse(text)));
     } catch {
       context.report({ kind: 'warning', message: `cannot read ${join(directory, name)}; look at it by hand` });
     }

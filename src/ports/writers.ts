@@ -39,8 +39,8 @@ export interface FreezeIntent {
 
 export interface Writers {
   /**
-   * Resolves cgroup paths and units; refuses (CGROUP_INVALID) what does not exist, our own cgroup and every ancestor of
-   * it, the root, and a path that leaves the cgroup2 mount.
+   * Resolves cgroup paths and units; refuses (CGROUP_INVALID) what does not exist, our own cgroup, that of this node's
+   * daemon, every ancestor of these, the root, and a path that leaves the cgroup2 mount.
    */
   resolve(cgroups: readonly string[], units: readonly string[]): Promise<readonly FreezeTarget[]>;
   /** Starts the guard and persists the intent, freezing nothing yet: what can be done before the freeze is done here. */

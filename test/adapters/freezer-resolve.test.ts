@@ -43,6 +43,26 @@ void t.test("our own cgroup and its ancestors are refused, a sibling's and a chi
   for (const each of [child, sibling, own]) await each.remove();
 });
 
+void t.test("the cgroup of this node's daemon and its ancestors are refused, a sibling's is not", async (t) => {
+  const parent = makeCgroup(t);
+  const own = makeCgroup(t, parent);
+  const sibling = makeCgroup(t, parent);
+  const { pid } = await own.start('/usr/bin/sleep', 'infinity');
+  const daemons: number[] = [pid ?? 0];
+  const beside = createCgroupWriters({
+    stateDirectory: '/nonexistent',
+    runner: createCommandRunner(),
+    daemons: () => daemons,
+  });
+  const message = new RegExp(`cgroup in which this node's daemon \\(pid ${String(pid)}\\) runs`);
+  for (const { cgroup } of [parent, own])
+    await t.rejects(beside.resolve([cgroup], []), { code: 'CGROUP_INVALID', message }, cgroup);
+  t.same(await beside.resolve([sibling.cgroup], []), [{ cgroup: sibling.cgroup, declared: sibling.cgroup }]);
+  daemons[0] = 2 ** 22 + 1;
+  t.match(await beside.resolve([own.cgroup], []), [{ cgroup: own.cgroup }], 'one that has ended is in nobody’s way');
+  for (const each of [sibling, own]) await each.remove();
+});
+
 /** Resolves each path from a process that runs in the cgroup `directory`. */
 async function resolveInside(directory: string, cgroups: readonly string[]): Promise<unknown> {
   const source = `

@@ -65,6 +65,53 @@ t.test('L3 one that is pruned behind a newer one, before it is looked at, is not
   t.equal(lost.status, 3, 'one that stays the newest and cannot be found is told');
 });
 
+t.test('L6 one that is not published yet is published first, or told as pending', async (t) => {
+  let state: 'committed' | 'published' = 'committed';
+  const show = async () => Promise.resolve({ ...aged(0), state });
+  const answer = { group: 'app', generation: 12, view: '/view', volumes: {} };
+  const finishing = async () => {
+    state = 'published';
+    return Promise.resolve(answer);
+  };
+  const ran = await run(['--json', ...LINE], { node: { show, open: finishing } });
+  t.equal(ran.status, 0, ran.stdout);
+  t.match(JSON.parse(ran.stdout), { generation: 12, state: 'published' });
+
+  state = 'committed';
+  const elsewhere = await run(['--json', ...LINE], { node: { show, open: async () => Promise.resolve(answer) } });
+  t.equal(elsewhere.status, 9, 'another node is not done');
+  t.match(JSON.parse(elsewhere.stdout), {
+    error: { code: 'PUBLISH_PENDING', details: { group: 'app', generation: 12 } },
+  });
+  t.notOk(elsewhere.calls.some(({ method }) => method === 'commit'));
+  const failing = new SnapcommitError('PUBLISH_PENDING', 'generation app@12 is committed');
+  t.equal((await run(LINE, { node: { show, open: async () => Promise.reject(failing) } })).status, 9);
+});
+
+t.test('G13 a young one of a lower grade than a commit must reach does not count', async (t) => {
+  const consistency = { ...GENERATION.consistency, grade: 'independent' } as const;
+  const show = async () => Promise.resolve({ ...aged(0), consistency });
+  const asked = await run([...LINE, '--require', 'application'], {
+    node: { show: async () => Promise.resolve(aged(0)) },
+  });
+  t.match(asked.calls.find(({ method }) => method === 'commit')?.args, [
+    { require: 'application', expectGeneration: 12 },
+  ]);
+  const byGroup = await run(LINE, { node: { show } });
+  t.ok(
+    byGroup.calls.some(({ method }) => method === 'commit'),
+    'the group requires barrier',
+  );
+  const weaker = await run([...LINE, '--require', 'independent'], { node: { show } });
+  t.notOk(
+    weaker.calls.some(({ method }) => method === 'commit'),
+    'what is asked here goes before what the group asks',
+  );
+  const refused = new SnapcommitError('EXPECTATION_FAILED', 'group app is at app@13');
+  const beaten = await run(LINE, { node: { show, commit: async () => Promise.reject(refused) } });
+  t.equal(beaten.status, 4, 'nor one that came in between');
+});
+
 t.test('what went wrong in the commit is told as it is', async (t) => {
   const busy = async (): Promise<never> => Promise.reject(new SnapcommitError('BUSY', 'group app is busy'));
   t.equal((await run(LINE, { node: { commit: busy } })).status, 4);

@@ -62,16 +62,29 @@ t.test('the lock is given back when the work fails', async (t) => {
   const context = contextIn(t);
   const failing = withCourtesy(context, 'app', null, async () => Promise.reject(new Error('failed')));
   await t.rejects(failing, { message: 'failed' });
-  t.notOk(existsSync(join(context.stateDirectory, 'courtesy', 'app.lock')));
+  t.notOk(existsSync(join(context.stateDirectory, 'courtesy', 'app@lock')));
 });
 
 t.test('of who is dead, or has not said who it is, only the dead one is passed over', async (t) => {
   const context = contextIn(t);
   const directory = join(context.stateDirectory, 'courtesy');
-  mkdirSync(join(directory, 'app.lock'), { recursive: true });
+  mkdirSync(join(directory, 'app@lock'), { recursive: true });
   const refused = withCourtesy(context, 'app', null, async () => Promise.resolve());
   await t.rejects(refused, { code: 'BUSY', message: /^another snapcommit is working on group app/ });
   const dead = { ...context.self, startTime: context.self.startTime - 1 };
   writeFileSync(join(directory, 'app'), JSON.stringify({ identity: dead, since: '2026-01-01T00:00:00.000Z' }));
   t.equal(await withCourtesy(context, 'app', null, async () => Promise.resolve('taken')), 'taken');
+});
+
+t.test('groups whose names differ by an ending do not stand in each other’s way', async (t) => {
+  const context = contextIn(t);
+  const inside = async (): Promise<string> => Promise.resolve('taken');
+  t.equal(
+    await withCourtesy(context, 'app', null, async () => withCourtesy(context, 'app.lock', null, inside)),
+    'taken',
+  );
+  t.equal(
+    await withCourtesy(context, 'app.lock', null, async () => withCourtesy(context, 'app', null, inside)),
+    'taken',
+  );
 });

@@ -3,8 +3,10 @@ import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { at, textAt } from '../support/answers.js';
+import { published } from '../support/check-world.js';
 import { fingerprint } from '../support/fingerprint.js';
 import { requireBtrfs, requireCgroups } from '../support/requirements.js';
+import { startStopped } from '../support/scenario.js';
 import { makeWorld, tool } from '../support/world.js';
 
 requireBtrfs(t);
@@ -84,6 +86,41 @@ await t.test('G13 hooks that hold make it application; a post-hook that fails ta
   );
   t.strictSame(await world.ask('recover'), { actions: [] });
 });
+
+for (const [change, args] of [
+  [
+    ['--pre-hook', ''],
+    ['commit', 'app'],
+  ],
+  [
+    ['--freeze-cgroup', ''],
+    ['commit', 'app'],
+  ],
+  [
+    ['--require', 'application'],
+    ['transact', 'app', '--', '/bin/true'],
+  ],
+  [
+    ['--stop-unit', 'database.service'],
+    ['restore', 'app@1'],
+  ],
+] as const) {
+  await t.test(`G13 a ${args[0]} of a group that changes (${change[0]}) after it was planned is aborted`, async (t) => {
+    const before = published(world);
+    const running = await startStopped(t, world, ['--json', ...args], 'begin.before');
+    await world.ask('group', 'update', 'app', ...change);
+    running.resume();
+    const { status, json, stdout } = await running.done;
+    t.equal(status, args[0] === 'transact' ? 105 : 5, stdout);
+    t.match(json, {
+      error: { code: 'BUSY', message: /^group app was changed/, details: { group: 'app', begun: true } },
+    });
+    t.match(await world.ask('group', 'show', 'app'), { open: null });
+    t.strictSame(published(world), before);
+    await world.ask('group', 'update', 'app', '--freeze-cgroup', frozen, '--require', 'any', '--stop-unit', '');
+    await world.ask('group', 'update', 'app', '--pre-hook', join(world.directory, 'pre-hook'));
+  });
+}
 
 await t.test('G13 a pre-hook that fails aborts, whatever the grade', async (t) => {
   const before = await fingerprint(world, 'begun');

@@ -3,7 +3,7 @@
  * be no systemd here: the commands see a systemctl that writes down what it was asked and what the live trees showed.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { problemsOf } from '../support/check-world.js';
@@ -24,8 +24,10 @@ const fake = join(world.directory, 'systemctl');
 const markers = world.volumes.map(({ live }) => `$(dd status=none iflag=noatime if=${live}/marker)`).join(' ');
 const inactive = join(world.directory, 'inactive');
 const state = `if [ "$1" = is-active ]; then [ -e ${inactive} ] && echo inactive; exit 0; fi`;
+const broken = join(world.directory, 'broken');
+const refusal = `if [ -e ${broken} ] && [ "$1" = start ]; then echo 'unit is masked' >&2; exit 1; fi`;
 const verb = 'if [ "$2" = -- ]; then verb=$1; else verb="$1 $2"; fi';
-writeFileSync(fake, `#!/bin/sh\n${state}\n${verb}\necho "$verb ${markers}" >> ${log}\n`);
+writeFileSync(fake, `#!/bin/sh\n${state}\n${refusal}\n${verb}\necho "$verb ${markers}" >> ${log}\n`);
 chmodSync(fake, 0o755);
 await world.ask('group', 'update', 'app', '--stop-unit', 'database.service');
 world.mark('old');
@@ -60,6 +62,22 @@ await t.test('T7 after a swap that was finished they start at once', async (t) =
   t.equal(run(transactArgs(world, 'newer')).status, 0);
   t.strictSame(asked(), ['stop new new', 'start newer newer']);
   t.strictSame(await problemsOf(world, ['newer']), []);
+});
+
+await t.test('T16 a swap whose unit does not start again is committed, and not told as done', (t) => {
+  writeFileSync(log, '');
+  writeFileSync(broken, '');
+  const { status, stderr } = run(transactArgs(world, 'masked'));
+  t.equal(status, 109, stderr);
+  t.match(stderr, /unit is masked/);
+  t.match(stderr, /is committed and published.*database\.service.*snapcommit recover/);
+  const restored = run(['restore', 'app@2']);
+  t.equal(restored.status, 9, restored.stderr);
+  rmSync(broken);
+  writeFileSync(log, '');
+  t.equal(run(['recover']).status, 0);
+  t.match(asked().join(), /start --no-block newer newer/, 'recovery starts it');
+  t.end();
 });
 
 await t.test('a unit that was not running is not started', (t) => {

@@ -6,6 +6,7 @@ import { defaultSubvolume, subvolumeInfo } from '../../native/btrfs.js';
 import type { Mount } from '../../native/mountinfo.js';
 import { mountsAt } from '../../native/mountinfo.js';
 import type { Inspection, VolumePlace } from '../../ports/volume-driver.js';
+import { isMountedById } from './fstab.js';
 import { isBelow } from './mounts.js';
 
 const TOP_LEVEL = 5n;
@@ -50,7 +51,7 @@ async function obstacleOfMount(place: VolumePlace, mount: Mount, id: bigint, fd:
     return `${source} is a mount point, and replacing a mount without a gap needs Linux 6.5, this is ${release()}`;
   if (defaultSubvolume(fd, source) === id)
     return `${source} is the filesystem's default subvolume, so that the next mount would show the old tree; mount it by name (subvol=NAME) and set another default`;
-  if (await mountedById(source))
+  if (isMountedById(await readFile('/etc/fstab', 'utf8').catch(() => ''), source))
     return `/etc/fstab mounts ${source} by subvolid, so that the next boot would show the old tree; mount it by name (subvol=NAME)`;
   return null;
 }
@@ -58,13 +59,4 @@ async function obstacleOfMount(place: VolumePlace, mount: Mount, id: bigint, fd:
 function kernelMountsBeneath(): boolean {
   const [major = 0, minor = 0] = release().split('.').map(Number);
   return major > 6 || (major === 6 && minor >= 5);
-}
-
-async function mountedById(source: string): Promise<boolean> {
-  const table = await readFile('/etc/fstab', 'utf8').catch(() => '');
-  return table.split('\n').some((line) => {
-    const [device, mountPoint, , options] = line.trim().split(/\s+/);
-    if (device === undefined || device.startsWith('#')) return false;
-    return mountPoint === source && (options?.split(',').some((option) => option.startsWith('subvolid=')) ?? false);
-  });
 }

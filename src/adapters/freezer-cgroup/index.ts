@@ -12,6 +12,8 @@ export interface CgroupWritersOptions {
   readonly stateDirectory: string;
   /** Asks systemd for the cgroups of units. */
   readonly runner: CommandRunner;
+  /** The processes of this node's daemon, without which there is no log to go on with: their cgroups are not frozen. */
+  readonly daemons?: () => readonly number[];
   /** Where the kernel tells how long the machine has been up, sleep included: another file in tests only. */
   readonly uptimeFile?: string;
 }
@@ -19,10 +21,11 @@ export interface CgroupWritersOptions {
 export function createCgroupWriters({
   stateDirectory,
   runner,
+  daemons = () => [],
   uptimeFile = UPTIME_FILE,
 }: CgroupWritersOptions): Writers {
   return {
-    resolve: (cgroups, units) => resolveTargets(runner, cgroups, units),
+    resolve: (cgroups, units) => resolveTargets(runner, daemons, cgroups, units),
     arm: (transaction, targets, limitMs) => armFreeze(stateDirectory, transaction, targets, limitMs, uptimeFile),
     intents: async () => {
       const stored = await readIntents(stateDirectory);

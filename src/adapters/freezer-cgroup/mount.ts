@@ -1,4 +1,4 @@
-/** Where the cgroup2 hierarchy is mounted, and which cgroup of it is our own. */
+/** Where the cgroup2 hierarchy is mounted, and in which cgroup of it a process is. */
 import { readFileSync } from 'node:fs';
 import { SnapcommitError } from '../../errors.js';
 import { isWithin, readMounts } from '../../native/mountinfo.js';
@@ -21,15 +21,25 @@ export function findCgroupMount(): CgroupMount {
   return { mountPoint: found.mountPoint.replace(/\/$/, ''), root: found.root };
 }
 
-/** Our own cgroup as a path below the mount; null when it lies outside of what is mounted. */
-export function ownCgroup(mount: CgroupMount): string | null {
-  const line = readFileSync('/proc/self/cgroup', 'utf8')
+/** Its cgroup as a path below the mount; null when it lies outside of what is mounted, or the process is gone. */
+export function cgroupOf(mount: CgroupMount, process: number | 'self'): string | null {
+  const line = readCgroups(process)
     .split('\n')
     .find((each) => each.startsWith('0::'));
   const path = line?.slice('0::'.length);
   if (path === undefined || path.startsWith('/..')) return null;
   if (!isWithin(path, mount.root)) return null;
   return mount.root === '/' ? path : path.slice(mount.root.length) || '/';
+}
+
+function readCgroups(process: number | 'self'): string {
+  try {
+    return readFileSync(`/proc/${String(process)}/cgroup`, 'utf8');
+  } catch (error) {
+    const isGone = error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH');
+    if (process === 'self' || !isGone) throw error;
+    return '';
+  }
 }
 
 /** The directory of a cgroup path. */

@@ -7,21 +7,25 @@ import { SnapcommitError } from '../../errors.js';
 import type { CommandRunner } from '../../ports/commands.js';
 import type { FreezeTarget } from '../../ports/writers.js';
 import { cgroupInode } from './cgroup-files.js';
-import { cgroupDirectory, findCgroupMount, ownCgroup, type CgroupMount } from './mount.js';
+import { cgroupDirectory, cgroupOf, findCgroupMount, type CgroupMount } from './mount.js';
 
 const SYSTEMCTL = '/usr/bin/systemctl';
+const OUTSIDE = 'the commit, its guard and its hooks would stop too; run snapcommit outside of it';
+const DAEMON_OUTSIDE = 'the log would stop too, and the commit with it; run the daemon outside of it';
 
 /** See Writers.resolve. A cgroup that is declared twice comes out once. */
 export async function resolveTargets(
   runner: CommandRunner,
+  daemons: () => readonly number[],
   cgroups: readonly string[],
   units: readonly string[],
 ): Promise<readonly FreezeTarget[]> {
   if (cgroups.length === 0 && units.length === 0) return [];
   const mount = findCgroupMount();
+  const ours = oursIn(mount, daemons());
   const byCgroup = new Map<string, FreezeTarget>();
   const add = (declared: string, path: string): void => {
-    const cgroup = checkedCgroup(mount, declared, path);
+    const cgroup = checkedCgroup(mount, ours, declared, path);
     if (!byCgroup.has(cgroup)) byCgroup.set(cgroup, { cgroup, declared });
   };
   for (const declared of cgroups) add(declared, belowMount(mount, declared));
@@ -51,7 +55,7 @@ async function unitCgroup(runner: CommandRunner, unit: string): Promise<string> 
   return path;
 }
 
-function checkedCgroup(mount: CgroupMount, declared: string, path: string): string {
+function checkedCgroup(mount: CgroupMount, ours: readonly Ours[], declared: string, path: string): string {
   const cgroup = normalized(declared, path);
   const directory = cgroupDirectory(mount, cgroup);
   if (cgroup === '/') throw invalid(declared, "is the root of all cgroups; name the writers' own cgroup");
@@ -59,7 +63,7 @@ function checkedCgroup(mount: CgroupMount, declared: string, path: string): stri
     throw invalid(declared, `does not exist (looked at ${directory}); name a cgroup below ${mount.mountPoint}`);
   }
   if (realpathSync(directory) !== directory) throw invalid(declared, 'leads through a symlink; name the cgroup itself');
-  refuseOurs(mount, declared, cgroup);
+  refuseOurs(ours, declared, cgroup);
   refuseUnfreezable(declared, directory);
   return cgroup;
 }
@@ -75,13 +79,34 @@ function normalized(declared: string, path: string): string {
   return cgroup;
 }
 
+interface Ours {
+  readonly cgroup: string;
+  readonly what: string;
+  readonly advice: string;
+}
+
 /** The guard and the hooks live in our own cgroup: one test covers all three. */
-function refuseOurs(mount: CgroupMount, declared: string, cgroup: string): void {
-  const own = ownCgroup(mount);
-  if (own === null) return;
-  const advice = 'the commit, its guard and its hooks would stop too; run snapcommit outside of it';
-  if (own === cgroup) throw invalid(declared, `is the cgroup that this command runs in: ${advice}`);
-  if (own.startsWith(`${cgroup}/`)) throw invalid(declared, `holds the cgroup that this command runs in: ${advice}`);
+function oursIn(mount: CgroupMount, daemons: readonly number[]): readonly Ours[] {
+  const own = { process: 'self', what: 'this command runs', advice: OUTSIDE } as const;
+  const all = [
+    own,
+    ...daemons.map((pid) => ({
+      process: pid,
+      what: `this node's daemon (pid ${String(pid)}) runs`,
+      advice: DAEMON_OUTSIDE,
+    })),
+  ];
+  return all.flatMap(({ process, what, advice }) => {
+    const cgroup = cgroupOf(mount, process);
+    return cgroup === null ? [] : [{ cgroup, what, advice }];
+  });
+}
+
+function refuseOurs(ours: readonly Ours[], declared: string, frozen: string): void {
+  for (const { cgroup, what, advice } of ours) {
+    if (cgroup === frozen) throw invalid(declared, `is the cgroup in which ${what}: ${advice}`);
+    if (cgroup.startsWith(`${frozen}/`)) throw invalid(declared, `holds the cgroup in which ${what}: ${advice}`);
+  }
 }
 
 function refuseUnfreezable(declared: string, directory: string): void {
