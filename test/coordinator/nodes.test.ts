@@ -51,7 +51,7 @@ t.test('G1 G7 a node that is stuck at the end of a failed round keeps neither th
   third.fail('freeze', new SnapcommitError('FREEZE_FAILED', 'the writers could not be paused'));
   // It works on its freeze for ever, and on whatever comes after.
   for (const method of ['freeze', 'endRound', 'resume'] as const) stuck.hold(method);
-  const group = { record: { preHooks: [], postHooks: [] } };
+  const group = { record: { preHooks: [], postHooks: [], stopUnits: [] } };
   const plan = {
     nodes: [own, stuck, third].map((participant) => ({ participant, volumes: [], cgroups: [] })),
     group,
