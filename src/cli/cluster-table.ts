@@ -24,6 +24,7 @@ export const CLUSTER_COMMANDS: Readonly<Record<string, CommandEntry>> = {
   'cluster token': {
     summary: 'make a secret with which one node may join, once',
     operands: [],
+    goesOnInDaemon: true,
     statuses: CHANGE,
     examples: [
       'snapcommit cluster token | ssh root@db2 snapcommit cluster join --token-file - --address db2.example:7420',
@@ -47,6 +48,7 @@ export const CLUSTER_COMMANDS: Readonly<Record<string, CommandEntry>> = {
   'cluster add': {
     summary: 'make a learner that has caught up a voter',
     operands: [NODE],
+    goesOnInDaemon: true,
     statuses: CHANGE,
     examples: ['snapcommit cluster add db2'],
     load: async () => (await import('./commands/cluster-add.js')).clusterAdd,
@@ -54,6 +56,7 @@ export const CLUSTER_COMMANDS: Readonly<Record<string, CommandEntry>> = {
   'cluster remove': {
     summary: 'take a member out of the cluster for good',
     operands: [NODE],
+    goesOnInDaemon: true,
     statuses: CHANGE,
     examples: ['snapcommit cluster remove db2', 'snapcommit cluster remove db2 --forfeit-volumes'],
     load: async () => (await import('./commands/cluster-remove.js')).clusterRemove,
@@ -78,6 +81,7 @@ export const CLUSTER_COMMANDS: Readonly<Record<string, CommandEntry>> = {
       { name: '<OLD>', description: 'the member that leaves; it may be lost' },
       { name: '<NEW>', description: 'the learner that votes in its place' },
     ],
+    goesOnInDaemon: true,
     statuses: CHANGE,
     examples: ['snapcommit cluster replace db2 db4'],
     load: async () => (await import('./commands/cluster-replace.js')).clusterReplace,
@@ -92,6 +96,7 @@ export const CLUSTER_COMMANDS: Readonly<Record<string, CommandEntry>> = {
   'cluster renew': {
     summary: "renew the certificate of this machine's member now",
     operands: [],
+    goesOnInDaemon: true,
     statuses: CHANGE,
     examples: ['snapcommit cluster renew'],
     load: async () => (await import('./commands/cluster-renew.js')).clusterRenew,

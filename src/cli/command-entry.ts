@@ -19,6 +19,8 @@ export interface CommandEntry {
    * The others are left where they stand: whatever they do is whole or finished by recovery.
    */
   readonly endsItself?: true;
+  /** Whether the daemon goes on with it when the command is left: then nobody knows here what became of it. */
+  readonly goesOnInDaemon?: true;
   readonly statuses: readonly ExitStatus[];
   readonly examples: readonly string[];
   readonly load: () => Promise<CommandModule>;

@@ -1,8 +1,10 @@
 /** One run of one command: settings, progress, interruption, and a node that is closed whatever happens. */
 import { loadSettings } from '../config/load.js';
 import type { FileSettings } from '../config/schema.js';
+import { SnapcommitError } from '../errors.js';
 import type { Answer, CommandModule, Invocation } from './command.js';
 import type { CommandEntry } from './command-entry.js';
+import { messageOf } from './failure.js';
 import { watchForInterruption } from './interruption.js';
 import { progressReporter } from './progress.js';
 
@@ -31,9 +33,22 @@ export async function runCommand(
   try {
     const running = module.run({ ...input, signal: interruption.signal, openNode, openCluster, settings });
     return await (entry.endsItself === true ? running : interruption.race(running));
+  } catch (error) {
+    const isLeft = entry.goesOnInDaemon === true && opened.length > 0 && error === interruption.signal.reason;
+    throw isLeft ? leftToTheDaemon(error) : error;
   } finally {
     progress.clear();
     interruption.end();
     for (const one of opened) one.close();
   }
+}
+
+function leftToTheDaemon(error: unknown): SnapcommitError {
+  return new SnapcommitError(
+    'OUTCOME_UNKNOWN',
+    `it is not known whether it was done: ${messageOf(error)} The daemon may go on with it; \`snapcommit cluster status\` ` +
+      'shows how things stand. Run the same command again: what is done already is not done twice.',
+    error instanceof SnapcommitError ? error.details : {},
+    error,
+  );
 }

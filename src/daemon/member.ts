@@ -9,7 +9,7 @@ import { CredentialFiles, type Authority } from '../adapters/certificates/index.
 import { systemClock } from '../adapters/clock-system.js';
 import { openReplicaStore } from '../adapters/store-sqlite/replica/index.js';
 import { systemTimers } from '../adapters/timers-system.js';
-import { listenTls, type TlsTransport } from '../adapters/transport-tls/index.js';
+import { listenTls, type TlsTransport, type TlsTransportOptions } from '../adapters/transport-tls/index.js';
 import { openReplica, type ReplicaHost } from '../log/replica-host.js';
 import { isDraining } from '../machine/draining.js';
 import type { Entry, Operation } from '../machine/entry.js';
@@ -22,6 +22,7 @@ import { addressOf } from './cluster/address.js';
 import type { ClusterStatus } from './cluster/admin.js';
 import { ContactBook } from './cluster/contact-book.js';
 import { Certificates, requireAuthority, requireCredentials } from './cluster/certificates.js';
+import { joinLog } from './cluster/join-log.js';
 import { logLedger } from './cluster/ledger.js';
 import { MemberAdmin } from './cluster/member-admin.js';
 import { addressesIn, addressIn } from './cluster/peers.js';
@@ -29,6 +30,7 @@ import { clusterDirectory, readContacts } from './cluster/place.js';
 import { clusterStatus } from './cluster/status.js';
 import { encodeWelcome } from './cluster/welcome.js';
 import { LOG_FILE } from './embedded-log.js';
+import { listenAnywhere } from './listen-anywhere.js';
 import { Metrics } from './metrics.js';
 import type { PeerCalls } from './participants/peer-calls.js';
 import { PeerLink } from './peer-link.js';
@@ -85,6 +87,7 @@ export async function openMember(options: MemberOptions): Promise<Member> {
   const contacts = await openContacts(stateDirectory, logger);
   const credentials = await requireCredentials(files);
   const authority = await requireAuthority(files);
+  await files.removeLeftovers();
   const address = settings.advertise ?? contacts.contacts.address;
   const opened: Opened = { log: null, transport: null, listener: null };
   const metrics = new Metrics({
@@ -107,15 +110,13 @@ export async function openMember(options: MemberOptions): Promise<Member> {
       opened.transport?.setCredentials(renewed);
     },
   });
-  const transport = await listenTls({
+  const transport = await listenAt(settings.listen, address, {
     self: { cluster: identity.cluster, node: identity.node },
-    listen: listenAddress(settings.listen, address),
     credentials,
     user: link,
-    clock: systemClock,
-    timers: systemTimers,
+    ...TIME,
     random: { bytes: (count) => randomBytes(count) },
-    services: certificates.services(issuerOver(log, ledger, authority, logger)),
+    services: certificates.services(issuerOver(log, ledger, authority, metrics, logger)),
   }).catch(async (error: unknown) => {
     await log.end();
     throw error;
@@ -200,6 +201,7 @@ function issuerOver(
   log: ReplicaHost,
   ledger: TokenLedger,
   authority: Authority,
+  metrics: Metrics,
   logger: Logger,
 ): Parameters<Certificates['services']>[0] {
   return {
@@ -214,10 +216,7 @@ function issuerOver(
           authority,
         }),
       ),
-    onDecision: ({ address: from, node, refusal }) => {
-      if (refusal === null) logger.info({ from, node }, 'gave a certificate');
-      else logger.warn({ from, node, refusal }, 'refused a certificate');
-    },
+    onDecision: joinLog(systemClock, metrics, logger),
   };
 }
 
@@ -225,9 +224,14 @@ function lagOfOthers({ members }: ClusterStatus): Readonly<Record<string, number
   return Object.fromEntries(members.filter(({ isSelf }) => !isSelf).map(({ node, lagSlots }) => [node, lagSlots]));
 }
 
-/** On every address of this machine, unless config.json names one: the address that peers are told may be a router's. */
-function listenAddress(listen: string | null, told: string): PeerAddress {
-  return listen === null ? { host: '::', port: addressOf(told).port } : addressOf(listen);
+/** Where config.json says, or everywhere on the port that peers are told. */
+async function listenAt(
+  listen: string | null,
+  told: string,
+  options: Omit<TlsTransportOptions, 'listen'>,
+): Promise<TlsTransport> {
+  const at = async (place: PeerAddress): Promise<TlsTransport> => listenTls({ ...options, listen: place });
+  return listen === null ? listenAnywhere(addressOf(told).port, at) : at(addressOf(listen));
 }
 
 function heard(event: ReplicaEvent, { logger, onStopped }: MemberOptions, link: PeerLink): void {

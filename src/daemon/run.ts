@@ -16,6 +16,7 @@ import { isEmbedded } from './cluster/client.js';
 import { takeDaemonLock } from './daemon-lock.js';
 import { serveLocally, type LocalServer } from './local-api/server.js';
 import { LocalNode } from './local-node.js';
+import { logLines } from './log-lines.js';
 import { openMember, type Member } from './member.js';
 import { serveMetrics, type MetricsServer } from './metrics-server.js';
 import { logIdentity, readStoreIdentity } from './open-log.js';
@@ -54,12 +55,14 @@ export async function runDaemon(options: DaemonOptions): Promise<DaemonReport> {
   await assertOurs(stateDirectory);
   const settings: MemberSettings = { ...DEFAULT_MEMBER_SETTINGS, ...options.settings };
   const lock = takeDaemonLock(stateDirectory);
+  // Whoever sends it means the certificates: it ends no daemon that does not serve yet, or no more.
+  process.on('SIGHUP', ignore);
   try {
     const identity = await readStoreIdentity(stateDirectory);
     if (identity.mode === 'embedded') throw isEmbedded(stateDirectory);
     const logger = pino(
       { name: 'snapcommit', level: verbose ? 'debug' : 'info', base: { node: identity.node, pid: process.pid } },
-      pino.destination({ dest: STDERR, sync: true }),
+      logLines(STDERR),
     );
     const failed = new AbortController();
     const member = await openMember({
@@ -84,8 +87,13 @@ export async function runDaemon(options: DaemonOptions): Promise<DaemonReport> {
       await member.close();
     }
   } finally {
+    process.off('SIGHUP', ignore);
     lock.release();
   }
+}
+
+function ignore(): void {
+  // Certificates are read where a member is opened.
 }
 
 async function serveUntil(
@@ -155,9 +163,8 @@ async function serveUntil(
     process.off('SIGHUP', reload);
     // Commands that wait for other nodes are told before the socket closes, and ask the next daemon.
     member.calls.end();
-    await care.end();
-    // Beside each other: nobody who is slow to read an answer keeps the others without a leader.
-    await Promise.all([handOver(member), server?.close(), metrics?.close()]);
+    // Beside each other: nothing that hangs, and nobody who is slow to read an answer, keeps the others without a leader.
+    await Promise.all([handOver(member), care.end().then(async () => endServing(server, metrics))]);
   }
 }
 
@@ -182,6 +189,10 @@ async function renew({ certificates }: Member, logger: Logger): Promise<void> {
   } catch (error) {
     logger.error({ reason: messageOf(error) }, 'the certificate could not be renewed');
   }
+}
+
+async function endServing(server: LocalServer | null, metrics: MetricsServer | null): Promise<void> {
+  await Promise.all([server?.close(), metrics?.close()]);
 }
 
 /** The others need not wait for us to be missed. */

@@ -76,7 +76,7 @@ export class CheckpointSource {
     }
     served.busy = false;
     if (this.#served.get(from) !== served) {
-      await served.reader?.close();
+      await letGo(served);
       return;
     }
     if (served.reader === null || served.ahead === null) {
@@ -112,6 +112,11 @@ export class CheckpointSource {
     const served = this.#served.get(from);
     if (served === undefined) return;
     this.#served.delete(from);
-    await served.reader?.close();
+    await letGo(served);
   }
+}
+
+/** Nobody reads with it any more: a store that cannot close a reader says what ails it where it is used. */
+async function letGo({ reader }: Served): Promise<void> {
+  await reader?.close().catch(() => undefined);
 }

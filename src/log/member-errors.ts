@@ -19,7 +19,7 @@ export function notChanged(timeoutMs: number, refusal: ReconfigurationRefusal | 
       : 'no leader carried it out';
   return new SnapcommitError(
     'UNAVAILABLE',
-    `the change of members did not come about within ${String(timeoutMs)} ms: ${why}. The members are the same as before; see \`snapcommit cluster status\``,
+    `the change of members did not come about within ${String(timeoutMs)} ms: ${why}. Voters and learners are the same as before; see \`snapcommit cluster status\``,
     { refusal },
   );
 }

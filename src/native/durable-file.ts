@@ -2,7 +2,7 @@
  * Small files that must survive a power loss: written under a temporary name, synced, renamed over, and the directory
  * synced (D7). Mode 0600 unless told otherwise. No koffi.
  */
-import { open, readFile, rename, unlink } from 'node:fs/promises';
+import { open, readFile, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncDirectory } from './sync.js';
 
@@ -13,10 +13,9 @@ export const TEMPORARY_NAME = /\.tmp-(\d+)-\d+$/;
 
 /** Writes the whole file. When this resolves the file is durable under its name; a crash leaves the old one or the new one. */
 export async function writeDurably(path: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
-  written += 1;
-  const temporary = `${path}.tmp-${String(process.pid)}-${String(written)}`;
+  const { temporary, file } = await openTemporary(path);
   try {
-    await writeAndSync(temporary, data, mode);
+    await writeAndSync(file, data, mode);
     await rename(temporary, path);
   } catch (error) {
     await unlinkIfPresent(temporary);
@@ -25,8 +24,20 @@ export async function writeDurably(path: string, data: string | Uint8Array, mode
   await syncDirectory(dirname(path));
 }
 
-async function writeAndSync(path: string, data: string | Uint8Array, mode: number): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
+/** A name that stands already was left by a dead process that had our pid, as the first of every container has. */
+async function openTemporary(path: string): Promise<{ readonly temporary: string; readonly file: FileHandle }> {
+  for (;;) {
+    written += 1;
+    const temporary = `${path}.tmp-${String(process.pid)}-${String(written)}`;
+    try {
+      return { temporary, file: await open(temporary, 'wx', 0o600) };
+    } catch (error) {
+      if (!isErrno(error, 'EEXIST')) throw error;
+    }
+  }
+}
+
+async function writeAndSync(file: FileHandle, data: string | Uint8Array, mode: number): Promise<void> {
   try {
     await file.writeFile(data);
     // Not the mode that it is opened with: a umask takes from that.
@@ -42,7 +53,7 @@ export async function readIfPresent(path: string): Promise<string | null> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    if (isMissing(error)) return null;
+    if (isErrno(error, 'ENOENT')) return null;
     throw error;
   }
 }
@@ -57,11 +68,11 @@ async function unlinkIfPresent(path: string): Promise<boolean> {
     await unlink(path);
     return true;
   } catch (error) {
-    if (isMissing(error)) return false;
+    if (isErrno(error, 'ENOENT')) return false;
     throw error;
   }
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+function isErrno(error: unknown, errno: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === errno;
 }

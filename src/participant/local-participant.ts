@@ -28,9 +28,13 @@ import { runPostHooks, runPreHooks } from './hooks.js';
 import { readDebt, type Debt } from './owed.js';
 import { partOf } from './part.js';
 import { publish } from './publishing.js';
+import { isLater, isSameRound } from './round-names.js';
 import { lapsed, prepareRound, type Round } from './round.js';
 import { survey } from './survey.js';
 import { cloneVolumes, closeLiveTrees, reopenLiveTrees, sealClones, stopUnits } from './swap-work.js';
+
+/** How long what is under way may take when the process ends, ms. */
+const LAST_STEPS_MS = 10_000;
 
 interface Swap {
   readonly work: Work;
@@ -218,10 +222,19 @@ export class LocalParticipant implements Participant {
       if (lookup(state.open, transaction) === undefined) this.#debts.delete(transaction);
   }
 
-  /** Ends everything: this process is about to end. Never rejects. */
+  /**
+   * Ends everything: this process is about to end. What hangs, such as a flush or a unit that does not stop, is waited for
+   * only so long: its locks go with the process, and the guard lets its writers go. Never rejects.
+   */
   async endAll(): Promise<void> {
     const transactions = [...this.#rounds.keys(), ...this.#swaps.keys()];
-    await Promise.all(transactions.map(async (transaction) => this.#forget(transaction)));
+    await new Promise<void>((resolve) => {
+      const cancel = this.#context.timers.after(LAST_STEPS_MS, resolve);
+      void Promise.all(transactions.map(async (transaction) => this.#forget(transaction))).then(() => {
+        cancel();
+        resolve();
+      });
+    });
   }
 
   async #forget(transaction: string): Promise<void> {
@@ -257,15 +270,6 @@ export class LocalParticipant implements Participant {
 async function end({ preparing }: Session): Promise<void> {
   const round = await preparing.catch(() => null);
   await round?.end();
-}
-
-function isSameRound(a: RoundName, b: RoundName): boolean {
-  return a.round === b.round && isSameEpoch(a.epoch, b.epoch);
-}
-
-function isLater(a: RoundName, b: RoundName): boolean {
-  if (a.epoch.incarnation !== b.epoch.incarnation) return a.epoch.incarnation > b.epoch.incarnation;
-  return a.epoch.slot === b.epoch.slot ? a.round > b.round : a.epoch.slot > b.epoch.slot;
 }
 
 function staleSwap({ transaction }: Work): SnapcommitError {

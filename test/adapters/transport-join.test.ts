@@ -1,6 +1,7 @@
 /** Joining with a token, and changing credentials while messages flow. */
-import { chmod, mkdir, readdir, readFile, rename, stat, symlink } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
+import { createServer } from 'node:tls';
 import t, { type Test } from 'tap';
 import {
   CredentialFiles,
@@ -20,6 +21,7 @@ import {
 } from '#src/adapters/certificates/index.js';
 import { systemClock } from '#src/adapters/clock-system.js';
 import { systemTimers } from '#src/adapters/timers-system.js';
+import type { PeerAddress } from '#src/ports/transport.js';
 import { temporaryDirectory } from '../support/temp.js';
 import { memoryLedger, type MemoryLedger } from '../support/token-ledger.js';
 import {
@@ -38,10 +40,17 @@ interface Issuer {
   readonly node: TestNode;
   readonly lines: { readonly node: string | null; readonly refusal: string | null }[];
   readonly ledger: MemoryLedger;
-  token(wish?: { node?: string; lifeMs?: number; fingerprint?: string; cluster?: string }): Promise<string>;
+  token(wish?: {
+    node?: string;
+    lifeMs?: number;
+    fingerprint?: string;
+    cluster?: string;
+    /** Instead of one where nobody is. */
+    before?: PeerAddress;
+  }): Promise<string>;
 }
 
-async function startIssuer(t: Test): Promise<Issuer> {
+async function startIssuer(t: Test, others: Partial<IssuerOptions> = {}): Promise<Issuer> {
   const issuing = await authority();
   const ledger = memoryLedger('b');
   const lines: Issuer['lines'] = [];
@@ -55,13 +64,14 @@ async function startIssuer(t: Test): Promise<Issuer> {
     trustedAuthorities: () => [issuing.certificate],
     members: async () => Promise.resolve(members),
     onDecision: (line) => lines.push(line),
+    ...others,
   };
   const services = new Map([[JOIN_PROTOCOL, joinService(options)]]);
   const node = await startNode(t, 'b', { services });
   const token: Issuer['token'] = async (wish = {}) => {
     const { text, record } = makeToken({
       cluster: wish.cluster ?? CLUSTER,
-      addresses: [{ host: '127.0.0.1', port: 9 }, node.transport.address],
+      addresses: [wish.before ?? { host: '127.0.0.1', port: 9 }, node.transport.address],
       fingerprint: wish.fingerprint ?? inspectCertificate(issuing.certificate).fingerprint,
       node: wish.node ?? null,
       now: Date.now(),
@@ -123,6 +133,11 @@ t.test('who lost the answer asks again with the same token and the same key, and
   await t.rejects(apply(token, { ...machine, node: 'c' }), { code: 'TOKEN_USED' }, 'another name with that key');
 });
 
+t.test('what fails at an issuer that has used the token is told as unknown', async (t) => {
+  const issuer = await startIssuer(t, { welcome: async () => Promise.reject(new Error('it stopped')) });
+  await t.rejects(apply(await issuer.token(), 'a'), { code: 'OUTCOME_UNKNOWN', message: /it stopped.*same token/ });
+});
+
 t.test('tokens that are refused, each with its code', async (t) => {
   const issuer = await startIssuer(t);
   const fresh = await issuer.token();
@@ -175,6 +190,67 @@ t.test('an unreachable issuer is told as unavailable, with every address', async
     now: Date.now(),
   });
   await t.rejects(apply(text, 'a'), { code: 'UNAVAILABLE', message: /127.0.0.1:9: .*127.0.0.1:10: / });
+});
+
+/** Takes what a joiner says and ends the connection. Answers where it listens, and how many bytes it heard. */
+async function startListener(
+  t: Test,
+  certificate: string,
+  key: string,
+): Promise<{ readonly address: PeerAddress; heard(): number }> {
+  let heard = 0;
+  const server = createServer({ cert: certificate, key, minVersion: 'TLSv1.3', ALPNProtocols: [JOIN_PROTOCOL] });
+  server.on('secureConnection', (socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (bytes: Buffer) => {
+      heard += bytes.length;
+      socket.destroy();
+    });
+  });
+  server.on('tlsClientError', () => undefined);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('it does not listen');
+  return { address: { host: '127.0.0.1', port: bound.port }, heard: () => heard };
+}
+
+/** Of a stranger who shows the real authority's certificate behind one of its own. */
+async function impostor(t: Test): ReturnType<typeof startListener> {
+  const own = await credentialsOf('b', { authority: await makeAuthority(CLUSTER, Date.now()) });
+  const [leaf = ''] = own.certificate.split(/(?<=-----END CERTIFICATE-----\n)/);
+  return startListener(t, leaf + (await authority()).certificate, own.key);
+}
+
+t.test(
+  'whoever shows the authority behind a certificate of its own is told nothing, whatever the environment allows',
+  async (t) => {
+    const issuer = await startIssuer(t);
+    const stranger = await impostor(t);
+    const token = await issuer.token({ before: stranger.address });
+    process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
+    t.teardown(() => delete process.env['NODE_TLS_REJECT_UNAUTHORIZED']);
+    t.ok((await apply(token, 'a')).certificate, 'the next one is asked');
+    t.equal(stranger.heard(), 0);
+  },
+);
+
+t.test('what ails one address keeps nobody from the next', async (t) => {
+  const issuer = await startIssuer(t);
+  const other = await makeAuthority('c2', Date.now());
+  const foreign = await credentialsOf('b', { authority: other, cluster: 'c2' });
+  const stranger = await startListener(t, foreign.certificate, foreign.key);
+  t.ok((await apply(await issuer.token({ before: stranger.address }), 'a')).certificate);
+  t.equal(stranger.heard(), 0);
+});
+
+t.test('where one may have let the node in, no later answer says that it did not', async (t) => {
+  const issuer = await startIssuer(t);
+  const real = await credentialsOf('b');
+  const silent = await startListener(t, real.certificate, real.key);
+  const token = await issuer.token({ before: silent.address, node: 'c' });
+  await t.rejects(apply(token, 'a'), { code: 'OUTCOME_UNKNOWN', message: /the answer was lost.*is for node c/ });
+  t.ok(silent.heard() > 0);
 });
 
 t.test(
@@ -241,10 +317,13 @@ t.test('keys lie in files of mode 0600 in a directory of mode 0700', async (t) =
     t.equal((await stat(joinPath(directory, name))).mode & 0o777, 0o600, name);
 });
 
-t.test('a certificate is due for renewal when a third of its life is left', async (t) => {
-  const due = async (ageDays: number) =>
-    isRenewalDue(inspectCertificate((await credentialsOf('b', { ageDays })).certificate), Date.now());
+t.test('a certificate is due for renewal when a third of its life is left, and before its time', async (t) => {
+  const issuer = inspectCertificate((await authority()).certificate);
+  const due = async (ageDays: number, now = Date.now()) =>
+    isRenewalDue(inspectCertificate((await credentialsOf('b', { ageDays })).certificate), issuer, now);
   t.same([await due(80), await due(10)], [true, false]);
+  t.equal(await due(-365), true, 'a clock that was a year ahead has been set right');
+  t.equal(await due(-365, issuer.validFrom - 1), false, 'a clock from before the cluster is the one that is wrong');
 });
 
 t.test('the key of an application is kept until the node has joined', async (t) => {
@@ -256,6 +335,17 @@ t.test('the key of an application is kept until the node has joined', async (t) 
   t.not((await files.applicationKeys({ ...name, node: 'c' })).key, made.key, 'another name, another key');
   await files.endApplication();
   t.same(await readdir(directory), []);
+});
+
+t.test('no key that a dead process left stays', async (t) => {
+  const directory = joinPath(temporaryDirectory(t), 'tls');
+  const files = new CredentialFiles(directory);
+  await files.applicationKeys({ cluster: CLUSTER, node: 'a' });
+  await files.writeCredentials(await credentialsOf('a'));
+  for (const name of ['credentials.json.tmp-1-1', `contacts.json.tmp-${String(process.pid)}-7`])
+    await writeFile(joinPath(directory, name), 'half a key');
+  await files.removeLeftovers();
+  t.same(await readdir(directory), ['credentials.json']);
 });
 
 t.test('no key is written or read through a symbolic link, and no other directory becomes private', async (t) => {

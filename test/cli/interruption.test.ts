@@ -60,6 +60,23 @@ for (const [signal, status] of [
   });
 }
 
+t.test('a change that the daemon goes on with is told as unknown; one that was not asked for yet is not', async (t) => {
+  const cluster = {
+    addVoter: never,
+    removeMember: never,
+    replaceMember: never,
+    issueToken: never,
+    renewCertificate: never,
+  };
+  for (const line of ['add n3', 'remove n3', 'replace n2 n3', 'token', 'renew']) {
+    const ran = await run(['cluster', ...line.split(' '), '--timeout', '1ms'], { cluster });
+    t.match(ran, { status: 7, stderr: /not known.*--timeout asked.*`snapcommit cluster status`/ }, line);
+  }
+  t.equal((await run(['cluster', 'status', '--timeout', '1ms'], { cluster: { status: never } })).status, 5);
+  const unopened = await run(['cluster', 'add', 'n3', '--timeout', '1ms'], { openers: { openCluster: never } });
+  t.equal(unopened.status, 5);
+});
+
 t.test('while the log is opened, every command may be left', async (t) => {
   const ran = await run(['commit', 'app', '--timeout', '1ms'], { openers: { openNode: never } });
   t.equal(ran.status, 5);

@@ -1,5 +1,5 @@
 /** Three daemons: joining, a leader that dies, coming back, replacing, stopping, and what must be refused. */
-import { readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import t from 'tap';
@@ -226,6 +226,32 @@ t.test('the daemon tells its metrics, reads its certificates again, and ends as 
   const ended = await a.end('SIGINT');
   t.equal(ended?.status, 0);
   t.notMatch(ended?.stderr ?? '', /PRIVATE KEY|snapcommit-join/, 'no secret is logged');
+});
+
+t.test('a join that died when all was done leaves no key behind', async (t) => {
+  const cluster = new TestCluster(t);
+  const a = await cluster.found();
+  const b = cluster.machine('b');
+  const line = ['cluster', 'join', '--token-file', await cluster.token(a), '--node', 'b', '--address', b.address];
+  t.not((await b.cli(line, { env: { SNAPCOMMIT_CRASH_AT: 'cluster.after-store' } })).status, 0);
+  const key = join(b.stateDirectory, 'cluster', 'application.json');
+  t.ok(existsSync(key));
+  await b.start();
+  t.notOk(existsSync(key));
+});
+
+t.test('a SIGHUP that comes while a daemon stops does not kill it', async (t) => {
+  const cluster = new TestCluster(t);
+  const a = await cluster.found();
+  const b = await cluster.join('b', a);
+  await a.ask('cluster', 'add', 'b');
+  const leader = await cluster.leader(a, [a, b]);
+  // Nobody is there to lead in its place: it looks for one for a while.
+  await (leader === a ? b : a).end('SIGKILL');
+  const ended = leader.end();
+  await until('it stops', () => leader.log.includes('"stopping"'));
+  leader.signal('SIGHUP');
+  t.match(await ended, { status: 0, signal: null });
 });
 
 async function fetchText(port: number, path: string): Promise<string> {

@@ -6,6 +6,7 @@ import { systemClock } from '#src/adapters/clock-system.js';
 import { systemTimers } from '#src/adapters/timers-system.js';
 import { announceAddress } from '#src/daemon/announce-address.js';
 import { ContactBook } from '#src/daemon/cluster/contact-book.js';
+import { joinLog } from '#src/daemon/cluster/join-log.js';
 import { logLedger } from '#src/daemon/cluster/ledger.js';
 import { MemberAdmin } from '#src/daemon/cluster/member-admin.js';
 import { addressesIn, peerAddresses } from '#src/daemon/cluster/peers.js';
@@ -190,6 +191,78 @@ t.test('a join that failed after its token was used is finished by the same node
   await ledger.consume(HASH, joiner('d'));
   t.match(changes[1], { learners: ['b', 'c', 'd'] }, 'and once more changes nothing');
   await t.rejects(ledger.check('cd'.repeat(32), joiner('e')), { code: 'TOKEN_UNKNOWN' });
+});
+
+t.test('what fails once a token was used is told as unknown', async (t) => {
+  const { log } = await freshLog(t);
+  const { log: member } = memberOver(log, CONFIGURATION, async () =>
+    Promise.reject(new SnapcommitError('UNAVAILABLE', 'no leader carried it out')),
+  );
+  const ledger = logLedger(member, systemClock);
+  await ledger.add({ hash: HASH, expiresAt: Number.MAX_SAFE_INTEGER, node: null });
+  await t.rejects(ledger.consume(HASH, joiner('d')), { code: 'OUTCOME_UNKNOWN', message: /used for d.*no leader/ });
+  const unread: MemberLog = Object.assign(Object.create(memberOver(log).log) as MemberLog, {
+    reconfigure: async () => {
+      unread.read = async () => Promise.reject(new SnapcommitError('UNAVAILABLE', 'no majority'));
+      return Promise.resolve(CONFIGURATION);
+    },
+  });
+  await t.rejects(logLedger(unread, systemClock).consume(HASH, joiner('d')), { code: 'OUTCOME_UNKNOWN' });
+});
+
+t.test('nobody joins under the name of the only voter, and its address stays', async (t) => {
+  const log = await namedMembers(t, ['alpha', 'b', 'c']);
+  const { log: member } = memberOver(log);
+  const ledger = logLedger(member, systemClock);
+  await ledger.add({ hash: HASH, expiresAt: Number.MAX_SAFE_INTEGER, node: 'alpha' });
+  const other = joiner('alpha', 'elsewhere:7420');
+  await t.rejects(ledger.check(HASH, other), { code: 'IN_USE', message: /only voter/ });
+  await t.rejects(ledger.consume(HASH, other), { code: 'IN_USE' });
+  const { members, tokens } = await log.read();
+  t.match(members, { alpha: { address: 'alpha:7420' } });
+  t.equal(tokens[HASH]?.usedBy, null);
+});
+
+t.test('a removal that got no further than the name says so, and goes on when it is asked for again', async (t) => {
+  const log = await namedMembers(t, ['alpha', 'b', 'c']);
+  let fails = true;
+  const { log: member } = memberOver(log, CONFIGURATION, async () =>
+    fails ? Promise.reject(new SnapcommitError('UNAVAILABLE', 'no leader carried it out')) : Promise.resolve(),
+  );
+  const admin = adminOver(member);
+  const told = { code: 'OUTCOME_UNKNOWN', message: /b has lost its name.*no leader.*same command again/ };
+  await t.rejects(admin.removeMember('b', false), told);
+  t.equal((await log.read()).members['b'], undefined);
+  await t.rejects(admin.removeMember('b', false), told, 'also when the name was gone before');
+  fails = false;
+  t.same((await admin.removeMember('b', false)).learners, ['c']);
+});
+
+t.test('strangers that are refused again and again fill no log, and are counted', (t) => {
+  let now = 0;
+  const [refused, told]: [string[], object[]] = [[], []];
+  const note = (line: object): void => {
+    told.push(line);
+  };
+  const onDecision = joinLog({ ...systemClock, monotonic: () => now }, { refused: (reason) => refused.push(reason) }, {
+    info: note,
+    warn: note,
+  } as Parameters<typeof joinLog>[2]);
+  const stranger = { address: '192.0.2.1', node: null };
+  for (let count = 0; count < 1000; count += 1) onDecision({ ...stranger, refusal: `of cluster c${String(count)}` });
+  onDecision({ ...stranger, address: '192.0.2.2', refusal: 'no' });
+  onDecision({ ...stranger, node: 'd', refusal: null });
+  now += 60_000;
+  onDecision({ ...stranger, refusal: 'no' });
+  t.match(told, [
+    { from: '192.0.2.1', refusal: 'of cluster c0', repeated: 0 },
+    { from: '192.0.2.2' },
+    { node: 'd' },
+    { from: '192.0.2.1', repeated: 999 },
+  ]);
+  t.equal(told.length, 4);
+  t.same([...new Set(refused), refused.length], ['join', 1002]);
+  t.end();
 });
 
 t.test('a node that is removed while it joins is told so, and is no learner without a name', async (t) => {

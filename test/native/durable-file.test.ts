@@ -34,6 +34,16 @@ void t.test('a write that fails leaves the old file and nothing else', async (t)
   t.same(readdirSync(directory), ['file']);
 });
 
+void t.test('what a dead process with our pid left under a temporary name is in nobody’s way', async (t) => {
+  const directory = temporaryDirectory(t);
+  const file = join(directory, 'file');
+  const left = Array.from({ length: 50 }, (_, n) => `file.tmp-${String(process.pid)}-${String(n + 1)}`);
+  for (const name of left) writeFileSync(join(directory, name), 'left');
+  await writeDurably(file, 'one');
+  t.equal(readFileSync(file, 'utf8'), 'one');
+  for (const name of left) t.equal(readFileSync(join(directory, name), 'utf8'), 'left', 'it may be another one’s');
+});
+
 void t.test('D7 the content is synced before the rename, and the directory after it and after a removal', (t) => {
   const directory = temporaryDirectory(t);
   const file = join(directory, 'file');

@@ -128,3 +128,29 @@ t.test('T9 who leaves a swap keeps its locks until an exchange that is under way
   t.ok(isFree());
   t.notOk(node.isReadOnly, 'and the new tree may be written');
 });
+
+t.test('who ends waits only so long for a step that hangs, and leaves it its locks', async (t) => {
+  const node = await ParticipantNode.make(t);
+  const work = await node.begin('transact');
+  let expire = (): void => undefined;
+  const after = (_ms: number, action: () => void) => {
+    expire = action;
+    return () => undefined;
+  };
+  const participant = new LocalParticipant({ ...node.context, timers: { after } });
+  await participant.clone(work);
+  await participant.seal(work);
+  const hangs = new Promise<void>((resolve) => {
+    node.driver.changedSince = async () => {
+      resolve();
+      return new Promise(() => undefined);
+    };
+  });
+  void participant.close(work);
+  await hangs;
+  const ending = participant.endAll();
+  expire();
+  await ending;
+  const lock = (await node.context.locks()).tryAcquire(swapLock('db'), 'shared');
+  t.equal(lock, null, 'what it does next it does under them, or with this process not at all');
+});

@@ -1,7 +1,7 @@
 /** Asks for a certificate, with a token. */
 import { X509Certificate } from 'node:crypto';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
-import { SnapcommitError } from '../../errors.js';
+import { SnapcommitError, type ErrorCode } from '../../errors.js';
 import type { Clock } from '../../ports/clock.js';
 import type { Timers } from '../../ports/timers.js';
 import type { PeerAddress } from '../../ports/transport.js';
@@ -65,26 +65,44 @@ export async function join(
   return { ...grant, name, key };
 }
 
-/** Where one may have let us in and its answer was lost, the next one says the same. */
+/** What the log says of the token or of this node: it says so everywhere. */
+const SAID_BY_ALL: ReadonlySet<ErrorCode> = new Set([
+  'TOKEN_UNKNOWN',
+  'TOKEN_USED',
+  'TOKEN_EXPIRED',
+  'DENIED',
+  'EXISTS',
+  'IN_USE',
+  'EXPECTATION_FAILED',
+  'NAME_INVALID',
+  'USAGE',
+]);
+
+/** Where one may have let us in and its answer was lost, the next one says the same. What ails one place ends nothing. */
 async function atOneOf(
   addresses: readonly PeerAddress[],
   attempt: (address: PeerAddress) => Promise<Grant>,
 ): Promise<Grant> {
   const failures: string[] = [];
   let unknown: SnapcommitError | null = null;
+  let refusal: SnapcommitError | null = null;
   for (const address of addresses) {
     try {
       return await attempt(address);
     } catch (error) {
       if (!(error instanceof SnapcommitError)) throw error;
-      if (error.code === 'OUTCOME_UNKNOWN') unknown = error;
-      else if (error.code !== 'UNAVAILABLE') throw error;
       failures.push(`${address.host}:${String(address.port)}: ${error.message}`);
+      if (SAID_BY_ALL.has(error.code)) {
+        refusal = error;
+        break;
+      }
+      if (error.code === 'OUTCOME_UNKNOWN') unknown = error;
+      else if (error.code !== 'UNAVAILABLE') refusal ??= error;
     }
   }
   const told = failures.join('; ');
   if (unknown === null)
-    throw new SnapcommitError('UNAVAILABLE', `no member that issues certificates answers (${told})`);
+    throw refusal ?? new SnapcommitError('UNAVAILABLE', `no member that issues certificates answers (${told})`);
   throw new SnapcommitError(
     'OUTCOME_UNKNOWN',
     `it is not known whether this node was let in (${told}). Join again with the same token: it is good for this node until it expires`,
@@ -118,6 +136,8 @@ async function ask(
     {
       ALPNProtocols: [JOIN_PROTOCOL],
       ca: [authority],
+      // Said, since the environment (NODE_TLS_REJECT_UNAUTHORIZED) decides it otherwise.
+      rejectUnauthorized: true,
       checkServerIdentity: (_host, { raw }) => ofCluster(raw, cluster),
     },
     timers,

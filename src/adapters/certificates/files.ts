@@ -2,9 +2,10 @@
  * Where keys lie: files of mode 0600 in a directory of mode 0700. A key stands in one file with its certificate, so
  * that a crash in a renewal leaves the old pair or the new one.
  */
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SnapcommitError } from '../../errors.js';
-import { removeDurably, writeDurably } from '../../native/durable-file.js';
+import { removeDurably, TEMPORARY_NAME, writeDurably } from '../../native/durable-file.js';
 import type { PeerName } from '../../wire/peer-uri.js';
 import { list, literal, object, text, type Check } from '../../wire/shape.js';
 import type { Authority } from './authority.js';
@@ -81,6 +82,12 @@ export class CredentialFiles {
   /** It has joined. */
   async endApplication(): Promise<void> {
     await removeDurably(join(this.#directory, APPLICATION));
+  }
+
+  /** Takes away what a join or a write that died has left: keys are among it. By whoever alone writes here. */
+  async removeLeftovers(): Promise<void> {
+    for (const name of await readdir(this.#directory))
+      if (name === APPLICATION || TEMPORARY_NAME.test(name)) await removeDurably(join(this.#directory, name));
   }
 
   async #read<T>(name: string, shape: Check<T>): Promise<T | null> {

@@ -31,8 +31,12 @@ export function inspectCertificate(pem: string): CertificateFacts {
   }
 }
 
-/** Whether a third of its life or less is left. @param now ms since the epoch */
-export function isRenewalDue(facts: CertificateFacts, now: number): boolean {
+/**
+ * Whether a third of its life or less is left, or its time has not come: the clock by which it was made was ahead. Before
+ * the authority's own time it is this clock that is wrong. @param now ms since the epoch
+ */
+export function isRenewalDue(facts: CertificateFacts, authority: CertificateFacts, now: number): boolean {
+  if (now < facts.validFrom) return now >= authority.validFrom;
   return (facts.validUntil - now) * 3 <= facts.validUntil - facts.validFrom;
 }
 

@@ -48,17 +48,35 @@ export function joinService(options: IssuerOptions): (socket: TLSSocket) => void
     await ledger.check(hash, joiner);
     const members = await options.members();
     await ledger.consume(hash, joiner);
-    const { cluster, authority, clock, validDays } = options;
-    const wish = { name: { cluster, node }, request, now: clock.now() };
-    const certificate = await issue(authority, validDays === undefined ? wish : { ...wish, validDays });
-    return {
-      certificate,
-      authorities: options.trustedAuthorities(),
-      // One that repeats itself is among them already.
-      members: members.filter((one) => one.node !== node),
-      welcome: (await options.welcome?.(node)) ?? NOTHING,
-    };
+    try {
+      return await grantTo(options, { node, request }, members);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new SnapcommitError(
+        'OUTCOME_UNKNOWN',
+        `the token was used, and no certificate was made: ${reason}`,
+        {},
+        error,
+      );
+    }
   });
+}
+
+async function grantTo(
+  options: IssuerOptions,
+  { node, request }: Pick<CertificateRequest, 'node' | 'request'>,
+  members: readonly Member[],
+): Promise<Grant> {
+  const { cluster, authority, clock, validDays } = options;
+  const wish = { name: { cluster, node }, request, now: clock.now() };
+  const certificate = await issue(authority, validDays === undefined ? wish : { ...wish, validDays });
+  return {
+    certificate,
+    authorities: options.trustedAuthorities(),
+    // One that repeats itself is among them already.
+    members: members.filter((one) => one.node !== node),
+    welcome: (await options.welcome?.(node)) ?? NOTHING,
+  };
 }
 
 const NOTHING = new Uint8Array();
@@ -94,8 +112,8 @@ function readRequest({ cluster }: IssuerOptions, kind: number, payload: Uint8Arr
   try {
     if (kind !== KIND.request) throw new TypeError('not a request');
     const request = decodeRequest(payload);
-    if (request.cluster !== cluster)
-      throw denied(`the token is of cluster ${JSON.stringify(request.cluster)}, this is ${cluster}`);
+    if (!isPeerName(request.cluster)) throw new TypeError('request.cluster is not a name');
+    if (request.cluster !== cluster) throw denied(`the token is of cluster ${request.cluster}, this is ${cluster}`);
     if (isPeerName(request.node)) return request;
     throw new TypeError('request.node is not a name');
   } catch (error) {

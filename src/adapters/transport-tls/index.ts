@@ -15,6 +15,7 @@ export async function listenTls(options: TlsTransportOptions): Promise<TlsTransp
   return transport;
 }
 
+export { Repeats } from './repeats.js';
 export type { Credentials } from './credentials.js';
 export type { TransportLimits } from './limits.js';
 export type { TlsTransportOptions } from './options.js';

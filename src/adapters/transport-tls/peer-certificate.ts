@@ -77,6 +77,7 @@ function whoseClock(certificate: X509Certificate, name: PeerName | null, inspect
   const [here, begins] = [now, from].map((ms) => new Date(ms).toISOString());
   const message =
     `the clock of node ${node} is at least ${String(Math.ceil((from - now) / 1000))} s behind the one by which node ` +
-    `${name.node}'s certificate was made: it says ${String(here)}, and the certificate is valid from ${String(begins)} on`;
+    `${name.node}'s certificate was made: it says ${String(here)}, and the certificate is valid from ${String(begins)} on. If it was that ` +
+    `one that was ahead, run \`snapcommit cluster renew\` on ${name.node} once its clock is right`;
   return { reason: 'clock', message, node: name.node };
 }

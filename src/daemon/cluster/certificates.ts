@@ -76,7 +76,9 @@ export class Certificates {
   }
 
   async renewIfDue(): Promise<RenewedCertificate | null> {
-    const due = isRenewalDue(inspectCertificate(this.#credentials.certificate), this.#options.clock.now());
+    const { authority, clock } = this.#options;
+    const own = inspectCertificate(this.#credentials.certificate);
+    const due = isRenewalDue(own, inspectCertificate(authority.certificate), clock.now());
     return due ? this.renew() : null;
   }
 

@@ -27,13 +27,18 @@ export function logLedger(log: ReplicatedLog & ClusterLog, clock: Pick<Clock, 'n
     async check(hash, joiner) {
       const problem = useRefusal(await log.read(), useOf(hash, joiner), clock.now());
       if (problem !== null) throw new SnapcommitError(problem.code, problem.message, problem.details);
+      assertNotOnlyVoter(log, joiner.node);
     },
     async consume(hash, joiner) {
       const use = useOf(hash, joiner);
       await assertStamps(nodeFiles, await log.read(), log);
+      assertNotOnlyVoter(log, joiner.node);
       refuse(await appendKnown(log, use));
-      await addLearner(log, joiner.node);
-      if (lookup((await log.read()).members, joiner.node) === undefined) throw removedSince(joiner.node);
+      const { members } = await afterUse(joiner.node, async () => {
+        await addLearner(log, joiner.node);
+        return log.read();
+      });
+      if (lookup(members, joiner.node) === undefined) throw removedSince(joiner.node);
     },
   };
 }
@@ -48,6 +53,27 @@ function usableAddress(about: Uint8Array): string {
   if (parseAddress(address) !== null) return address;
   const message = `${JSON.stringify(address)} is no address at which the others could reach it; write ${ADDRESS_LAW}.`;
   throw new SnapcommitError('USAGE', message, { address });
+}
+
+/** Before its address is overwritten by one that cannot come in. @throws IN_USE */
+function assertNotOnlyVoter(log: ClusterLog, node: string): void {
+  without(log.replicaStatus().configuration, node);
+}
+
+/** The token is used: whatever fails now, the node may be in, and asks again. */
+async function afterUse<T>(node: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (error instanceof SnapcommitError && error.code === 'IN_USE') throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SnapcommitError(
+      'OUTCOME_UNKNOWN',
+      `the token was used for ${node}, and it is not known whether it is a learner yet: ${reason}`,
+      { node },
+      error,
+    );
+  }
 }
 
 /** A voter of that name becomes a learner: whoever joins anew under it has an empty store. */

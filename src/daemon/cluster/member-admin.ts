@@ -106,9 +106,9 @@ export class MemberAdmin implements ClusterAdmin {
     try {
       return await this.#change(change);
     } catch (error) {
-      const isRefused =
-        error instanceof SnapcommitError && (error.code === 'IN_USE' || error.code === 'NODE_NOT_FOUND');
-      if (isRefused && address !== null) refuse(await appendKnown(this.#log, { type: 'putMember', node, address }));
+      if (!(error instanceof SnapcommitError) || error.code === 'OUTCOME_UNKNOWN') throw error;
+      if (error.code !== 'IN_USE' && error.code !== 'NODE_NOT_FOUND') throw halfGone(node, error);
+      if (address !== null) refuse(await appendKnown(this.#log, { type: 'putMember', node, address }));
       throw error;
     }
   }
@@ -147,6 +147,15 @@ export class MemberAdmin implements ClusterAdmin {
 
 function changeOf({ id, voters, learners }: Configuration): MembershipChange {
   return { configuration: id, voters: [...voters].sort(), learners: [...learners].sort() };
+}
+
+function halfGone(node: string, error: SnapcommitError): SnapcommitError {
+  return new SnapcommitError(
+    'OUTCOME_UNKNOWN',
+    `${node} has lost its name in this cluster, and every volume that was given up with it, but not its place among voters and learners: ${error.message}. Run the same command again: it goes on from there`,
+    { node },
+    error,
+  );
 }
 
 function notHeardOf(node: string): SnapcommitError {

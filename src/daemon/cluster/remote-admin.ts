@@ -1,4 +1,5 @@
 /** The cluster's administration, through this machine's daemon. */
+import { SnapcommitError } from '../../errors.js';
 import type { Clock } from '../../ports/clock.js';
 import type { LogIdentity } from '../../ports/log.js';
 import { plain } from '../../wire/shape.js';
@@ -22,6 +23,9 @@ export interface RemoteAdminOptions {
   readonly timeoutMs: number;
 }
 
+const LOOK_AT_MEMBERS =
+  'See `snapcommit cluster members`, and run the same command again: what is done already is not done twice';
+
 /**
  * Every request may be asked twice: a change that stands already is answered as done. So a daemon that restarts, or a
  * leader that changes, costs time only.
@@ -44,23 +48,29 @@ export class RemoteAdmin implements ClusterAdmin {
   }
 
   async issueToken(wish: TokenWish): Promise<IssuedToken> {
-    return this.#ask<IssuedToken>({ type: 'issueToken', ...wish });
+    return this.#change<IssuedToken>(
+      { type: 'issueToken', ...wish },
+      'Run it again: a token that nobody was told is of no use',
+    );
   }
 
   async addVoter(node: string): Promise<MembershipChange> {
-    return this.#ask<MembershipChange>({ type: 'addVoter', node });
+    return this.#change<MembershipChange>({ type: 'addVoter', node }, LOOK_AT_MEMBERS);
   }
 
   async removeMember(node: string, forfeit: boolean): Promise<MembershipChange> {
-    return this.#ask<MembershipChange>({ type: 'removeMember', node, forfeit });
+    return this.#change<MembershipChange>({ type: 'removeMember', node, forfeit }, LOOK_AT_MEMBERS);
   }
 
   async replaceMember(old: string, next: string): Promise<MembershipChange> {
-    return this.#ask<MembershipChange>({ type: 'replaceMember', old, next });
+    return this.#change<MembershipChange>({ type: 'replaceMember', old, next }, LOOK_AT_MEMBERS);
   }
 
   async renewCertificate(): Promise<RenewedCertificate> {
-    return this.#ask<RenewedCertificate>({ type: 'renewCertificate' });
+    return this.#change<RenewedCertificate>(
+      { type: 'renewCertificate' },
+      'Run it again: it may be renewed at any time',
+    );
   }
 
   close(): void {
@@ -70,6 +80,18 @@ export class RemoteAdmin implements ClusterAdmin {
   /** The reports are the daemon's own documents: both sides are of one version (protocol.ts), so only their outline is checked. */
   async #ask<T extends object>(request: Request): Promise<T> {
     return plain(await this.#daemon.ask(request, this.#deadline()), request.type) as unknown as T;
+  }
+
+  /** `next`: what to do where it is not known whether it was done. */
+  async #change<T extends object>(request: Request, next: string): Promise<T> {
+    const unknown = (error: SnapcommitError): SnapcommitError =>
+      new SnapcommitError(
+        'OUTCOME_UNKNOWN',
+        `it is not known whether it was done: ${error.message}. ${next}`,
+        {},
+        error,
+      );
+    return plain(await this.#daemon.ask(request, this.#deadline(), unknown), request.type) as unknown as T;
   }
 
   #deadline(): Deadline {

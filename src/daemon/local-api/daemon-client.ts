@@ -58,10 +58,18 @@ export class DaemonClient {
     );
   }
 
-  /** One request that may be asked any number of times: until it is answered, or time is up (UNAVAILABLE). */
-  async ask(request: Request, deadline: Deadline): Promise<unknown> {
+  /**
+   * One request that may be asked any number of times: until it is answered, or time is up: UNAVAILABLE, or what `unknown`
+   * makes of it where the request changes something and an attempt got out and was not answered.
+   */
+  async ask(
+    request: Request,
+    deadline: Deadline,
+    unknown: ((error: SnapcommitError) => SnapcommitError) | null = null,
+  ): Promise<unknown> {
     /** What the daemon itself said tells more than that it was asked in vain once more. */
     let said: SnapcommitError | null = null;
+    let doubt: SnapcommitError | null = null;
     for (;;) {
       try {
         const connection = await this.connected(deadline);
@@ -69,8 +77,10 @@ export class DaemonClient {
       } catch (error) {
         if (!mayPass(error)) throw error;
         if (isUnavailable(error)) said = error;
-        if (!(await deadline.allowsAnother()))
-          throw await this.#explained(request, deadline, said ?? asUnavailable(error));
+        if (mayBeDone(error)) doubt ??= asUnavailable(error);
+        if (await deadline.allowsAnother()) continue;
+        if (unknown !== null && doubt !== null) throw unknown(await this.#explained(request, deadline, doubt));
+        throw await this.#explained(request, deadline, said ?? asUnavailable(error));
       }
     }
   }
@@ -119,6 +129,11 @@ export class DaemonClient {
 /** What another try may not meet: the daemon restarts, the cluster elects. */
 function mayPass(error: unknown): boolean {
   return error instanceof ConnectionLost || error instanceof TooLate || isUnavailable(error);
+}
+
+/** It got out, and what became of it was not heard. */
+function mayBeDone(error: unknown): boolean {
+  return error instanceof TooLate || (error instanceof ConnectionLost && error.maybeDone);
 }
 
 export function isUnavailable(error: unknown): error is SnapcommitError {

@@ -1,0 +1,65 @@
+/** Changes of the membership that are asked for through the socket: what is said where nobody knows what became of them. */
+import t, { type Test } from 'tap';
+import { systemClock } from '#src/adapters/clock-system.js';
+import type { ClusterAdmin } from '#src/daemon/cluster/admin.js';
+import { RemoteAdmin } from '#src/daemon/cluster/remote-admin.js';
+import { SnapcommitError } from '#src/errors.js';
+import { identity } from '../log/support.js';
+import { cuttable, logWith, noAdmin, serve } from './support.js';
+
+/** One that asks `admin` through a connection that can be cut. */
+async function over(t: Test, admin: Partial<ClusterAdmin>, timeoutMs: number) {
+  const { stateDirectory } = await serve(t, logWith({}), undefined, { admin: { ...noAdmin, ...admin } });
+  const way = await cuttable(t, stateDirectory);
+  const remote = new RemoteAdmin({ stateDirectory: way.stateDirectory, identity, clock: systemClock, timeoutMs });
+  t.teardown(() => {
+    remote.close();
+  });
+  return { remote, way };
+}
+
+const never = async (): Promise<never> => new Promise(() => undefined);
+const notNow = async (): Promise<never> =>
+  Promise.reject(new SnapcommitError('UNAVAILABLE', 'the members are as they were'));
+
+t.test('a removal whose daemon died is told as unknown, whatever the next daemon says', async (t) => {
+  let asked = 0;
+  let cut = (): void => undefined;
+  const { remote, way } = await over(
+    t,
+    {
+      removeMember: async () => {
+        asked += 1;
+        if (asked > 1) return notNow();
+        cut();
+        return never();
+      },
+    },
+    500,
+  );
+  ({ cut } = way);
+  await t.rejects(remote.removeMember('b', false), {
+    code: 'OUTCOME_UNKNOWN',
+    message: /the connection to the daemon ended.*`snapcommit cluster members`/,
+  });
+  t.ok(asked > 1, 'it was asked again');
+});
+
+t.test('so is every other change that is not answered in time', async (t) => {
+  const { remote } = await over(
+    t,
+    { addVoter: never, replaceMember: never, renewCertificate: never, issueToken: never, status: never },
+    100,
+  );
+  const code = 'OUTCOME_UNKNOWN';
+  await t.rejects(remote.addVoter('b'), { code, message: /did not answer in time.*cluster members/ });
+  await t.rejects(remote.replaceMember('a', 'b'), { code });
+  await t.rejects(remote.renewCertificate(), { code });
+  await t.rejects(remote.issueToken({ lifetimeMs: 1, node: null }), { code });
+  await t.rejects(remote.status(), { code: 'UNAVAILABLE' }, 'who only asked may ask again');
+});
+
+t.test('a change that every daemon refused was not begun', async (t) => {
+  const { remote } = await over(t, { removeMember: notNow }, 200);
+  await t.rejects(remote.removeMember('b', false), { code: 'UNAVAILABLE', message: /as they were/ });
+});
