@@ -4,20 +4,28 @@ import { systemClock } from '#src/adapters/clock-system.js';
 import type { ClusterAdmin } from '#src/daemon/cluster/admin.js';
 import { RemoteAdmin } from '#src/daemon/cluster/remote-admin.js';
 import { SnapcommitError } from '#src/errors.js';
+import type { Clock } from '#src/ports/clock.js';
 import { identity } from '../log/support.js';
 import { cuttable, logWith, noAdmin, serve } from './support.js';
 
 /** One that asks `admin` through a connection that can be cut. */
-async function over(t: Test, admin: Partial<ClusterAdmin>, timeoutMs: number) {
+async function over(t: Test, admin: Partial<ClusterAdmin>, timeoutMs: number, clock: Clock = systemClock) {
   const { stateDirectory } = await serve(t, logWith({}), undefined, { admin: { ...noAdmin, ...admin } });
   const way = await cuttable(t, stateDirectory);
-  const remote = new RemoteAdmin({ stateDirectory: way.stateDirectory, identity, clock: systemClock, timeoutMs });
+  const remote = new RemoteAdmin({ stateDirectory: way.stateDirectory, identity, clock, timeoutMs });
   t.teardown(() => {
     remote.close();
   });
   return { remote, way };
 }
 
+/** One that stands still until it is told that time is up. */
+function stoppedClock(): { readonly clock: Clock; readonly end: () => void } {
+  let now = 0;
+  return { clock: { ...systemClock, monotonic: () => now }, end: () => void (now = Number.MAX_SAFE_INTEGER) };
+}
+
+const AT_LENGTH_MS = 60_000;
 const never = async (): Promise<never> => new Promise(() => undefined);
 const notNow = async (): Promise<never> =>
   Promise.reject(new SnapcommitError('UNAVAILABLE', 'the members are as they were'));
@@ -25,18 +33,17 @@ const notNow = async (): Promise<never> =>
 t.test('a removal whose daemon died is told as unknown, whatever the next daemon says', async (t) => {
   let asked = 0;
   let cut = (): void => undefined;
-  const { remote, way } = await over(
-    t,
-    {
-      removeMember: async () => {
-        asked += 1;
-        if (asked > 1) return notNow();
-        cut();
-        return never();
-      },
-    },
-    500,
-  );
+  const { clock, end } = stoppedClock();
+  const removeMember = async (): Promise<never> => {
+    asked += 1;
+    if (asked > 1) {
+      end();
+      return notNow();
+    }
+    cut();
+    return never();
+  };
+  const { remote, way } = await over(t, { removeMember }, AT_LENGTH_MS, clock);
   ({ cut } = way);
   await t.rejects(remote.removeMember('b', false), {
     code: 'OUTCOME_UNKNOWN',
@@ -60,6 +67,13 @@ t.test('so is every other change that is not answered in time', async (t) => {
 });
 
 t.test('a change that every daemon refused was not begun', async (t) => {
-  const { remote } = await over(t, { removeMember: notNow }, 200);
+  const { clock, end } = stoppedClock();
+  let asked = 0;
+  const removeMember = async (): Promise<never> => {
+    asked += 1;
+    if (asked > 1) end();
+    return notNow();
+  };
+  const { remote } = await over(t, { removeMember }, AT_LENGTH_MS, clock);
   await t.rejects(remote.removeMember('b', false), { code: 'UNAVAILABLE', message: /as they were/ });
 });

@@ -7,6 +7,8 @@ export class TooLate extends Error {}
 
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
+/** A try that has less cannot be answered, and leaves nothing but a doubt. */
+const LEAST_TRY_MS = 20;
 
 export class Deadline {
   readonly #clock: Clock;
@@ -34,7 +36,7 @@ export class Deadline {
     if (leftMs === 0) return false;
     await delay(Math.min(this.#pauseMs, leftMs));
     this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
-    return this.leftMs() > 0;
+    return this.leftMs() >= LEAST_TRY_MS;
   }
 
   /** Settles as `work` does, or rejects with TooLate. */
