@@ -51,7 +51,10 @@ export function isLong(limits: Limits, decided: number, entries: readonly LogEnt
 
 /** Answers whether the node has everything that is decided after this. */
 export function onFetch(turn: Turn, from: NodeId, message: Fetch): boolean {
-  return message.after >= turn.state.decided || teach(turn, from, message.after);
+  const { decided } = turn.state;
+  // Who asks for what comes after that has all up to there, and may be the only one who can tell it: a removed member, say.
+  if (message.after > decided) fetchFrom(turn, from);
+  return message.after >= decided || teach(turn, from, message.after);
 }
 
 export function onLearn(turn: Turn, from: NodeId, message: Learn): void {

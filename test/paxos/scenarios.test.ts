@@ -274,6 +274,13 @@ t.test('P9 it lets somebody lead who has that checkpoint, and can vote', async (
   t.equal(reached(1), 'preparing', 'and tries on where there is none');
 });
 
+t.test('P9 who is asked for what it does not have asks back: the other has it, and may be the only one', async (t) => {
+  const asked = (after: number) =>
+    sent(receive(replicaWith(), c, { type: 'fetch', after: slot(after) }).effects).map(({ type, to }) => [type, to]);
+  t.same(asked(1), [['fetch', c]]);
+  t.same(asked(0), [], 'who has as much asks nothing');
+});
+
 t.test('messages of another configuration or of a stranger change nothing', async (t) => {
   const state = replicaWith();
   const message = {
