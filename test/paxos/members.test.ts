@@ -105,7 +105,7 @@ t.test('who missed two configurations catches up through both stop-signs', async
 
 t.test('P7 a checkpoint brings its slot and its membership in one write, once', async (t) => {
   const cluster = led('abcd', 'abc').isolate('c').propose('a', 'x', 'y').reconfigure('a', 'abc', 'd');
-  cluster.input('a', { kind: 'compact', through: slot(3) }).input('b', { kind: 'compact', through: slot(3) });
+  for (const name of 'abd') cluster.input(name, { kind: 'compact', through: slot(3) });
   cluster.mend().ticks(3);
   t.ok(told(cluster, 'checkpointNeeded').includes('c checkpointNeeded'));
   const before = cluster.replica('c');
