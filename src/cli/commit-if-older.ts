@@ -3,7 +3,7 @@
  * that there is one already, so it is looked for; a request id could not tell, since systemd gives each try a new
  * invocation, and since what was aborted under an id stays aborted under it.
  */
-import { GRADES } from '../config/names.js';
+import { isAtLeast } from '../config/names.js';
 import { SnapcommitError } from '../errors.js';
 import type { CommitRequest, GenerationReport, Grade, SnapcommitNode } from '../index.js';
 
@@ -78,5 +78,5 @@ function isYounger({ committedAt }: GenerationReport, ageMs: number, now: number
 }
 
 function hasGrade({ consistency }: GenerationReport, require: Grade | null): boolean {
-  return require === null || GRADES.indexOf(consistency.grade) >= GRADES.indexOf(require);
+  return require === null || isAtLeast(consistency.grade, require);
 }

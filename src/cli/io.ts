@@ -1,5 +1,6 @@
 /** What the command line has of the world around it, so that tests can stand in for it. */
 import { fstatSync, writeSync } from 'node:fs';
+import { pauseForPipe } from './pipe-pause.js';
 import { readUpTo } from './read-up-to.js';
 
 export type StopSignal = 'SIGINT' | 'SIGTERM';
@@ -84,9 +85,6 @@ function mayBeTerminal(fd: number): boolean {
   }
 }
 
-/** How long we sleep before asking a full pipe again, ms. */
-const FULL_PIPE_PAUSE_MS = 5;
-
 function writeAll(fd: number, bytes: Buffer): void {
   let written = 0;
   while (written < bytes.length) {
@@ -97,7 +95,7 @@ function writeAll(fd: number, bytes: Buffer): void {
       // A reader that has gone (`| head`) has what it wanted; the outcome still counts.
       if (errno === 'EPIPE') return;
       if (errno !== 'EAGAIN') throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_PAUSE_MS);
+      pauseForPipe();
     }
   }
 }

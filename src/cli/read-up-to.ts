@@ -1,8 +1,6 @@
 /** Reading a descriptor to its end, but no further than asked. */
 import { readSync } from 'node:fs';
-
-/** How long we sleep before asking an empty pipe again, ms. */
-const EMPTY_PIPE_PAUSE_MS = 5;
+import { pauseForPipe } from './pipe-pause.js';
 
 /** Everything from here on; null when there is more than `most` bytes. */
 export function readUpTo(descriptor: number, most: number): string | null {
@@ -23,7 +21,7 @@ function readSome(descriptor: number, bytes: Buffer, from: number): number {
       return readSync(descriptor, bytes, from, bytes.length - from, null);
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, EMPTY_PIPE_PAUSE_MS);
+      pauseForPipe();
     }
   }
 }

@@ -6,14 +6,8 @@ import { lookup, sortedUnique } from '../machine/record.js';
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { SnapcommitError } from '../errors.js';
-import {
-  GRADES,
-  type Begin,
-  type Grade,
-  type Member,
-  type TransactionMode,
-  type VolumeRecord,
-} from '../machine/entry.js';
+import { type Begin, type Grade, type Member, type TransactionMode, type VolumeRecord } from '../machine/entry.js';
+import { isAtLeast } from '../machine/grade.js';
 import { openTransactionOf } from '../machine/queries.js';
 import type { GroupState, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
@@ -181,10 +175,6 @@ function reachableGrade(
   if (surveyed.every(({ survey }) => survey.cgroups.length === 0)) return unfrozen;
   if (group.record.preHooks.length > 0) return 'application';
   return surveyed.every(({ survey }) => survey.exported === null) ? 'barrier' : unfrozen;
-}
-
-export function isAtLeast(grade: Grade, required: Grade): boolean {
-  return GRADES.indexOf(grade) >= GRADES.indexOf(required);
 }
 
 function assertReachable(group: GroupState, reachable: Grade, require: Grade, mode: TransactionMode): void {

@@ -9,7 +9,8 @@ import { allDone } from '../participant/all-done.js';
 import type { Context } from '../participant/context.js';
 import { messageOf } from '../participant/publish.js';
 import type { CutOutcome, RoundName, RoundReport } from '../ports/participant.js';
-import { isAtLeast, type Plan, type PlannedNode } from './begin.js';
+import { isAtLeast } from '../machine/grade.js';
+import type { Plan, PlannedNode } from './begin.js';
 import type { Begun } from './decide.js';
 import { atTheEnd, hurryOnNodes, onNodes, workOf } from './nodes.js';
 

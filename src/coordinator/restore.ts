@@ -3,11 +3,12 @@
  * do the replaced live trees.
  */
 import { SnapcommitError } from '../errors.js';
+import { isAtLeast } from '../machine/grade.js';
 import { generationKey } from '../machine/keys.js';
 import type { GenerationRecord } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { verifyGeneration } from '../participant/verify.js';
-import { assertAsPlanned, isAtLeast, planTransaction, type Plan } from './begin.js';
+import { assertAsPlanned, planTransaction, type Plan } from './begin.js';
 import { repeat, requireRecord, withCoordinatorLock, type Committed } from './commit.js';
 import { begin, type Begun } from './decide.js';
 import type { RestoreRequest } from './requests.js';

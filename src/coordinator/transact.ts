@@ -5,13 +5,14 @@
 import { crashPoint } from '../crash-points.js';
 import { SnapcommitError } from '../errors.js';
 import type { Consistency } from '../machine/entry.js';
+import { isAtLeast } from '../machine/grade.js';
 import { formatCgroupName } from '../participant/command-cgroup.js';
 import type { Context } from '../participant/context.js';
 import { commandLock } from '../participant/fence.js';
 import { volumeVariables } from '../participant/volume-variables.js';
 import type { ClonedVolume } from '../ports/participant.js';
 import type { SandboxResult } from '../ports/sandbox.js';
-import { assertAsPlanned, isAtLeast, planTransaction, type Plan } from './begin.js';
+import { assertAsPlanned, planTransaction, type Plan } from './begin.js';
 import { repeat, withCoordinatorLock, type Committed } from './commit.js';
 import { begin, type Begun } from './decide.js';
 import type { TransactRequest } from './requests.js';

@@ -217,7 +217,7 @@ export class LocalParticipant implements Participant {
       const open = lookup(state.open, transaction);
       return open === undefined ? isOverHere(this.#context, state, transaction) : !isSameEpoch(open.epoch, epoch);
     });
-    await Promise.all(stale.map(async ({ transaction }) => this.#forget(transaction)));
+    await Promise.allSettled(stale.map(async ({ transaction }) => this.#forget(transaction)));
     for (const transaction of this.#debts.keys())
       if (lookup(state.open, transaction) === undefined) this.#debts.delete(transaction);
   }
@@ -230,7 +230,7 @@ export class LocalParticipant implements Participant {
     const transactions = [...this.#rounds.keys(), ...this.#swaps.keys()];
     await new Promise<void>((resolve) => {
       const cancel = this.#context.timers.after(LAST_STEPS_MS, resolve);
-      void Promise.all(transactions.map(async (transaction) => this.#forget(transaction))).then(() => {
+      void Promise.allSettled(transactions.map(async (transaction) => this.#forget(transaction))).then(() => {
         cancel();
         resolve();
       });

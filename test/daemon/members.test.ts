@@ -6,7 +6,6 @@ import { systemClock } from '#src/adapters/clock-system.js';
 import { systemTimers } from '#src/adapters/timers-system.js';
 import { announceAddress } from '#src/daemon/announce-address.js';
 import { ContactBook } from '#src/daemon/cluster/contact-book.js';
-import { joinLog } from '#src/daemon/cluster/join-log.js';
 import { logLedger } from '#src/daemon/cluster/ledger.js';
 import { MemberAdmin } from '#src/daemon/cluster/member-admin.js';
 import { addressesIn, peerAddresses } from '#src/daemon/cluster/peers.js';
@@ -25,7 +24,7 @@ import type { ReplicatedLog } from '#src/ports/log.js';
 import type { PeerAddress } from '#src/ports/transport.js';
 import { freshLog, identity } from '../log/support.js';
 import { temporaryDirectory } from '../support/temp.js';
-import { logWith } from './support.js';
+import { notes } from './support.js';
 
 const HASH = 'ab'.repeat(32);
 const BAD = ['', 'nowhere', 'b:0', 'b:65536', 'b:7420x', 'b c:7420', 'fd00::1:7420', '-b:7420', `${'b'.repeat(300)}:1`];
@@ -238,33 +237,6 @@ t.test('a removal that got no further than the name says so, and goes on when it
   t.same((await admin.removeMember('b', false)).learners, ['c']);
 });
 
-t.test('strangers that are refused again and again fill no log, and are counted', (t) => {
-  let now = 0;
-  const [refused, told]: [string[], object[]] = [[], []];
-  const note = (line: object): void => {
-    told.push(line);
-  };
-  const onDecision = joinLog({ ...systemClock, monotonic: () => now }, { refused: (reason) => refused.push(reason) }, {
-    info: note,
-    warn: note,
-  } as Parameters<typeof joinLog>[2]);
-  const stranger = { address: '192.0.2.1', node: null };
-  for (let count = 0; count < 1000; count += 1) onDecision({ ...stranger, refusal: `of cluster c${String(count)}` });
-  onDecision({ ...stranger, address: '192.0.2.2', refusal: 'no' });
-  onDecision({ ...stranger, node: 'd', refusal: null });
-  now += 60_000;
-  onDecision({ ...stranger, refusal: 'no' });
-  t.match(told, [
-    { from: '192.0.2.1', refusal: 'of cluster c0', repeated: 0 },
-    { from: '192.0.2.2' },
-    { node: 'd' },
-    { from: '192.0.2.1', repeated: 999 },
-  ]);
-  t.equal(told.length, 4);
-  t.same([...new Set(refused), refused.length], ['join', 1002]);
-  t.end();
-});
-
 t.test('a node that is removed while it joins is told so, and is no learner without a name', async (t) => {
   const log = await namedMembers(t, ['alpha']);
   const { log: member } = memberOver(log, CONFIGURATION, async () => {
@@ -362,34 +334,9 @@ t.test('the addresses of the others are kept beside the log, for when it cannot 
   );
 });
 
-t.test('a daemon goes on telling its address after a failure that may pass', async (t) => {
-  let reads = 0;
-  const read = async (): Promise<State> => {
-    reads += 1;
-    return reads === 1 ? Promise.reject(new Error('a disk that stumbles')) : Promise.resolve(emptyState(1));
-  };
-  const told: string[] = [];
-  const context = contextOver(readable(read), { stateDirectory: '/none' });
-  await announceAddress(context, 'alpha:7420', notes(told), new AbortController().signal);
-  t.equal(reads, 2);
-  t.same(told, ['a disk that stumbles']);
-});
-
-/** A log that can only be read. */
-function readable(read: () => Promise<State>): ReplicatedLog {
-  return { ...logWith({ read }), append: async () => Promise.reject(new Error('nothing is to be appended')) };
-}
-
 function adminOver(log: MemberLog, isProven: (node: string) => boolean = () => true): MemberAdmin {
   const status = (): never => {
     throw new Error('not asked for in this test');
   };
   return new MemberAdmin(log, logLedger(log, systemClock), { issueToken: status, renew: status }, { status, isProven });
-}
-
-function notes(told: string[]): Parameters<typeof announceAddress>[2] {
-  const note = ({ reason }: { readonly reason: string }): void => {
-    told.push(reason);
-  };
-  return { info: note, error: note } as Parameters<typeof announceAddress>[2];
 }

@@ -4,6 +4,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { systemClock } from '#src/adapters/clock-system.js';
+import type { announceAddress } from '#src/daemon/announce-address.js';
 import type { ClusterAdmin } from '#src/daemon/cluster/admin.js';
 import { openRemoteLog, type RemoteLog, type RemoteLogOptions } from '#src/daemon/local-api/remote-log.js';
 import { serveLocally, type LocalServer } from '#src/daemon/local-api/server.js';
@@ -136,4 +137,12 @@ export function logWith(answers: Partial<ServedLog>): ServedLog {
     close: () => undefined,
     ...answers,
   };
+}
+
+/** A daemon's notes; the reasons in them are told to `told`. */
+export function notes(told: string[]): Parameters<typeof announceAddress>[2] {
+  const note = ({ reason }: { readonly reason: string }): void => {
+    told.push(reason);
+  };
+  return { info: note, error: note } as Parameters<typeof announceAddress>[2];
 }

@@ -154,3 +154,24 @@ t.test('who ends waits only so long for a step that hangs, and leaves it its loc
   const lock = (await node.context.locks()).tryAcquire(swapLock('db'), 'shared');
   t.equal(lock, null, 'what it does next it does under them, or with this process not at all');
 });
+
+t.test('who ends does not wait for what failed, and says nothing of it', async (t) => {
+  const node = await ParticipantNode.make(t);
+  const work = await node.begin('transact');
+  const locks = await node.context.locks();
+  const acquire: typeof locks.acquire = async (...given) => {
+    const lock = await locks.acquire(...given);
+    const release = (): void => {
+      lock.release();
+      throw new Error('not to be let go of');
+    };
+    return { ...lock, release };
+  };
+  const after = () => () => undefined;
+  const context = { ...node.context, timers: { after }, locks: async () => Promise.resolve({ ...locks, acquire }) };
+  const participant = new LocalParticipant(context);
+  await participant.clone(work);
+  await participant.seal(work);
+  await participant.close(work);
+  await t.resolves(participant.endAll(), 'though its time never runs out here');
+});
