@@ -1,4 +1,5 @@
 /** A group's record before it goes into the log: freeze targets in one form and with their node, hooks that may be run. */
+import { requireGroup } from '../coordinator/begin.js';
 import { SnapcommitError } from '../errors.js';
 import type { GroupRecord } from '../machine/entry.js';
 import {
@@ -10,6 +11,8 @@ import {
   type FreezeTargetName,
 } from '../machine/freeze-targets.js';
 import { isName, nameProblem } from '../machine/names.js';
+import type { State } from '../machine/state.js';
+import { append } from '../participant/append.js';
 import type { Context } from '../participant/context.js';
 
 /**
@@ -31,6 +34,29 @@ export async function normaliseGroup(context: Context, group: GroupRecord, given
   const freezeCgroups = given.freezeCgroups && (await normaliseCgroups(context, given.freezeCgroups));
   const freezeUnits = given.freezeUnits && (await normaliseUnits(context, given.freezeUnits));
   return { ...group, ...(freezeCgroups && { freezeCgroups }), ...(freezeUnits && { freezeUnits }) };
+}
+
+/** How often a change is made, where somebody else was quicker each time. */
+const CHANGE_TRIES = 10;
+
+/** Changes only what is given, whatever else others change meanwhile: theirs stays. */
+export async function changeGroup(
+  context: Context,
+  name: string,
+  change: Partial<Omit<GroupRecord, 'name'>>,
+  read: () => Promise<State>,
+): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    const { record: replaces } = requireGroup(await read(), name);
+    const group = await normaliseGroup(context, { ...replaces, ...change }, change);
+    try {
+      await append(context, { type: 'updateGroup', group, replaces });
+      return;
+    } catch (error) {
+      const isLate = error instanceof SnapcommitError && error.code === 'EXPECTATION_FAILED';
+      if (!isLate || tries === CHANGE_TRIES) throw error;
+    }
+  }
 }
 
 type GivenTargets = Partial<Pick<GroupRecord, 'freezeCgroups' | 'freezeUnits'>>;

@@ -37,7 +37,7 @@ import {
   volumeReports,
 } from './documents.js';
 import { drainReport } from './drain.js';
-import { normaliseGroup } from './groups.js';
+import { changeGroup, normaliseGroup } from './groups.js';
 import { moveVolume } from './move-volume.js';
 import type {
   AddVolumeRequest,
@@ -120,9 +120,7 @@ export class LocalNode implements SnapcommitNode {
   }
 
   async updateGroup(name: string, change: Partial<Omit<GroupRecord, 'name'>>): Promise<reports.GroupReport> {
-    const { record } = requireGroup(await this.#read(), name);
-    const group = await normaliseGroup(this.#context, { ...record, ...change }, change);
-    await append(this.#context, { type: 'updateGroup', group });
+    await changeGroup(this.#context, name, change, async () => this.#read());
     return shown(`group ${name} is changed`, `group show ${name}`, async () => this.group(name));
   }
 

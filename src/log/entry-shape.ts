@@ -97,7 +97,7 @@ const operation = variants<Operation>({
     filesystem: text,
   }),
   createGroup: object({ type: literal('createGroup'), group: groupShape }),
-  updateGroup: object({ type: literal('updateGroup'), group: groupShape }),
+  updateGroup: object({ type: literal('updateGroup'), group: groupShape, replaces: optional(groupShape) }),
   removeGroup: object({ type: literal('removeGroup'), group: text, generations: list(natural) }),
   begin: object({
     type: literal('begin'),

@@ -160,6 +160,8 @@ export interface CreateGroup {
 export interface UpdateGroup {
   readonly type: 'updateGroup';
   readonly group: GroupRecord;
+  /** The record that the change was made from, and none but it is replaced; null: whatever it is. */
+  readonly replaces: GroupRecord | null;
 }
 export interface RemoveGroup {
   readonly type: 'removeGroup';

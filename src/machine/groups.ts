@@ -3,6 +3,7 @@
  * never used again, not even after it was removed and made anew.
  */
 import type { CreateGroup, GroupRecord, RemoveGroup, UpdateGroup } from './entry.js';
+import { canonicalJson } from './digest.js';
 import { badName, groupNotFound, volumeNotFound } from './refusals.js';
 import { CGROUP_LAW, parseCgroupTarget, parseUnitTarget, UNIT_LAW, type FreezeTargetName } from './freeze-targets.js';
 import { generationKey } from './keys.js';
@@ -25,10 +26,11 @@ export function createGroup(state: State, { group }: CreateGroup): Step {
   });
 }
 
-export function updateGroup(state: State, { group }: UpdateGroup): Step {
+export function updateGroup(state: State, { group, replaces }: UpdateGroup): Step {
   const found = lookup(state.groups, group.name);
   if (found === undefined) return refused(state, groupNotFound(group.name));
-  const problem = inTransaction(state, group.name) ?? recordProblem(state, group);
+  const problem =
+    inTransaction(state, group.name) ?? changedSince(found.record, replaces) ?? recordProblem(state, group);
   if (problem !== null) return refused(state, problem);
   return done({ ...state, groups: withKey(state.groups, group.name, { ...found, record: normalised(group) }) });
 }
@@ -49,6 +51,12 @@ export function removeGroup(state: State, { group, generations }: RemoveGroup): 
 
 function normalised(group: GroupRecord): GroupRecord {
   return { ...group, volumes: sortedUnique(group.volumes) };
+}
+
+function changedSince(record: GroupRecord, replaces: GroupRecord | null): Refusal | null {
+  if (replaces === null || canonicalJson(record) === canonicalJson(replaces)) return null;
+  const message = `Group ${record.name} was changed by somebody else meanwhile: look at it with \`snapcommit group show ${record.name}\`, and run the command again.`;
+  return refusal('EXPECTATION_FAILED', message, { group: record.name });
 }
 
 function takenName(state: State, group: GroupRecord): Refusal | null {

@@ -134,7 +134,7 @@ type Outcome =
   { readonly kind: 'ok'; readonly answer: RegisterAnswer } | { readonly kind: 'fail' } | { readonly kind: 'unknown' };
 
 function operationOf(call: KeyedCall): Operation {
-  if (call.kind === 'write') return { type: 'updateGroup', group: groupRecord(call.key, call.value) };
+  if (call.kind === 'write') return { type: 'updateGroup', group: groupRecord(call.key, call.value), replaces: null };
   return call.kind === 'compareAndSet' && call.expected === 0
     ? { type: 'createGroup', group: groupRecord(call.key, 1) }
     : { type: 'removeGroup', group: call.key, generations: [] };

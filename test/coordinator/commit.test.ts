@@ -20,7 +20,7 @@ t.test('G13 a group that is changed between the plan and its begin is not the on
   }));
   const update = async (log: ReplicatedLog, to: Partial<GroupRecord>): Promise<void> => {
     const { record } = (await log.read()).groups['app'] ?? {};
-    if (record !== undefined) await log.append({ type: 'updateGroup', group: { ...record, ...to } });
+    if (record !== undefined) await log.append({ type: 'updateGroup', group: { ...record, ...to }, replaces: null });
   };
   const preHooks = ['/bin/quiesce'];
   const cases: readonly (readonly [before: Partial<GroupRecord>, then: Partial<GroupRecord>])[] = [

@@ -4,7 +4,8 @@
  *
  *   addVolume NAME [node=a] [driver=btrfs] [source=/srv/NAME] [publish=/srv/.snapcommit/NAME]
  *   removeVolume NAME | forfeitVolume NAME | moveVolume NAME NODE [source=PATH] [publish=PATH] [filesystem=fs-NODE]
- *   createGroup NAME volumes=V,V [cgroups=[NODE:]PATH,…] [units=[NODE:]UNIT,…] | updateGroup NAME … | removeGroup NAME [generations=1,2]
+ *   createGroup NAME volumes=V,V [cgroups=[NODE:]PATH,…] [units=[NODE:]UNIT,…]
+ *   updateGroup NAME … [replaces=V,V] | removeGroup NAME [generations=1,2]
  *   begin TX GROUP [mode=transact] [members=V@NODE,…] [freeze=NODE:/PATH,…] [expect=N] [source=N] [node=a]
  *   takeOver TX [node=b]
  *   commit TX [volumes=V,V] [epoch=SLOT] [incarnation=N] [staged=SUFFIX] | abort TX [epoch=SLOT] [code=C] [reason=R]
@@ -90,7 +91,10 @@ function parseOperation(line: Line, context: ScriptContext): Operation {
     case 'createGroup':
     case 'updateGroup': {
       const targets = { freezeCgroups: list(line, 'cgroups'), freezeUnits: list(line, 'units') };
-      return { type: verb, group: { ...groupRecord(first, list(line, 'volumes')), ...targets } };
+      const group = { ...groupRecord(first, list(line, 'volumes')), ...targets };
+      if (verb === 'createGroup') return { type: verb, group };
+      const replaced = line.options.get('replaces');
+      return { type: verb, group, replaces: replaced === undefined ? null : groupRecord(first, replaced.split(',')) };
     }
     case 'removeGroup':
       return { type: verb, group: first, generations: list(line, 'generations').map(Number) };

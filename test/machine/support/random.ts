@@ -98,6 +98,7 @@ const WEIGHTED: readonly (readonly [weight: number, maker: Maker])[] = [
   [1, (_s, a) => `putMember ${from(NODES, a)}`],
   [2, (_s, a, b, c) => `createGroup ${from(GROUPS, a)} volumes=${some(VOLUMES, b)}${request(c + 4)}`],
   [1, (_s, a, b) => `updateGroup ${from(GROUPS, a)} volumes=${some(VOLUMES, b)}`],
+  [1, (_s, a, b, c) => `updateGroup ${from(GROUPS, a)} volumes=${some(VOLUMES, b)} replaces=${some(VOLUMES, c)}`],
   [1, (s, a, b) => removeGroup(s, a, b)],
   [8, begin],
   [1, (s, a, b) => `takeOver ${anyTransaction(s, a)} node=${from(NODES, b)}`],
