@@ -7,6 +7,7 @@ import { SnapcommitError } from '../errors.js';
 import type { DriverName, Slot, VolumeRecord } from '../machine/entry.js';
 import { isName, nameProblem } from '../machine/names.js';
 import type { State } from '../machine/state.js';
+import { addVolume as applyAdd } from '../machine/volumes.js';
 import type { Context } from '../participant/context.js';
 import { assertNestedAdded } from '../participant/nested.js';
 import { judgeStamp, raiseStamp, readStamp, type Stamp } from '../participant/stamps.js';
@@ -30,6 +31,7 @@ export async function addVolume(context: Context, request: AddVolumeRequest): Pr
   const inspection = await driver.inspect(name, request.source, request.publishDirectory);
   const record = await checkVolume(context, state, { name, driver: driverName }, inspection);
   assertNestedAdded(state, record, inspection.nested ?? []);
+  assertAccepted(state, record);
   await enterVolume(context, driver, state, record);
   return record;
 }
@@ -50,6 +52,12 @@ export async function checkVolume(
   await refuseForeign(context, name, publishDirectory, applied);
   await refuseManagedElsewhere(context, source, publishDirectory);
   return { name, node: context.self.node, driver, source, publishDirectory, filesystem };
+}
+
+/** What the log would say to the entry. What it refuses must not have marked anything, least of all another volume's directory. */
+function assertAccepted(state: State, volume: VolumeRecord): void {
+  const { outcome } = applyAdd(state, { type: 'addVolume', volume });
+  if (!outcome.ok) throw new SnapcommitError(outcome.code, outcome.message, outcome.details);
 }
 
 /** The publish directory, its marks, and the entry of the log. */
