@@ -1,6 +1,7 @@
 /** What recovery finds to do: each step with its reason, and how to do it. Planning changes nothing. */
 import { lookup } from '../machine/record.js';
 import { crashPoint } from '../crash-points.js';
+import { SnapcommitError } from '../errors.js';
 import type { DriverName, VolumeRecord } from '../machine/entry.js';
 import type { OpenTransaction, State } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
@@ -161,7 +162,10 @@ async function sweepVolume(
       };
     });
   } catch (error) {
-    return [{ action: { action: 'report', target: place.name, reason: messageOf(error) }, act: nothing }];
+    const reason = messageOf(error);
+    const failure = new SnapcommitError('VOLUME_UNAVAILABLE', reason, { volume: place.name }, error);
+    // Nobody knows what is left there, so not everything is done.
+    return [{ action: { action: 'report', target: place.name, reason }, act: async () => Promise.reject(failure) }];
   }
 }
 

@@ -2,7 +2,9 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { createFlockLocks } from '#src/adapters/locks-flock/index.js';
+import { recover } from '#src/coordinator/recover.js';
 import { planPins, planSweep } from '#src/coordinator/recover-plan.js';
+import { SnapcommitError } from '#src/errors.js';
 import { pinLock } from '#src/participant/fence.js';
 import { formatStaged } from '#src/participant/names.js';
 import { ParticipantNode } from '../participant/participant-node.js';
@@ -41,4 +43,14 @@ t.test('T13 a pin is kept whose command runs where its processes are not seen fr
   t.strictSame(await planPins(context, state), []);
   elsewhere?.release();
   t.match(await planPins(context, state), [{ action: { action: 'unpin', target: 'app@1' } }]);
+});
+
+t.test('a volume that cannot be looked at is a step that fails, and in a dry run one that is told', async (t) => {
+  const node = await ParticipantNode.make(t);
+  const gone = new SnapcommitError('VOLUME_UNAVAILABLE', 'its disk is missing.');
+  node.driver.list = async () => Promise.reject(gone);
+  const action = { action: 'report', target: 'db', reason: 'its disk is missing.' };
+  t.strictSame(await recover(node.context, true), { actions: [action], failures: [] });
+  const failures = [{ action, reason: 'its disk is missing.' }];
+  t.strictSame(await recover(node.context, false), { actions: [action], failures });
 });

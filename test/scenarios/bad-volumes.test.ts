@@ -25,7 +25,13 @@ await t.test('a volume that is not mounted', async (t) => {
   ]) {
     results.push(await world.cli(['--json', ...args]));
   }
+  const recovered = await world.cli(['--json', 'recover', '--local-only']);
+  const planned = await world.cli(['--json', 'recover', '--dry-run']);
   tool('mount', '-o', 'loop', wal.image, wal.mount);
+  t.equal(planned.status, 0, 'to say what a recovery would not reach is all that a plan can do');
+  t.equal(recovered.status, 6, 'not everything is recovered');
+  t.match(recovered.json, { failures: [{ action: { action: 'report', target: 'wal' }, reason: RegExp(wal.publish) }] });
+  t.match(planned.json, { actions: [{ action: 'report', target: 'wal' }], failures: [] });
   for (const { status, stdout } of results) {
     t.ok([6, 106].includes(status ?? 0), `nothing was begun: ${String(status)}`);
     t.match(stdout, 'VOLUME_UNAVAILABLE');
