@@ -46,9 +46,6 @@ export async function open(context: Context, request: OpenRequest): Promise<Open
   const state = await readPublished(context, request);
   const find = isStale(context) ? findStanding : findGeneration;
   const record = await find(context, state, request.group, request.generation);
-  if (request.hold !== null) {
-    await append(context, { type: 'addHold', group: record.group, generation: record.generation, tag: request.hold });
-  }
   const wanted = request.localOnly === true ? requireLocal(context, state, record) : record.manifest.volumes;
   const volumes = await Promise.all(
     wanted.map(async (volume): Promise<[string, OpenedVolume]> => [
@@ -56,6 +53,10 @@ export async function open(context: Context, request: OpenRequest): Promise<Open
       { node: nodeOf(state, volume), path: await pathOf(context, state, record, volume) },
     ]),
   );
+  // Last: what is refused holds nothing.
+  if (request.hold !== null) {
+    await append(context, { type: 'addHold', group: record.group, generation: record.generation, tag: request.hold });
+  }
   const view = join(
     viewDirectory(context.stateDirectory, record.group),
     publishedName(record.group, record.generation),
