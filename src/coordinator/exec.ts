@@ -26,6 +26,8 @@ export interface ExecRequest {
   readonly workingDirectory: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly stdout: 'inherit' | 'stderr';
+  /** Hears which generation it is, before the command runs. */
+  readonly onOpened?: (generation: number) => void;
   readonly signal: AbortSignal;
 }
 
@@ -43,6 +45,7 @@ export async function exec(context: Context, request: ExecRequest): Promise<numb
   const state = await context.log.read();
   requireLocal(context, state, record);
   tellOthers(context, state, record);
+  request.onOpened?.(record.generation);
   return isStale(context) ? runUnpinned(context, request, record) : runPinned(context, request, record);
 }
 

@@ -93,7 +93,8 @@ t.test('the documents are the library’s own', async (t) => {
     view: '/state/views/app/app@12',
     volumes: { db: { node: 'n1', path: '/srv/.snapcommit/db/app@12' }, wal: { node: 'n2', path: null } },
   });
-  t.same(await json('recover'), { actions: [] });
+  t.same(await json('recover'), { actions: [], failures: [] });
+  t.same(await json('verify'), { generations: 3, problems: [], notAsked: [] });
   t.same(await json('hold list app@12'), [{ group: 'app', generation: 12, tag: 'manual' }]);
   t.match(await json('debug crash-points'), [{ point: 'log.before-sync', phase: 'log' }]);
 });
@@ -193,6 +194,10 @@ t.test('recover prints its plan, and fails with the worst of what failed', async
   t.match(await run(['recover'], recovering([pay, publish])), { status: 9 });
   const json = await run(['recover', '--json'], recovering([publish]));
   t.same(JSON.parse(json.stdout), { actions: [publish, pay], failures: [{ action: publish, reason: 'no' }] });
+  const report = { action: 'report', target: 'db', reason: 'no disk' } as const;
+  const gone = { actions: [report], failures: [{ action: report, reason: report.reason }] };
+  const ran = await run(['recover'], { node: { recover: async () => Promise.resolve(gone) } });
+  t.match(ran, { status: 6, stdout: 'report db — no disk\nFAILED: report db — no disk\n' });
 });
 
 t.test('doctor tells what is missing and how to get it, with 6', async (t) => {
@@ -213,6 +218,16 @@ t.test('the command’s own status comes through', async (t) => {
   t.match(await run(['exec', 'app', '--', 'x'], exec), { status: 137, stdout: '' });
   const json = await run(['exec', 'app@3', '--json', '--', 'x'], exec);
   t.same(JSON.parse(json.stdout), { group: 'app', generation: 3, status: 137 });
+  const opening: World = {
+    node: {
+      exec: async ({ onOpened }) => {
+        onOpened?.(12);
+        return Promise.resolve(0);
+      },
+    },
+  };
+  const newest = await run(['exec', 'app', '--json', '--', 'x'], opening);
+  t.same(JSON.parse(newest.stdout), { group: 'app', generation: 12, status: 0 }, 'the one that it saw');
 });
 
 t.test('nothing that somebody else wrote reaches the terminal as an escape sequence', async (t) => {

@@ -24,7 +24,7 @@ await t.test('group remove takes generations, view and links with it, and only w
     );
   }
   t.notOk(existsSync(join(world.stateDirectory, 'views', 'app')), 'no view');
-  t.strictSame(await world.ask('recover'), { actions: [] });
+  t.strictSame(await world.ask('recover'), { actions: [], failures: [] });
 
   await world.ask('group', 'create', 'app', '--volume', 'db', '--volume', 'wal');
   t.equal(

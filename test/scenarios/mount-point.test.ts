@@ -51,8 +51,8 @@ await t.test('a mounted subvolume is captured, and swapped where it is mounted',
     writeFileSync(join(live, 'marker'), 'three');
   }
   await ask('commit', 'app');
-  t.strictSame(await ask('verify'), { generations: 4, problems: [] });
-  t.strictSame(await ask('recover'), { actions: [] });
+  t.strictSame(await ask('verify'), { generations: 4, problems: [], notAsked: [] });
+  t.strictSame(await ask('recover'), { actions: [], failures: [] });
 
   const crashed = await cli(['transact', 'app', '--', '/bin/sh', '-c', write], {
     stateDirectory,
@@ -61,5 +61,5 @@ await t.test('a mounted subvolume is captured, and swapped where it is mounted',
   t.equal(crashed.signal, 'SIGKILL', crashed.stderr);
   await ask('recover');
   t.strictSame(markers(), ['two', 'two'], 'a crash in the middle is finished');
-  t.strictSame(await ask('recover'), { actions: [] });
+  t.strictSame(await ask('recover'), { actions: [], failures: [] });
 });

@@ -86,15 +86,15 @@ await t.test('restore, verify, prune', async (t) => {
   t.strictSame(markers(), ['one', 'one']);
   t.strictSame(at(await ask('verify'), 'problems'), []);
   t.strictSame(at(await ask('prune', 'app', '--keep-last', '1'), 'removed'), [1, 2]);
-  t.strictSame(await ask('recover'), { actions: [] });
+  t.strictSame(await ask('recover'), { actions: [], failures: [] });
 });
 
 await t.test('G8 recover finishes what a crash left', async (t) => {
   for (const point of ['stage.after', 'commit.after', 'view.before-flip']) {
     const env = { SNAPCOMMIT_CRASH_AT: point };
     t.equal((await cli(['commit', 'app'], { stateDirectory, under, cwd: home, env })).signal, 'SIGKILL', point);
-    t.notSame(await ask('recover'), { actions: [] });
-    t.strictSame(await ask('recover'), { actions: [] });
+    t.notSame(await ask('recover'), { actions: [], failures: [] });
+    t.strictSame(await ask('recover'), { actions: [], failures: [] });
     t.strictSame(at(await ask('verify'), 'problems'), []);
   }
   t.equal(at(await ask('open', 'app'), 'generation'), 5);

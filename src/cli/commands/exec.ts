@@ -13,11 +13,19 @@ export const exec: CommandModule = {
   async run(invocation) {
     const { group, generation } = parseReference(invocation.operands[0] ?? '');
     const { signal } = invocation;
-    const request = { group, generation, ...readCommand(invocation), signal };
+    let opened = generation;
+    const onOpened = (found: number): void => {
+      opened = found;
+    };
+    const request = { group, generation, ...readCommand(invocation), onOpened, signal };
     const node = await invocation.openNode(readStale(invocation.options));
     const status = await node.exec(request);
     // What ended the command was us, not itself.
     if (signal.aborted) throw reasonOf(signal);
-    return { json: { group, generation, status, ...markOf(invocation.options, node).fields }, text: () => '', status };
+    return {
+      json: { group, generation: opened, status, ...markOf(invocation.options, node).fields },
+      text: () => '',
+      status,
+    };
   },
 };

@@ -12,9 +12,9 @@ export const recover: CommandModule = {
   },
   async run({ options, openNode }) {
     const recovery = await (await openNode()).recover(options.flag('dryRun'), options.flag('localOnly'));
-    const { actions, failures } = recovery;
+    const { failures } = recovery;
     return {
-      json: failures.length === 0 ? { actions } : { actions, failures },
+      json: recovery,
       text: () => recoveryText(recovery),
       status: worstOf(failures.map(({ action }) => action.action)),
     };
@@ -45,7 +45,9 @@ const STATUS_OF_ACTION: Readonly<Record<RecoveryAction['action'], ExitStatus>> =
 function recoveryText({ actions, failures }: RecoverReport): string {
   if (actions.length + failures.length === 0) return 'Nothing to do.\n';
   const done = actions.map((action) => `${lineOf(action)}\n`);
-  const failed = failures.map(({ action, reason }) => `FAILED: ${lineOf(action)}: ${printable(reason)}\n`);
+  const failed = failures.map(
+    ({ action, reason }) => `FAILED: ${lineOf(action)}${action.reason === reason ? '' : `: ${printable(reason)}`}\n`,
+  );
   return [...done, ...failed].join('');
 }
 
