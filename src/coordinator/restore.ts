@@ -92,7 +92,7 @@ function assertSameVolumes(plan: Plan, source: GenerationRecord): void {
   const then = source.manifest.volumes.map((volume) => volume.volume).join(', ');
   if (now === then) return;
   throw new SnapcommitError(
-    'CONFLICT',
+    'EXPECTATION_FAILED',
     `generation ${generationKey(source.group, source.generation)} holds the volumes ${then}, but the group now has ${now}. ` +
       'Give the group those volumes again (`group update --volume`), or copy what you need out of `snapcommit open`.',
     { group: source.group, generation: source.generation },
