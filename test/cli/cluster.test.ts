@@ -1,5 +1,5 @@
 /** The cluster's commands: what people read, what is asked for, and bad input. Secrets stay where they belong. */
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { SnapcommitError } from '#src/errors.js';
@@ -47,6 +47,29 @@ t.test('a token goes to stdout alone, or into a new file of its own', async (t) 
   t.notOk(existsSync(`${file}-2`), 'and a failure leaves no file');
 });
 
+t.test('a token’s file has its name when the token is in it, and no name that another one has', async (t) => {
+  const directory = temporaryDirectory(t, 'token');
+  const file = join(directory, 'token');
+  const line = ['cluster', 'token', '--out', file];
+  let during: readonly string[] = [];
+  const never = async (): Promise<never> => {
+    during = readdirSync(directory);
+    return new Promise<never>(() => undefined);
+  };
+  const left = await run([...line, '--timeout', '50ms'], { cluster: { issueToken: never } });
+  t.not(left.status, 0);
+  t.equal(during.length, 1, 'there was a place for it before it was asked for');
+  t.not(during[0], 'token', 'of which a kill would have left nothing that is in the way');
+  t.strictSame(readdirSync(directory), [], 'an interruption leaves nothing');
+  const issueToken = async (): Promise<{ token: string; expiresAt: string; node: null }> => {
+    writeFileSync(file, 'of somebody else');
+    return Promise.resolve({ token: TOKEN, expiresAt: '2026-11-22T11:00:01.123Z', node: null });
+  };
+  t.equal((await run(line, { cluster: { issueToken } })).status, 4);
+  t.equal(readFileSync(file, 'utf8'), 'of somebody else');
+  t.strictSame(readdirSync(directory), ['token']);
+});
+
 t.test('join reads the token from a file or stdin', async (t) => {
   const file = join(temporaryDirectory(t, 'token'), 'token');
   writeFileSync(file, ` ${TOKEN}\n`);
@@ -73,6 +96,8 @@ t.test('bad input is refused with 2 before anything is asked', async (t) => {
     'cluster join --token-file - --address 10.0.0.1:7420 --node a': /stdin is empty/,
     'cluster token --lifetime soon': /no duration/,
     'cluster token --node a/b': /no valid node name/,
+    'cluster token --out /missing/directory/token': /\/missing\/directory is no directory; make it first/,
+    'cluster token --out /dev/null/token': /\/dev\/null is no directory/,
     'cluster add': /missing/,
     'cluster add a/b': /no valid node name/,
     'cluster add a b': /too many/,
