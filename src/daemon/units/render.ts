@@ -124,9 +124,12 @@ ExecStartPre=-${run('--quiet', 'recover', '--local-only')}
 ExecStart=${commit}
 ${THAW_AT_THE_END}
 ExecStopPost=-${run('thaw', '--abandoned')}
+# It waits for whoever has the group. What takes longer is ended cleanly (143) and shows as failed instead of staying unseen: a
+# swap that another node has still to publish, say. Raise it where copies of large directories take that long.
+TimeoutStartSec=12h
 Restart=on-failure
 RestartSec=2min
-RestartPreventExitStatus=2 3 8
+RestartPreventExitStatus=2 3 8 143
 ${SAFE_HARDENING}`;
 }
 
