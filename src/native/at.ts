@@ -26,6 +26,26 @@ export async function openPlain(path: string): Promise<FileHandle> {
   }
 }
 
+/**
+ * Sets the mode of a directory that is ours or root's, and of nothing that came in its place meanwhile. False, and nothing
+ * is changed, where it is somebody else's, or no directory.
+ */
+export async function setModeOfOwn(path: string, mode: number): Promise<boolean> {
+  const directory = await openDirectory(path).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && ['ELOOP', 'ENOTDIR'].includes(String(error.code))) return null;
+    throw error;
+  });
+  if (directory === null) return false;
+  try {
+    const { uid } = await directory.stat();
+    if (uid !== 0 && uid !== process.geteuid?.()) return false;
+    await directory.chmod(mode);
+    return true;
+  } finally {
+    await directory.close();
+  }
+}
+
 /** The path of `name` in an open directory; valid while that is open. */
 export function childPath(directory: FileHandle, name: Buffer | string): Buffer {
   return Buffer.concat([Buffer.from(`${handlePath(directory)}/`), Buffer.from(name)]);

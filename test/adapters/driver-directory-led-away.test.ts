@@ -96,6 +96,19 @@ void t.test('the mode of an entry, and of a publish directory, goes to nothing e
   assertUntouched(t, other, runLedAway(other, 'mkdir', '/new', `await driver.prepare(${place});`));
 });
 
+void t.test('the mode that the other drivers give a directory goes to nothing that came in its place', async (t) => {
+  const trap = await makeTrap(t);
+  const path = join(trap.place.publishDirectory, 's');
+  mkdirSync(path, { mode: 0o700 });
+  symlinkSync(trap.victim, join(trap.evil, 's'));
+  const call = `const { setModeOfOwn } = await import('#src/native/at.js');
+    console.log(await setModeOfOwn('${path}', 0o755), await setModeOfOwn('${path}', 0o755));`;
+  const child = runLedAway(trap, 'open', '/s', call);
+  assertUntouched(t, trap, child);
+  t.match(child.stdout, 'true false', 'the second time it meets a link');
+  t.equal(lstatSync(join(trap.parent, 'moved', 'db', 's')).mode & 0o777, 0o755);
+});
+
 void t.test('a hard link in a copy leads to the copied file, and to none outside', async (t) => {
   const trap = await makeTrap(t);
   writeFileSync(join(trap.place.source, 'victim'), 'copied');
