@@ -210,7 +210,12 @@ for (const [kind, beginOne] of [
       const aside = join(btrfs.mount, 'data', name);
       await driver.setLiveReadOnly(place, false);
       const shown = kind === 'a plain path' ? aside : `/data/${name}`;
-      const makers = [() => writeFileSync(aside, ''), () => btrfs.subvolume(`data/${name}`)];
+      const makers = [
+        () => {
+          writeFileSync(aside, '');
+        },
+        () => btrfs.subvolume(`data/${name}`),
+      ];
       for (const make of makers) {
         make();
         const { exchange } = await driver.inspect(place.name, place.source, place.publishDirectory);
