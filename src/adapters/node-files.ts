@@ -1,6 +1,17 @@
 /** A node's small files on the real file system. No koffi. */
 import { mkdirSync, readdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, readlink, rename, rm, symlink, unlink } from 'node:fs/promises';
+import {
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  unlink,
+  type FileHandle,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeDurably, writeDurably } from '../native/durable-file.js';
 import { syncDirectory } from '../native/sync.js';
@@ -55,7 +66,7 @@ async function replaceLink(directory: string, name: string, target: string): Pro
 }
 
 async function replaceFile(path: string, text: string): Promise<void> {
-  const file = await open(`${path}.new`, 'w', 0o644);
+  const file = await openNew(`${path}.new`);
   try {
     await file.writeFile(text);
     await file.datasync();
@@ -63,6 +74,15 @@ async function replaceFile(path: string, text: string): Promise<void> {
     await file.close();
   }
   await rename(`${path}.new`, path);
+}
+
+/** What has the name already is of somebody who died, or a link that would be followed. */
+async function openNew(path: string): Promise<FileHandle> {
+  return open(path, 'wx', 0o644).catch(async (error: unknown) => {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+    await unlink(path).catch(orNull);
+    return open(path, 'wx', 0o644);
+  });
 }
 
 async function makeDirectory(path: string): Promise<boolean> {

@@ -4,7 +4,7 @@
  * meanwhile, and its depth is not bounded by the longest path that the kernel takes.
  */
 import { constants } from 'node:fs';
-import { open, readdir, type FileHandle } from 'node:fs/promises';
+import { open, readdir, readlink, type FileHandle } from 'node:fs/promises';
 import { sortNames, type Name } from './path-bytes.js';
 
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
@@ -12,6 +12,38 @@ const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOL
 /** Opens a directory; rejects with ELOOP or ENOTDIR where the last component is something else. The caller closes it. */
 export function openDirectory(path: string | Buffer): Promise<FileHandle> {
   return open(path, DIRECTORY);
+}
+
+/** The same for a path that leads through no symlink at all; rejects with ELOOP where it does, also where it does since just now. */
+export async function openPlain(path: string): Promise<FileHandle> {
+  const directory = await openDirectory(path);
+  try {
+    if ((await readlink(handlePath(directory))) === path) return directory;
+    throw Object.assign(new Error(`${path} leads through a symbolic link`), { code: 'ELOOP' });
+  } catch (error) {
+    await directory.close();
+    throw error;
+  }
+}
+
+/**
+ * Sets the mode of a directory that is ours or root's, and of nothing that came in its place meanwhile. False, and nothing
+ * is changed, where it is somebody else's, or no directory.
+ */
+export async function setModeOfOwn(path: string, mode: number): Promise<boolean> {
+  const directory = await openDirectory(path).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && ['ELOOP', 'ENOTDIR'].includes(String(error.code))) return null;
+    throw error;
+  });
+  if (directory === null) return false;
+  try {
+    const { uid } = await directory.stat();
+    if (uid !== 0 && uid !== process.geteuid?.()) return false;
+    await directory.chmod(mode);
+    return true;
+  } finally {
+    await directory.close();
+  }
 }
 
 /** The path of `name` in an open directory; valid while that is open. */

@@ -9,11 +9,13 @@ type Call = (...values: unknown[]) => number;
 
 interface Calls {
   readonly utimensat: Call;
+  readonly futimens: Call;
   readonly llistxattr: Call;
   readonly flistxattr: Call;
   readonly lgetxattr: Call;
   readonly fgetxattr: Call;
   readonly lsetxattr: Call;
+  readonly fsetxattr: Call;
   readonly mknod: Call;
 }
 
@@ -28,6 +30,7 @@ function calls(): Calls {
   const libc = loadLibc();
   loaded = {
     utimensat: libc.func('int utimensat(int dirfd, const uint8_t *path, const int64_t *times, int flags)'),
+    futimens: libc.func('int futimens(int fd, const int64_t *times)'),
     llistxattr: libc.func('long llistxattr(const uint8_t *path, _Out_ uint8_t *list, size_t size)'),
     flistxattr: libc.func('long flistxattr(int fd, _Out_ uint8_t *list, size_t size)'),
     lgetxattr: libc.func('long lgetxattr(const uint8_t *path, const char *name, _Out_ uint8_t *value, size_t size)'),
@@ -35,15 +38,21 @@ function calls(): Calls {
     lsetxattr: libc.func(
       'int lsetxattr(const uint8_t *path, const char *name, const uint8_t *value, size_t size, int flags)',
     ),
+    fsetxattr: libc.func('int fsetxattr(int fd, const char *name, const uint8_t *value, size_t size, int flags)'),
     mknod: libc.func('int mknod(const uint8_t *path, uint mode, uint64_t dev)'),
   };
   return loaded;
 }
 
-/** Sets access and modification time, ns since the epoch. */
-export function setTimes(path: Buffer, atimeNs: bigint, mtimeNs: bigint): void {
+/** Sets access and modification time, ns since the epoch. `file`: a path or a descriptor. */
+export function setTimes(file: Buffer | number, atimeNs: bigint, mtimeNs: bigint): void {
   const times = new BigInt64Array([...timespec(atimeNs), ...timespec(mtimeNs)]);
-  checkResult(calls().utimensat(AT_FDCWD, terminated(path), times, AT_SYMLINK_NOFOLLOW), 'utimensat', path.toString());
+  const { utimensat, futimens } = calls();
+  const result =
+    typeof file === 'number'
+      ? futimens(file, times)
+      : utimensat(AT_FDCWD, terminated(file), times, AT_SYMLINK_NOFOLLOW);
+  checkResult(result, 'utimensat', String(file));
 }
 
 /** Seconds round down, also before the epoch: the nanoseconds of a timespec are never negative. */
@@ -75,8 +84,13 @@ export function getXattr(file: Buffer | number, name: string): Buffer | null {
   return readWhole(read, `getxattr ${name}`, file, ['ENODATA']);
 }
 
-export function setXattr(path: Buffer, name: string, value: Buffer): void {
-  checkResult(calls().lsetxattr(terminated(path), name, value, value.length, 0), `lsetxattr ${name}`, path.toString());
+export function setXattr(file: Buffer | number, name: string, value: Buffer): void {
+  const { lsetxattr, fsetxattr } = calls();
+  const result =
+    typeof file === 'number'
+      ? fsetxattr(file, name, value, value.length, 0)
+      : lsetxattr(terminated(file), name, value, value.length, 0);
+  checkResult(result, `setxattr ${name}`, String(file));
 }
 
 /** Makes a FIFO or a device node; `mode` holds its type. */

@@ -182,7 +182,7 @@ export interface VolumeDriver {
   /** Where readers find the entry `name`. */
   path(volume: VolumePlace, name: string): string;
 
-  /** Makes the live tree read-only or writable (only that tree: a volume whose live path shows another tree is the caller's to check first). Durable when it resolves. Drivers whose filesystem cannot do nothing. A tree is made read-only to be exchanged: IN_USE where that could not be done now, because of who reads its snapshots. */
+  /** Makes the live tree read-only or writable (only that tree: a volume whose live path shows another tree is the caller's to check first). Durable when it resolves. Drivers whose filesystem cannot do nothing. A tree is made read-only to be exchanged: IN_USE where that could not be done now, because of who reads its snapshots; EXISTS where something has a name that it needs. */
   setLiveReadOnly(volume: VolumePlace, readOnly: boolean): Promise<void>;
   /**
    * What changed in the live tree since the clone `cloneName` was taken from it (flushes first). Empty: nothing.

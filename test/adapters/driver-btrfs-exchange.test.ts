@@ -197,3 +197,51 @@ void t.test('a mount point whose live tree was replaced by somebody is a CONFLIC
   t.equal(readFileSync(join(place.source, 'file'), 'utf8'), 'old');
   t.equal((await driver.lookup(place, 'clone'))?.id, identities.clone);
 });
+
+for (const [kind, beginOne] of [
+  ['a plain path', beginPlain],
+  ['a mount point', beginMounted],
+] as const)
+  void t.test(
+    `what has the name that the exchange of ${kind} needs is told before the commit, and after it`,
+    async (t) => {
+      const { btrfs, place, identities } = await beginOne(t);
+      const name = '.live.snapcommit-exchange';
+      const aside = join(btrfs.mount, 'data', name);
+      await driver.setLiveReadOnly(place, false);
+      const shown = kind === 'a plain path' ? aside : `/data/${name}`;
+      const makers = [
+        () => {
+          writeFileSync(aside, '');
+        },
+        () => btrfs.subvolume(`data/${name}`),
+      ];
+      for (const make of makers) {
+        make();
+        const { exchange } = await driver.inspect(place.name, place.source, place.publishDirectory);
+        t.match(exchange, { possible: false, reason: shown });
+        const refused = await rejectsWith(t, driver.setLiveReadOnly(place, true), 'EXISTS');
+        t.match(refused?.message, shown);
+        t.match(await driver.live(place), { readOnly: false });
+        const failure = await rejectsWith(t, driver.exchange(place, 'clone', identities), 'CONFLICT');
+        t.match(failure?.message, shown);
+        t.equal((await driver.lookup(place, 'clone'))?.id, identities.clone, 'nothing was moved');
+        run('rm', '-r', aside);
+      }
+      await driver.setLiveReadOnly(place, true);
+      t.equal(await driver.exchange(place, 'clone', identities), 'exchanged');
+    },
+  );
+
+void t.test('a source with a name that leaves no room for the exchange can be captured only', async (t) => {
+  const btrfs = makeBtrfs(t);
+  for (const [length, possible] of [
+    [234, true],
+    [235, false],
+  ] as const) {
+    const source = btrfs.subvolume('n'.repeat(length));
+    const { exchange } = await driver.inspect('db', source, join(btrfs.mount, '.snapcommit/db'));
+    t.equal(exchange.possible, possible, String(length));
+    if (!exchange.possible) t.match(exchange.reason, /too long/);
+  }
+});

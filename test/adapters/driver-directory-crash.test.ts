@@ -7,7 +7,7 @@ import { makeDirectoryVolume, runOnVolume } from '../support/directory-volume.js
 
 void t.test('G8 a copy whose maker was killed is listed as no snapshot, whatever it had done', async (t) => {
   // in the middle of the copy; after it, before the identity has its name
-  for (const call of ['readlink', 'rename']) {
+  for (const call of ['symlink', 'rename']) {
     for (const act of [`stage(place, 'x')`, `clone(place, 'x', null)`, `seal(place, 'clone', 'x')`]) {
       const { driver, place } = await makeDirectoryVolume(t);
       writeFileSync(join(place.source, 'a'), 'content');

@@ -21,7 +21,7 @@ function trace(
   // dirfds and descriptors are shown with their paths (-y); a call that another thread interrupts is put together again
   const child = runOnVolume(place, script, {}, [strace, '-f', '-y', '-qq', '-o', file, '-e', CALLS]);
   t.equal(child.status, 0, child.stderr);
-  return joinInterrupted(readFileSync(file, 'utf8').split('\n'))
+  return withPaths(joinInterrupted(readFileSync(file, 'utf8').split('\n')))
     .filter((line) => line.includes(parent) && / = \d/.test(line))
     .map((line) =>
       line.replaceAll(place.publishDirectory, 'PUBLISH').replaceAll(place.source, 'LIVE').replaceAll(parent, 'PARENT'),
@@ -41,6 +41,17 @@ function joinInterrupted(lines: readonly string[]): readonly string[] {
     }
   }
   return whole;
+}
+
+/** What was looked up from a descriptor, with the path that it was opened by. */
+function withPaths(lines: readonly string[]): readonly string[] {
+  const opened = new Map<string, string>();
+  return lines.map((line) => {
+    const [, descriptor, path = ''] = /^openat\(.* = (\d+)<(.*)>$/.exec(line) ?? [];
+    const shown = line.replace(/\/proc\/self\/fd\/(\d+)/g, (text, number: string) => opened.get(number) ?? text);
+    if (descriptor !== undefined) opened.set(descriptor, path);
+    return shown;
+  });
 }
 
 /** Asserts that lines that match the patterns occur in this order. */

@@ -25,6 +25,17 @@ for (const [name, files] of Object.entries({ real: nodeFiles, direct: directFile
   });
 }
 
+void t.test('what has the temporary name of a file is replaced, and no link in its place is followed', async (t) => {
+  const directory = t.testdir({ kept: 'kept', 'file.new': t.fixture('symlink', 'kept'), 'other.new': 'of the dead' });
+  for (const name of ['file', 'other']) await nodeFiles.replaceFile(`${directory}/${name}`, 'new');
+  t.same(await Promise.all(['file', 'other', 'kept'].map((name) => nodeFiles.readText(`${directory}/${name}`))), [
+    'new',
+    'new',
+    'kept',
+  ]);
+  t.same([...(await nodeFiles.listNames(directory))].sort(), ['file', 'kept', 'other']);
+});
+
 void t.test('memory: a loss of power takes what was not synced, and nothing else', async (t) => {
   const files = memory();
   await files.writeDurably(`${HOME}/debt`, 'owed');

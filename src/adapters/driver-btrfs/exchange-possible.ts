@@ -8,6 +8,8 @@ import { mountsAt } from '../../native/mountinfo.js';
 import type { Inspection, VolumePlace } from '../../ports/volume-driver.js';
 import { isMountedById } from './fstab.js';
 import { isBelow } from './mounts.js';
+import { errnoOf } from './place.js';
+import { obstacleAside } from './site.js';
 
 const TOP_LEVEL = 5n;
 const ELSEWHERE = 'give a publish directory elsewhere on the same filesystem (volume add --publish DIR)';
@@ -17,7 +19,7 @@ export async function exchangePossible(
   fd: number,
   mounts: readonly Mount[],
 ): Promise<Inspection['exchange']> {
-  const reason = await obstacle(place, fd, mounts);
+  const reason = (await obstacle(place, fd, mounts)) ?? (await beside(place));
   return reason === null ? { possible: true } : { possible: false, reason };
 }
 
@@ -36,6 +38,14 @@ async function obstacle(place: VolumePlace, fd: number, mounts: readonly Mount[]
   } catch {
     return `${dirname(source)}, in which the exchange happens, is not writable`;
   }
+}
+
+/** Where the exchange needs a mount of its own, so does looking. */
+async function beside(place: VolumePlace): Promise<string | null> {
+  return obstacleAside(place).catch((failure: unknown) => {
+    if (!['EPERM', 'EACCES'].includes(errnoOf(failure))) throw failure;
+    return `the exchange of ${place.source} needs a private mount of its filesystem, which this user may not make`;
+  });
 }
 
 function insidePublish({ source, publishDirectory }: VolumePlace): string {

@@ -17,7 +17,7 @@ import { syncDirectory } from '../../native/sync.js';
 import { mountsAt, readMounts } from '../../native/mountinfo.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import { entryPath, translated, withDirectory } from './place.js';
-import { asideName, withSite, type Site } from './site.js';
+import { asideName, shownAside, withSite, type Site } from './site.js';
 import { look } from './snapshots.js';
 
 export interface Identities {
@@ -35,7 +35,8 @@ export async function exchange(
     withSite(volume, async (site) => {
       const live = join(site.parent, site.name);
       const shown = await idAt(live);
-      if (shown !== identities.base && shown !== identities.clone) throw conflict(volume, live, shown, identities);
+      if (shown !== identities.base && shown !== identities.clone)
+        throw conflict(volume, volume.source, shown, identities);
       if (shown === identities.base) await exchangeTrees(volume, site, cloneName, identities);
       // these two are owed as well by whoever crashed after the exchange
       const replaced = await replaceMount(volume, site, identities);
@@ -54,13 +55,15 @@ async function exchangeTrees(volume: VolumePlace, site: Site, cloneName: string,
   const aside = join(site.parent, asideName(site.name));
   const live = join(site.parent, site.name);
   const waiting = join(site.publish, cloneName);
-  let beside = await idAt(aside);
-  if (beside === null && (await idAt(waiting)) === wanted.clone) {
+  const beside = await look(aside);
+  if (beside === null) {
+    const found = await idAt(waiting);
+    if (found !== wanted.clone) throw conflict(volume, entryPath(volume, cloneName), found, wanted);
     await makeReadOnly(waiting, false);
     await renameNoReplace(waiting, aside);
-    beside = wanted.clone;
+  } else if (beside.id !== wanted.clone) {
+    throw occupied(volume, shownAside(volume, site), beside.id, wanted);
   }
-  if (beside !== wanted.clone) throw conflict(volume, waiting, beside, wanted);
   crashPoint('exchange.before');
   await renameExchange(live, aside);
   crashPoint('exchange.after-exchange');
@@ -100,6 +103,11 @@ function makeReadOnly(path: string, readOnly: boolean): Promise<void> {
   return withDirectory(path, async (fd) => {
     if (isReadOnly(fd, path) !== readOnly) await setReadOnly(fd, readOnly, path);
   });
+}
+
+function occupied(volume: VolumePlace, path: string, found: string | null, wanted: Identities): SnapcommitError {
+  const message = `volume ${volume.name}: nothing was exchanged, since ${path} is in the way; move it away, then run snapcommit recover`;
+  return new SnapcommitError('CONFLICT', message, { volume: volume.name, path, found, ...wanted });
 }
 
 function conflict(volume: VolumePlace, path: string, found: string | null, wanted: Identities): SnapcommitError {

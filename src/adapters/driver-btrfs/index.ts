@@ -3,6 +3,7 @@
  * stands in its own file. Nothing here parses the output of the btrfs command.
  */
 import { statfs } from 'node:fs/promises';
+import { SnapcommitError } from '../../errors.js';
 import { isReadOnly, isSubvolume, setReadOnly } from '../../native/btrfs.js';
 import { metadataFree } from '../../native/btrfs-space.js';
 import { syncFilesystemOf } from '../../native/sync.js';
@@ -13,6 +14,7 @@ import { inspect, live } from './inspect.js';
 import { entryPath, errnoOf, withDirectory, withLive } from './place.js';
 import { prepare } from './prepare.js';
 import { remove } from './remove.js';
+import { obstacleAside } from './site.js';
 import { clone, list, lookup, rename, seal, sync } from './snapshots.js';
 import { openStage, stage } from './stage.js';
 
@@ -64,6 +66,11 @@ function freeSpace(volume: VolumePlace): Promise<FreeSpace> {
 
 function setLiveReadOnly(volume: VolumePlace, readOnly: boolean): Promise<void> {
   return withLive(volume, readOnly ? 'make read-only' : 'make writable', async (fd) => {
+    const reason = readOnly ? await obstacleAside(volume) : null;
+    if (reason !== null)
+      throw new SnapcommitError('EXISTS', `volume ${volume.name} cannot be exchanged: ${reason}`, {
+        volume: volume.name,
+      });
     if (isReadOnly(fd, volume.source) !== readOnly) await setReadOnly(fd, readOnly, volume.source);
   });
 }

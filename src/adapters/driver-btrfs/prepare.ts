@@ -1,7 +1,8 @@
 /** Making the publish directory: an ordinary directory, by default in a subvolume `.snapcommit` beside the source. */
-import { chmod, lstat, mkdir } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { SnapcommitError } from '../../errors.js';
+import { setModeOfOwn } from '../../native/at.js';
 import { createSubvolume } from '../../native/btrfs.js';
 import { syncFilesystem } from '../../native/sync.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
@@ -17,8 +18,7 @@ export async function prepare(volume: VolumePlace): Promise<void> {
     const parent = dirname(directory);
     if (basename(parent) === HIDDEN_DIRECTORY) await makeHidden(volume, dirname(parent));
     await existing(mkdir(directory, { mode: MODE }));
-    await refuseForeign(volume, directory);
-    await chmod(directory, MODE);
+    await openToReaders(volume, directory);
     // making a subvolume is not durable on return, and neither is the fsync of its parent known to make it so
     await syncFilesystem(directory);
   });
@@ -27,8 +27,7 @@ export async function prepare(volume: VolumePlace): Promise<void> {
 async function makeHidden(volume: VolumePlace, parent: string): Promise<void> {
   const hidden = join(parent, HIDDEN_DIRECTORY);
   await existing(withDirectory(parent, (fd) => createSubvolume(fd, HIDDEN_DIRECTORY)));
-  await refuseForeign(volume, hidden);
-  await chmod(hidden, MODE);
+  await openToReaders(volume, hidden);
 }
 
 async function existing(made: Promise<unknown>): Promise<void> {
@@ -40,9 +39,8 @@ async function existing(made: Promise<unknown>): Promise<void> {
 }
 
 /** Whoever owns the directory can delete or replace what we publish in it. */
-async function refuseForeign(volume: VolumePlace, path: string): Promise<void> {
-  const found = await lstat(path);
-  if (found.isDirectory() && (found.uid === 0 || found.uid === process.geteuid?.())) return;
+async function openToReaders(volume: VolumePlace, path: string): Promise<void> {
+  if (await setModeOfOwn(path, MODE)) return;
   const message = `volume ${volume.name}: ${path} is not a directory of root's or of the user who runs snapcommit; move it away`;
   throw new SnapcommitError('SOURCE_INVALID', message, { volume: volume.name, path });
 }

@@ -10,6 +10,7 @@ import { mountTopLevel } from '../../native/mount-swap.js';
 import { mountOf, mountsAt, readMounts } from '../../native/mountinfo.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import { pathInFilesystem } from './mounts.js';
+import { look } from './snapshots.js';
 
 export interface Site {
   /** The directory that holds the live tree, its name there, and the publish directory. */
@@ -28,6 +29,25 @@ export function asideName(name: string): string {
   return `.${name}${ASIDE_SUFFIX}`;
 }
 const ASIDE_SUFFIX = '.snapcommit-exchange';
+const NAME_BYTES_MAX = 255;
+
+/** The same name with its directory, for people. */
+export function shownAside({ source }: VolumePlace, { name, mounted }: Site): string {
+  if (mounted === null) return join(dirname(source), asideName(name));
+  return `${join('/', dirname(mounted.path), asideName(name))}, below the top level (subvolid=5) of the filesystem of ${source}`;
+}
+
+/** Why that name cannot be taken, for people; null where it can. After a commit an exchange that cannot go on would be there for good. */
+export async function obstacleAside(volume: VolumePlace): Promise<string | null> {
+  return withSite(volume, async (site) => {
+    const aside = asideName(site.name);
+    const shown = shownAside(volume, site);
+    if (Buffer.byteLength(aside) > NAME_BYTES_MAX)
+      return `the name of ${volume.source} is too long: the exchange needs ${aside} beside it, and a name has at most ${String(NAME_BYTES_MAX)} bytes; give it a shorter name`;
+    if ((await look(join(site.parent, aside))) === null) return null;
+    return `the name that the exchange needs is taken: ${shown}; if an interrupted swap left it, snapcommit recover finishes that, otherwise move it away`;
+  });
+}
 
 function liveNameOf(name: string): string {
   const aside = name.startsWith('.') && name.endsWith(ASIDE_SUFFIX);

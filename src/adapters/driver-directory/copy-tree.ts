@@ -7,7 +7,7 @@
 import { constants, type BigIntStats } from 'node:fs';
 import { link, lstat, mkdir, open, readlink, symlink, unlink, type FileHandle } from 'node:fs/promises';
 import { SnapcommitError } from '../../errors.js';
-import { childPath, openDirectory, readNames } from '../../native/at.js';
+import { childPath, openDirectory, openPlain, readNames } from '../../native/at.js';
 import { makeNode } from '../../native/file-metadata.js';
 import type { Name } from '../../native/path-bytes.js';
 import { createContentCopier, type ContentCopier } from './copy-content.js';
@@ -38,13 +38,16 @@ interface Level {
   readonly text: string;
 }
 
-/** Copies the directory `source` to `target`, which must not exist. Nothing is durable. Errors name the path. */
+/**
+ * Copies the directory `source` to `target`, which must not exist; the directory that it is made in must be ours, so that
+ * nobody else can put anything in its place. Nothing is durable. Errors name the path.
+ */
 export async function copyTree(
   volume: string,
   source: string,
   target: string,
 ): Promise<{ readonly skippedSockets: number }> {
-  const from = await openDirectory(source);
+  const from = await openPlain(source);
   try {
     const { dev } = await from.stat({ bigint: true });
     const copy: Copy = {
@@ -71,10 +74,10 @@ async function copyInto(copy: Copy, source: FileHandle, target: Buffer, path: Bu
   try {
     const level = { source, target: to, path, text };
     for (const name of await readNames(source)) await copyEntry(copy, level, name);
+    await copyMetadata(source.fd, status, to, text);
   } finally {
     await to.close();
   }
-  await copyMetadata(source.fd, status, target, text);
 }
 
 async function copyEntry(copy: Copy, level: Level, name: Name): Promise<void> {

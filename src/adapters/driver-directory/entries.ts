@@ -3,16 +3,18 @@
  * fails on the way is removed; what a crash leaves has no identity and is listed as no snapshot.
  */
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdir } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { SnapcommitError } from '../../errors.js';
-import { syncDirectory, syncFilesystem } from '../../native/sync.js';
+import { handlePath } from '../../native/at.js';
+import { syncFilesystem } from '../../native/sync.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import { copyTree } from './copy-tree.js';
 import { copyFailure, errnoOf, isMissing, volumeFailure } from './failures.js';
 import { treeIdentity, writeIdentity, type Identity } from './identity.js';
 import { writeIndex } from './index-file.js';
-import { entryPaths, type EntryPaths } from './layout.js';
+import { entryPaths, pathsIn, type EntryPaths } from './layout.js';
 import { needsContent, recordListing } from './listing.js';
+import { makeWrapper, withPublishDirectory } from './publish-directory.js';
 import { removeEntry } from './remove.js';
 import { refuseMounts } from './source.js';
 
@@ -22,9 +24,9 @@ export async function makeSnapshot(
   source: string,
   name: string,
 ): Promise<{ readonly id: string }> {
-  return makeEntry(volume, source, name, async (paths) => {
+  return makeEntry(volume, source, name, async (paths, shown) => {
     const { skippedSockets } = await copyTree(volume.name, source, paths.tree);
-    const digest = await writeIndex(paths.tree, paths.index);
+    const digest = await writeIndex(paths.tree, paths.index, shown.tree);
     return { format: 1, kind: 'snapshot', id: randomUUID(), digest, ofLive: false, skippedSockets };
   });
 }
@@ -36,10 +38,11 @@ export async function makeClone(
   name: string,
   ofLive: boolean,
 ): Promise<{ readonly id: string }> {
-  return makeEntry(volume, source, name, async (paths) => {
+  return makeEntry(volume, source, name, async (paths, shown) => {
     if (ofLive) await recordListing(source, paths.listing);
     const { skippedSockets } = await copyTree(volume.name, source, paths.tree);
-    const digest = ofLive && (await needsContent(source)) ? await writeIndex(paths.tree, paths.index) : null;
+    const digest =
+      ofLive && (await needsContent(source)) ? await writeIndex(paths.tree, paths.index, shown.tree) : null;
     return { format: 1, kind: 'clone', id: await treeIdentity(paths.tree), digest, ofLive, skippedSockets };
   });
 }
@@ -48,32 +51,36 @@ async function makeEntry(
   volume: VolumePlace,
   source: string,
   name: string,
-  fill: (paths: EntryPaths) => Promise<Identity>,
+  fill: (paths: EntryPaths, shown: EntryPaths) => Promise<Identity>,
 ): Promise<{ readonly id: string }> {
-  const paths = entryPaths(volume, name);
+  const shown = entryPaths(volume, name);
   await refuseMounts(volume.name, source);
   await treeIdentity(source).catch((error: unknown) => {
     throw volumeFailure(volume.name, source, error, 'STAGE_FAILED');
   });
-  await makeWrapper(volume, paths.wrapper, name);
-  try {
-    const identity = await fill(paths);
-    await syncFilesystem(paths.wrapper);
-    await writeIdentity(paths.wrapper, paths.identity, identity);
-    await syncDirectory(volume.publishDirectory);
-    return { id: identity.id };
-  } catch (error) {
-    await removeEntry(volume, paths.wrapper, paths.identity).catch(() => undefined);
-    throw copyFailure(volume.name, source, error);
-  }
+  return withPublishDirectory(volume, 'STAGE_FAILED', async (publish, place) => {
+    const wrapper = await takeName(volume, publish, name);
+    try {
+      const paths = pathsIn(handlePath(wrapper));
+      const identity = await fill(paths, shown);
+      await syncFilesystem(paths.wrapper);
+      await writeIdentity(paths.wrapper, paths.identity, identity);
+      await publish.sync();
+      return { id: identity.id };
+    } catch (error) {
+      await removeEntry(place, name, shown.wrapper).catch(() => undefined);
+      throw copyFailure(volume.name, source, error);
+    } finally {
+      await wrapper.close();
+    }
+  });
 }
 
 /** The name is taken by this one call, so that two rounds can never fill the same entry (T3). */
-async function makeWrapper(volume: VolumePlace, wrapper: string, name: string): Promise<void> {
+async function takeName(volume: VolumePlace, publish: FileHandle, name: string): Promise<FileHandle> {
+  const { wrapper } = entryPaths(volume, name);
   try {
-    await mkdir(wrapper, { mode: 0o755 });
-    // readers that are not root follow published paths, whatever our umask
-    await chmod(wrapper, 0o755);
+    return await makeWrapper(volume, publish, name);
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') {
       throw volumeFailure(volume.name, isMissing(error) ? volume.publishDirectory : wrapper, error, 'STAGE_FAILED');

@@ -36,12 +36,12 @@ export interface IndexLine {
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
-/** Writes the index of `tree` to `file` and answers its digest. Not durable. */
-export async function writeIndex(tree: string, file: string): Promise<string> {
+/** Writes the index of `tree`, which errors call `shown`, to `file` and answers its digest. Not durable. */
+export async function writeIndex(tree: string, file: string, shown: string): Promise<string> {
   const hash = createHash('sha256');
   const writer = await createLineWriter(file);
   try {
-    for await (const line of indexTree(tree)) hash.update(await writer.write(line));
+    for await (const line of indexTree(tree, shown)) hash.update(await writer.write(line));
     await writer.end();
   } finally {
     await writer.close();
@@ -50,12 +50,12 @@ export async function writeIndex(tree: string, file: string): Promise<string> {
 }
 
 /** The index of a tree as it is now. */
-export async function* indexTree(tree: string): AsyncGenerator<IndexLine, void, undefined> {
+export async function* indexTree(tree: string, shown = tree): AsyncGenerator<IndexLine, void, undefined> {
   const firstNames = new Map<bigint, string>();
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-  for await (const visit of walkTree(tree)) {
+  for await (const visit of walkTree(tree, shown)) {
     yield await indexOne(visit, firstNames, chunk).catch((error: unknown) => {
-      throw new TreeAccessError(`${tree}/${visit.path}`, error);
+      throw new TreeAccessError(`${shown}/${visit.path}`, error);
     });
   }
 }

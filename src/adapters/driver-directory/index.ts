@@ -5,8 +5,7 @@
  * Not copied: sockets (counted in the identity file), SELinux labels, attributes that filesystems invent. A file whose
  * owner this user could not keep, and a device node without root, fail the copy by name.
  */
-import { chmod, mkdir, readdir, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readdir, statfs } from 'node:fs/promises';
 import { SnapcommitError } from '../../errors.js';
 import { renameNoReplace } from '../../native/rename.js';
 import { syncDirectory, syncFilesystem } from '../../native/sync.js';
@@ -17,6 +16,7 @@ import { errnoOf, isMissing, volumeFailure } from './failures.js';
 import { lookupEntry, readIdentity, treeIdentity } from './identity.js';
 import { entryPaths } from './layout.js';
 import { changedPaths } from './listing.js';
+import { makePublishDirectory } from './publish-directory.js';
 import { removeEntries } from './remove.js';
 import { checkSource, inspectSource } from './source.js';
 import { verifySnapshot } from './verify.js';
@@ -68,31 +68,10 @@ async function withPath<T>(volume: VolumePlace, path: string, act: () => Promise
 }
 
 async function prepare(volume: VolumePlace): Promise<void> {
-  const missing: string[] = [];
   await withPath(volume, volume.publishDirectory, async () => {
     await treeIdentity(volume.source);
-    for (let path = volume.publishDirectory; !(await isDirectory(path)); path = dirname(path)) missing.unshift(path);
-    for (const path of missing) {
-      await mkdir(path).catch((error: unknown) => {
-        if (errnoOf(error) !== 'EEXIST') throw error;
-      });
-      // readers that are not root follow published paths, whatever our umask
-      await chmod(path, 0o755);
-    }
-    // also where it stood already: whoever made it may have crashed before the sync
-    for (const path of missing.length > 0 ? missing : [volume.publishDirectory]) await syncDirectory(dirname(path));
-    await syncDirectory(volume.publishDirectory);
+    await makePublishDirectory(volume);
   });
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  try {
-    await treeIdentity(path);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
-  }
 }
 
 async function freeSpace(volume: VolumePlace): Promise<FreeSpace> {

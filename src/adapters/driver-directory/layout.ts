@@ -27,7 +27,11 @@ export function entryPaths(volume: VolumePlace, name: string): EntryPaths {
       name,
     });
   }
-  const wrapper = join(volume.publishDirectory, name);
+  return pathsIn(join(volume.publishDirectory, name));
+}
+
+/** The same, seen from the entry's directory `wrapper`. */
+export function pathsIn(wrapper: string): EntryPaths {
   return {
     wrapper,
     tree: join(wrapper, 'tree'),

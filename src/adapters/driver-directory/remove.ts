@@ -8,44 +8,48 @@ import { crashPoint } from '../../crash-points.js';
 import { SnapcommitError } from '../../errors.js';
 import { childPath, handlePath, openDirectory, readNames } from '../../native/at.js';
 import { removeDurably } from '../../native/durable-file.js';
-import { syncDirectory } from '../../native/sync.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import { errnoOf, isMissing, volumeFailure } from './failures.js';
 import { entryPaths } from './layout.js';
 import { mountsBelow, readMounts } from './mounts-below.js';
+import { withPublishDirectory } from './publish-directory.js';
 
 /** Linux: a descriptor that stands for a file without opening it, so that a mode can be mended without any right. */
 const O_PATH = 0o10000000;
 const OWNER_ALL = 0o700;
 
 export async function removeEntries(volume: VolumePlace, names: readonly string[]): Promise<void> {
-  const entries = names.map((name) => entryPaths(volume, name));
+  const entries = names.map((name) => ({ name, shown: entryPaths(volume, name).wrapper }));
   crashPoint('remove.before');
-  for (const [index, { wrapper, identity }] of entries.entries()) {
-    try {
-      await removeEntry(volume, wrapper, identity);
-    } catch (error) {
-      throw volumeFailure(volume.name, wrapper, error, 'UNAVAILABLE');
+  await withPublishDirectory(volume, 'UNAVAILABLE', async (publish, place) => {
+    for (const [index, { name, shown }] of entries.entries()) {
+      await removeEntry(place, name, shown).catch((error: unknown) => {
+        throw volumeFailure(volume.name, shown, error, 'UNAVAILABLE');
+      });
+      if (index === 0) crashPoint('remove.after-first');
     }
-    if (index === 0) crashPoint('remove.after-first');
-  }
-  await syncDirectory(volume.publishDirectory).catch((error: unknown) => {
-    throw volumeFailure(volume.name, volume.publishDirectory, error, 'UNAVAILABLE');
+    await publish.sync().catch((error: unknown) => {
+      throw volumeFailure(volume.name, volume.publishDirectory, error, 'UNAVAILABLE');
+    });
   });
   crashPoint('remove.after');
 }
 
-/** Removes one entry, whether it is whole or not. Not durable, except that it is no snapshot any more. */
-export async function removeEntry(volume: VolumePlace, wrapper: string, identity: string): Promise<void> {
+/**
+ * Removes one entry, whether it is whole or not. Not durable, except that it is no snapshot any more. `volume`: as seen from
+ * its open publish directory; `shown` names the entry in errors.
+ */
+export async function removeEntry(volume: VolumePlace, name: string, shown: string): Promise<void> {
+  const { wrapper, identity } = entryPaths(volume, name);
   const status = await lstat(wrapper).catch(whenMissing);
   if (status === null) return;
   if (!status.isDirectory()) {
     await unlink(wrapper);
     return;
   }
-  await refuseMounted(volume, wrapper);
+  await refuseMounted(volume, shown);
   await removeDurably(identity);
-  await removeDirectory(Buffer.from(wrapper), wrapper);
+  await removeDirectory(Buffer.from(wrapper), shown);
 }
 
 async function refuseMounted(volume: VolumePlace, wrapper: string): Promise<void> {

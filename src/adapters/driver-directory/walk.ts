@@ -12,12 +12,12 @@ export interface Visit {
   readonly status: BigIntStats;
 }
 
-/** Every entry of the tree, a directory before its content. What vanishes meanwhile is left out. */
-export async function* walkTree(tree: string): AsyncGenerator<Visit, void, undefined> {
+/** Every entry of the tree, a directory before its content. What vanishes meanwhile is left out. `shown` names it in errors. */
+export async function* walkTree(tree: string, shown = tree): AsyncGenerator<Visit, void, undefined> {
   const root = await openDirectory(tree);
   try {
     yield { path: '.', location: Buffer.from(handlePath(root) + '/.'), status: await root.stat({ bigint: true }) };
-    yield* walkDirectory(root, tree, '');
+    yield* walkDirectory(root, shown, '');
   } finally {
     await root.close();
   }

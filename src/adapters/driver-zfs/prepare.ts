@@ -4,9 +4,10 @@
  * dataset. Clones and replaced trees are its children.
  */
 import { randomBytes } from 'node:crypto';
-import { chmod, lstat, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { SnapcommitError } from '../../errors.js';
+import { setModeOfOwn } from '../../native/at.js';
 import { syncDirectory } from '../../native/sync.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
@@ -38,8 +39,7 @@ export async function prepare(commands: ZfsCommands, volume: VolumePlace): Promi
     // in the middle of an exchange the live path shows a tree; then what stands there is right
     const found = isTree(live) ? null : await describe(commands, place);
     if (found !== null) await remember(commands, found, live);
-    await refuseForeign(volume);
-    await chmod(publishDirectory, MODE);
+    await openToReaders(volume);
     await syncDirectory(publishDirectory);
   });
 }
@@ -99,9 +99,8 @@ async function refuseContent(volume: VolumePlace): Promise<void> {
 }
 
 /** Whoever owns the directory can delete or replace what we publish in it. */
-async function refuseForeign(volume: VolumePlace): Promise<void> {
-  const found = await lstat(volume.publishDirectory);
-  if (found.isDirectory() && (found.uid === 0 || found.uid === process.geteuid?.())) return;
+async function openToReaders(volume: VolumePlace): Promise<void> {
+  if (await setModeOfOwn(volume.publishDirectory, MODE)) return;
   const message = `volume ${volume.name}: ${volume.publishDirectory} is not a directory of root's or of the user who runs snapcommit; change its owner`;
   throw new SnapcommitError('SOURCE_INVALID', message, { volume: volume.name, path: volume.publishDirectory });
 }
