@@ -291,6 +291,6 @@ export class CoreLoop {
 }
 
 /** The store refused, and nothing of the batch is durable: a new life of the replica starts from what is. */
-export function isSureRefusal(error: unknown): boolean {
+export function isSureRefusal(error: unknown): error is SnapcommitError {
   return error instanceof SnapcommitError && (error.code === 'STORE_FULL' || error.code === 'BUSY');
 }
