@@ -22,7 +22,7 @@ export interface HostSettings {
   /** A checkpoint is written after this many slots, or bytes of entries, whichever comes first. */
   readonly checkpointSlots: number;
   readonly checkpointBytes: number;
-  /** Entries below the checkpoint that are kept for peers that lag a little. */
+  /** Entries below the checkpoint that are kept for peers that lag a little, but never more bytes than `checkpointBytes`. */
   readonly keepSlots: number;
   /** How long appends are refused after the store said that it is full, before it is tried again. */
   readonly fullRetryMs: number;
