@@ -94,6 +94,7 @@ export class Callers {
       {
         pendingMax: settings.pendingAppendsMax,
         pendingBytesMax: settings.pendingAppendBytesMax,
+        entryBytesMax: settings.entryBytesMax,
         timeoutMs: settings.appendTimeoutMs,
       },
       clock,

@@ -49,6 +49,7 @@ export interface Attempt {
 export interface AppendLimits {
   readonly pendingMax: number;
   readonly pendingBytesMax: number;
+  readonly entryBytesMax: number;
   readonly timeoutMs: number;
 }
 
@@ -90,6 +91,10 @@ export class ClientAppends {
     } catch (error) {
       this.#lanes.close(key, 'known');
       throw error;
+    }
+    if (bytes.length > this.#limits.entryBytesMax) {
+      this.#lanes.close(key, 'known');
+      return Promise.resolve({ status: 'notDone', reason: tooLargeReason(bytes.length, this.#limits.entryBytesMax) });
     }
     return new Promise((resolve) => {
       const stopWaiting = this.#timers.after(this.#limits.timeoutMs, () => {
@@ -190,6 +195,10 @@ export class ClientAppends {
 
 function nameOf({ client, sequence }: LaneKey): string {
   return `${client} ${String(sequence)}`;
+}
+
+function tooLargeReason(bytes: number, bytesMax: number): string {
+  return `too large: this entry of the log has ${String(bytes)} bytes, and members send each other ${String(bytesMax)} at most; do it in smaller parts, with fewer volumes or shorter texts in each`;
 }
 
 function busyReason(pending: number): string {

@@ -40,6 +40,7 @@ export class CoreLives {
   #keepsNothing = false;
   /** Records of generations cannot be read: a peer's checkpoint brings them again. */
   #archiveDamaged = false;
+  #refusedRescues = 0;
   readonly #ports: ReplicaHostPorts;
   readonly #settings: HostSettings;
   readonly #user: CoreLivesUser;
@@ -87,6 +88,11 @@ export class CoreLives {
     return this.#archiveDamaged;
   }
 
+  /** How many checkpoints of peers, one after the other, this disk had no room for. */
+  get refusedRescues(): number {
+    return this.#refusedRescues;
+  }
+
   /** Whom a checkpoint can be asked of. */
   get peers(): readonly string[] {
     const { voters, learners } = this.configuration;
@@ -111,7 +117,10 @@ export class CoreLives {
     this.#restart(() => Promise.resolve());
   }
 
-  /** A peer's checkpoint, whole: takes the place of ours. @throws EXPECTATION_FAILED when it is of no use. */
+  /**
+   * A peer's checkpoint, whole: takes the place of ours. @throws EXPECTATION_FAILED when it is of no use, STORE_FULL when
+   * the disk has no room for it: then all is as it was, and what was staged is to be given up.
+   */
   async install(checked: CheckedCheckpoint): Promise<void> {
     const { file } = this.#ports.store;
     if (checked.configuration.after > checked.slot) throw checkpointWithoutMembers(checked);
@@ -120,8 +129,19 @@ export class CoreLives {
     if (checked.slot < base) throw checkpointTooOld(file, checked.slot, base);
     // Others need not wait for us to be missed.
     this.#loop?.input({ kind: 'transfer' });
-    this.#restart((loaded) => this.#rescue(loaded, checked));
+    let refusal = null as SnapcommitError | null;
+    this.#restart(async (loaded) => {
+      try {
+        await this.#rescue(loaded, checked);
+      } catch (error) {
+        // What serves without it goes on without it, and is not held up until there is room.
+        if (!isSureRefusal(error)) throw error;
+        refusal = error;
+        this.#refusedRescues += 1;
+      }
+    });
     await this.#restarting;
+    if (refusal !== null) throw refusal;
   }
 
   async #rescue(loaded: Loaded, checked: CheckedCheckpoint): Promise<void> {
@@ -129,6 +149,7 @@ export class CoreLives {
     if (checked.slot < loaded.head.base) return;
     await this.#ports.store.persist(rescueBatch(loaded, checked, this.#settings.limits));
     this.#archiveDamaged = false;
+    this.#refusedRescues = 0;
   }
 
   /**
@@ -215,7 +236,7 @@ export class CoreLives {
       },
       (error: unknown) => {
         this.#restarting = null;
-        if (isSureRefusal(error)) this.#retry(prepare);
+        if (isSureRefusal(error)) this.#retry();
         else this.stop(asError(error));
       },
     );
@@ -240,12 +261,15 @@ export class CoreLives {
     if (this.#toForget <= through) this.#toForget = 0;
   }
 
-  /** The core stays out of it until what it has to know is durable. */
-  #retry(prepare: (loaded: Loaded) => Promise<unknown>): void {
+  /**
+   * The core stays out of it until what it has to know is durable. Nothing else is tried again: what was to be done then
+   * may be of no use by now.
+   */
+  #retry(): void {
     this.#restarting = new Promise((resolve) => {
       this.#ports.timers.after(this.#settings.fullRetryMs, () => {
         this.#restarting = null;
-        this.#restart(prepare);
+        this.#restart(() => Promise.resolve());
         resolve();
       });
     });

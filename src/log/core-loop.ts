@@ -16,6 +16,7 @@ import { encodeState } from './codec.js';
 import { DiskWatch } from './disk-watch.js';
 import { livingStore } from './living-store.js';
 import { GroupCommit } from './group-commit.js';
+import { keptSlots } from './kept.js';
 import type { HostSettings } from './host-settings.js';
 import { readState, type Started } from './replica-start.js';
 import { StateMachine, type AppliedSlot } from './state-machine.js';
@@ -254,7 +255,9 @@ export class CoreLoop {
     this.#wantsCheckpoint = false;
     this.#checkpointing = applied;
     this.#bytesAtCheckpoint = machine.bytes;
-    return { ...batch, checkpoint: { bytes: encodeState(machine.state), keep: this.#settings.keepSlots } };
+    const { keepSlots, checkpointBytes } = this.#settings;
+    const keep = keptSlots(this.#replica.log, slot(applied), keepSlots, checkpointBytes);
+    return { ...batch, checkpoint: { bytes: encodeState(machine.state), keep } };
   }
 
   #durable(life: StoreLife, batch: StoreBatch): void {
@@ -266,7 +269,7 @@ export class CoreLoop {
     if (batch.checkpoint !== undefined && this.#checkpointing !== null) {
       if (this.#checkpointing > this.checkpointSlot) this.checkpointSlot = this.#checkpointing;
       this.#checkpointing = null;
-      this.input({ kind: 'compact', through: slot(Math.max(0, this.checkpointSlot - this.#settings.keepSlots)) });
+      this.input({ kind: 'compact', through: slot(Math.max(0, this.checkpointSlot - batch.checkpoint.keep)) });
     }
     this.#user.durable(life, batch);
   }
@@ -291,6 +294,6 @@ export class CoreLoop {
 }
 
 /** The store refused, and nothing of the batch is durable: a new life of the replica starts from what is. */
-export function isSureRefusal(error: unknown): boolean {
+export function isSureRefusal(error: unknown): error is SnapcommitError {
   return error instanceof SnapcommitError && (error.code === 'STORE_FULL' || error.code === 'BUSY');
 }

@@ -65,6 +65,11 @@ export class GroupCommit {
     return this.#open.writes.length;
   }
 
+  /** A peer's checkpoint is in the state, and the store still has what was before it. */
+  get isInstalling(): boolean {
+    return [this.#syncing, this.#open].some((batch) => batch?.writes.some(({ install }) => install !== null));
+  }
+
   /** One step's effects. */
   add(effects: readonly Effect[]): void {
     const at = effects.findIndex((effect) => effect.kind === 'persist' && effect.write.sync);

@@ -16,11 +16,13 @@ export interface HostSettings {
   /** What may wait for an answer; beyond it appends are a sure "not done", and reads are refused. */
   readonly pendingAppendsMax: number;
   readonly pendingAppendBytesMax: number;
+  /** A larger entry is refused: beside others it would fit into no message between members, and the log would stand still. */
+  readonly entryBytesMax: number;
   readonly pendingReadsMax: number;
   /** A checkpoint is written after this many slots, or bytes of entries, whichever comes first. */
   readonly checkpointSlots: number;
   readonly checkpointBytes: number;
-  /** Entries below the checkpoint that are kept for peers that lag a little. */
+  /** Entries below the checkpoint that are kept for peers that lag a little, but never more bytes than `checkpointBytes`. */
   readonly keepSlots: number;
   /** How long appends are refused after the store said that it is full, before it is tried again. */
   readonly fullRetryMs: number;
@@ -38,6 +40,7 @@ export const DEFAULT_SETTINGS: HostSettings = {
   reconfigureTimeoutMs: 30_000,
   pendingAppendsMax: 2048,
   pendingAppendBytesMax: 16 << 20,
+  entryBytesMax: 4 << 20,
   pendingReadsMax: 4096,
   checkpointSlots: 8192,
   checkpointBytes: 16 << 20,

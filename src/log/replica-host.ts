@@ -10,8 +10,12 @@ import type { AppendResult, LogIdentity, LogStatus, ReplicatedLog, RequestKey } 
 import { decodeGeneration } from './codec.js';
 import { DEFAULT_SETTINGS, type HostSettings, type ReplicaHostPorts } from './host-settings.js';
 import { stoppedServing } from './replica-errors.js';
+import type { StateMachine } from './state-machine.js';
 import { ReplicaNode } from './replica-node.js';
 import { describeReplica } from './replica-status.js';
+
+/** How often the archive is asked while checkpoints of peers come in. */
+const BESIDE_TRIES = 3;
 
 /** Opens the log over a store that only this process has open. The store is the host's from here on; `end` closes it. */
 export async function openReplica(ports: ReplicaHostPorts, settings: Partial<HostSettings> = {}): Promise<ReplicaHost> {
@@ -76,14 +80,15 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
   }
 
   /** As `generation`, in `staleState`. */
-  async staleGeneration(group: string, generation: number): Promise<GenerationRecord | undefined> {
-    if (!isLive(this.staleState(), group, generation)) return undefined;
-    const { machine } = this.#replica.core.loop;
-    const bytes = machine.pendingArchive(group, generation) ?? (await this.#ports.store.archived(group, generation));
-    if (bytes !== undefined) return decodeGeneration(bytes);
-    // It may have been retired while the store was asked.
-    if (!isLive(this.staleState(), group, generation)) return undefined;
-    throw this.#lost(`the record of ${group}@${String(generation)} is missing`);
+  staleGeneration(group: string, generation: number): Promise<GenerationRecord | undefined> {
+    return this.#besideState(async (machine) => {
+      if (!isLive(machine.state, group, generation)) return undefined;
+      const bytes = machine.pendingArchive(group, generation) ?? (await this.#ports.store.archived(group, generation));
+      if (bytes !== undefined) return decodeGeneration(bytes);
+      // It may have been retired while the store was asked.
+      if (!isLive(machine.state, group, generation)) return undefined;
+      throw this.#lost(`the record of ${group}@${String(generation)} is missing`);
+    });
   }
 
   async generations(group: string): Promise<readonly GenerationRecord[]> {
@@ -92,19 +97,43 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
   }
 
   /** As `generations`, in `staleState`. */
-  async staleGenerations(group: string): Promise<readonly GenerationRecord[]> {
-    const records = new Map((await this.#ports.store.archivedOf(group)).map((row) => [row.generation, row.bytes]));
-    for (const [generation, bytes] of this.#replica.core.loop.machine.pendingOf(group)) {
-      if (bytes === null) records.delete(generation);
-      else records.set(generation, bytes);
+  staleGenerations(group: string): Promise<readonly GenerationRecord[]> {
+    return this.#besideState(async (machine) => {
+      const records = new Map((await this.#ports.store.archivedOf(group)).map((row) => [row.generation, row.bytes]));
+      for (const [generation, bytes] of machine.pendingOf(group)) {
+        if (bytes === null) records.delete(generation);
+        else records.set(generation, bytes);
+      }
+      const live = groupOf(machine.state, group)?.live ?? [];
+      const found = [...records].filter(([generation]) => hasNumber(live, generation)).sort(([a], [b]) => a - b);
+      if (found.length !== countRuns(live))
+        throw this.#lost(
+          `${group} has ${String(countRuns(live))} generations and ${String(found.length)} records of them`,
+        );
+      return found.map(([, bytes]) => decodeGeneration(bytes));
+    });
+  }
+
+  /**
+   * What the store has beside the state. A peer's checkpoint is in the state before it is in the store: until then the two
+   * are of different moments, and what seems to be lost is asked for once more behind it.
+   */
+  async #besideState<T>(ask: (machine: StateMachine) => Promise<T>): Promise<T> {
+    const { core } = this.#replica;
+    for (let triesLeft = BESIDE_TRIES; ; triesLeft -= 1) {
+      const { machine, commit } = core.loop;
+      const isLast = triesLeft === 1;
+      try {
+        if (!commit.isInstalling || isLast) {
+          const found = await ask(machine);
+          if (isLast || core.loop.machine === machine) return found;
+        }
+      } catch (error) {
+        if (isLast || !(error instanceof SnapcommitError) || error.code !== 'LOG_CORRUPT') throw error;
+      }
+      await core.loop.commit.durable();
+      await core.ended();
     }
-    const live = groupOf(this.staleState(), group)?.live ?? [];
-    const found = [...records].filter(([generation]) => hasNumber(live, generation)).sort(([a], [b]) => a - b);
-    if (found.length !== countRuns(live))
-      throw this.#lost(
-        `${group} has ${String(countRuns(live))} generations and ${String(found.length)} records of them`,
-      );
-    return found.map(([, bytes]) => decodeGeneration(bytes));
   }
 
   async status(): Promise<LogStatus> {

@@ -10,7 +10,7 @@
  *  3. STORE_FULL, and BUSY when another process has written to the store since, are a sure "not done" (L6), and so is
  *     everything that was handed over behind such a batch before its refusal was known. A store that was full takes
  *     batches without rows (votes, checkpoints) at once, and rows as soon as there is room.
- *  4. When a sync fails, nobody knows: the batch rejects with OUTCOME_UNKNOWN, the store is latched, and every other call,
+ *  4. When a sync fails, or something after the commit is written, nobody knows: the batch rejects with OUTCOME_UNKNOWN, the store is latched, and every other call,
  *     also one that waits, rejects with LOG_LATCHED until the process ends (D6). The node stops.
  *  5. Damage is told by slot and never as "no such row" (D10): a replica may have accepted what stood there, so it does
  *     not vote until a peer's rows (`repair`, or what it learns) or checkpoint have healed it. A damaged meta row (ballots,
@@ -189,7 +189,7 @@ export interface ReplicaStore {
   /**
    * Puts decided rows from a peer in the slots from `first` on, where the hash chain proves that they are what stood
    * there: from the row before them to the one after them, or the log's end. `unproven` changes nothing: the run has to
-   * reach over all the damage around it.
+   * reach over all the damage around it, and begin in a row that is still kept.
    */
   repair(first: Slot, entries: readonly LogEntry[]): Promise<'repaired' | 'unproven'>;
   /** Null when there is no checkpoint yet. @throws LOG_CORRUPT when it is damaged. */

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, 
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { createStore, openStore } from '#src/adapters/store-sqlite/index.js';
+import { translate, type Phase } from '#src/adapters/store-sqlite/errors.js';
 import { Sqlite } from '#src/adapters/store-sqlite/sqlite.js';
 import { SnapcommitError } from '#src/errors.js';
 import { slot } from '#src/paxos/contiguous-log.js';
@@ -278,6 +279,18 @@ t.test('a store that another process holds is busy, in plain words, and nothing 
     store.snapshot((view) => view.head.last),
     6,
   );
+});
+
+t.test('L6 of a commit only what comes before it is written is told as not done', (t) => {
+  const codeOfFailed = (code: string, phase: Phase): unknown => {
+    const told = translate(new Sqlite.SqliteError(code, code), 'log.sqlite', phase);
+    return told instanceof SnapcommitError ? told.code : null;
+  };
+  t.equal(codeOfFailed('SQLITE_FULL', 'commit'), 'STORE_FULL');
+  for (const code of ['SQLITE_IOERR_SHMSIZE', 'SQLITE_NOMEM', 'SQLITE_IOERR_NOMEM', 'SQLITE_IOERR_FSYNC'])
+    t.equal(codeOfFailed(code, 'commit'), 'OUTCOME_UNKNOWN', code);
+  t.equal(codeOfFailed('SQLITE_IOERR_SHMSIZE', 'begin'), 'STORE_FULL', 'nothing is written yet');
+  t.end();
 });
 
 t.test('a directory that this user may not write is denied', async (t) => {

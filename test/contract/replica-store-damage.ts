@@ -97,6 +97,15 @@ export function replicaStoreDamageContract(t: Test, make: MakeDisk): void {
     t.same((await (await disk.open()).scrub()).damaged, []);
   });
 
+  t.test('D10 a row that a checkpoint has dropped meanwhile is not healed, and nothing breaks', async (t) => {
+    const disk = await make(t, replicaIdentity);
+    const store = await tenRows(disk);
+    const { base, last } = (await store.load()).head;
+    t.equal(await store.repair(base, numbered(base, base + 1)), 'unproven', 'no row of it is kept');
+    t.equal(await store.repair(slot(last + 1), numbered(last + 1, last + 1)), 'unproven', 'nothing came there yet');
+    t.same((await store.scrub()).damaged, []);
+  });
+
   t.test('D10 a replica that starts with damage neither denies nor keeps what it lost', async (t) => {
     const disk = await make(t, replicaIdentity);
     await tenRows(disk);

@@ -290,6 +290,12 @@ t.test('where the vote of a member cannot go, its name stays', async (t) => {
   t.match((await log.read()).members, { b: { address: 'b:7420' } });
 });
 
+t.test('nobody takes its own place: that would only take it away', async (t) => {
+  const { log: member, changes } = memberOver(await namedMembers(t, ['alpha', 'b', 'c']));
+  await t.rejects(adminOver(member).replaceMember('b', 'b'), { code: 'USAGE', message: /its own place/ });
+  t.same([changes, Object.keys((await member.read()).members)], [[], ['alpha', 'b', 'c']]);
+});
+
 t.test('the addresses of the others are kept beside the log, for when it cannot be read', async (t) => {
   const stateDirectory = temporaryDirectory(t);
   mkdirSync(clusterDirectory(stateDirectory));

@@ -11,7 +11,7 @@ import { clock, refusedOperation } from './support.js';
 
 const BALLOT = ballot(1, nodeId('a'));
 
-const LIMITS = { pendingMax: 10, pendingBytesMax: 1 << 24, timeoutMs: 1000 };
+const LIMITS = { pendingMax: 10, pendingBytesMax: 1 << 24, entryBytesMax: 4 << 20, timeoutMs: 1000 };
 
 type Forward = Extract<WireMessage, { readonly type: 'forward' }>;
 
@@ -128,6 +128,17 @@ t.test('and nothing goes beside a very large entry, whoever’s it is', (t) => {
     ['xab', 'c', 'y', 'zd'],
   );
   t.end();
+});
+
+t.test('an entry that members could not send each other is refused where it is asked for', async (t) => {
+  const leader = new Leader();
+  leader.routing.leads(BALLOT);
+  const asked = { operation: refusedOperation, request: null, key: null };
+  const result = await leader.appends.submit({ ...asked, encoded: Buffer.alloc(LIMITS.entryBytesMax + 1) }, slot(0));
+  t.match(result, { status: 'notDone', reason: /^too large: .* 4194305 bytes/ });
+  t.equal(leader.appends.pending, 0);
+  leader.submit('x'.repeat(LIMITS.entryBytesMax));
+  t.equal(leader.batches().length, 1, 'the largest that there may be');
 });
 
 t.test('a leader holds no more than so many bytes of what others forward', (t) => {

@@ -1,11 +1,26 @@
 /** A disk that is full, and one that is read-only: a small ext4 of its own. Needs root. */
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { createStore, openStore } from '#src/adapters/store-sqlite/index.js';
 import { SnapcommitError } from '#src/errors.js';
 import { initEmbeddedLog, openEmbeddedLog } from '#src/daemon/embedded-log.js';
+import { contractIdentity, entry, write } from '../contract/log-store.js';
 import { childCommand, clock, freshDirectory, hasTool, identity, run, volumeNamed, withLog } from './support.js';
+
+/** A page with its header, in the WAL. */
+const WAL_FRAME_BYTES = 4096 + 24;
 
 /** Whether this process may mount. Under CI it has to. */
 function mayMount(t: Test): boolean {
@@ -128,6 +143,53 @@ t.test('L6 a process that met a full disk goes on when there is space again', as
   t.equal((await log.read()).applied, n + 1);
   t.match(await log.append(volumeNamed('yes')), { status: 'chosen', slot: n + 2 });
   log.close();
+});
+
+t.test('L6 a full disk behind a written commit is told as unknown, and a kill there brings it back', async (t) => {
+  if (!mayMount(t)) return;
+  const mount = join(freshDirectory(t), 'mounted');
+  mkdirSync(mount);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', mount]);
+  t.teardown(() => {
+    execFileSync('umount', ['-l', mount]);
+  });
+  const file = join(mount, 'log.sqlite');
+  createStore(file, contractIdentity);
+  const store = openStore(file);
+  t.teardown(() => {
+    store.close();
+  });
+  // The WAL's index grows by 32 KiB for the frame after this one.
+  const edge = WAL_FRAME_BYTES * 4062;
+  const filler = join(mount, 'filler');
+  let last = 0;
+  const append = (bytes: number, leaveBytes: number | null): void => {
+    store.exclusively((transaction) => {
+      transaction.write(write(last + 1, last, entry('x'.repeat(bytes))));
+      if (leaveBytes !== null) fill(mount, leaveBytes);
+    });
+    last += 1;
+  };
+  const left = (): number => edge - statSync(`${file}-wal`).size;
+  while (left() > 100 * WAL_FRAME_BYTES) append(200_000, null);
+  let code = 'done';
+  while (code === 'done' && left() > -10 * WAL_FRAME_BYTES) {
+    code = await codeOf(async () => {
+      append(10, 28 << 10);
+    });
+    rmSync(filler);
+  }
+  t.equal(code, 'OUTCOME_UNKNOWN');
+  t.equal(await codeOf(async () => store.snapshot(() => 0)), 'LOG_LATCHED');
+  // What a kill here leaves behind.
+  const copy = join(freshDirectory(t), 'log.sqlite');
+  for (const suffix of ['', '-wal']) copyFileSync(`${file}${suffix}`, `${copy}${suffix}`);
+  const recovered = openStore(copy);
+  t.equal(
+    recovered.snapshot(({ head }) => head.last),
+    last + 1,
+  );
+  recovered.close();
 });
 
 t.test('a disk that is full before init leaves no log', async (t) => {

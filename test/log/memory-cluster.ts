@@ -12,15 +12,17 @@ import { MemoryDisk } from '../support/memory-replica-store.js';
 
 const NAMES = ['a', 'b', 'c'];
 
-/** A store whose batches are held back while `hangs` is set. */
+/** A store whose batches, or those that install a peer's checkpoint, are held back while `hangs` is set. */
 export class HangingStore {
-  hangs = false;
+  hangs: boolean | 'at installs' = false;
   readonly #held: (() => void)[] = [];
   readonly store: ReplicaStore;
 
   constructor(inner: ReplicaStore) {
     const persist = async (batch: StoreBatch): Promise<StoreLife> => {
-      if (this.hangs) await new Promise<void>((resolve) => this.#held.push(resolve));
+      const installs = batch.writes?.some(({ install }) => install !== null) === true;
+      if (this.hangs === true || (this.hangs && installs))
+        await new Promise<void>((resolve) => this.#held.push(resolve));
       return inner.persist(batch);
     };
     this.store = new Proxy(inner, {
@@ -30,6 +32,10 @@ export class HangingStore {
         return typeof value === 'function' ? (value.bind(target) as unknown) : value;
       },
     });
+  }
+
+  get holds(): boolean {
+    return this.#held.length > 0;
   }
 
   release(): void {
@@ -58,6 +64,8 @@ class StoppableTimers implements Timers {
 }
 
 export interface MemoryNode {
+  /** Nothing reaches it. */
+  isDeaf: boolean;
   readonly host: ReplicaHost;
   readonly store: HangingStore;
   readonly disk: MemoryDisk;
@@ -81,7 +89,10 @@ export async function memoryCluster(
       {
         store: store.store,
         send: (to, message) => {
-          setImmediate(() => nodes.get(to)?.host.receive(node, message));
+          setImmediate(() => {
+            const peer = nodes.get(to);
+            if (peer?.isDeaf === false) peer.host.receive(node, message);
+          });
         },
         timers,
         clock: { now: () => Date.now(), monotonic: () => performance.now() },
@@ -89,7 +100,7 @@ export async function memoryCluster(
       },
       { tickMs: 10, appendTimeoutMs: 60_000, endTimeoutMs: 50, ...settings },
     );
-    nodes.set(node, { host, store, disk, events, timers });
+    nodes.set(node, { isDeaf: false, host, store, disk, events, timers });
   }
   // A host's timers keep no process alive, and here is no store's thread that does.
   const alive = setInterval(() => undefined, 1000);

@@ -148,10 +148,10 @@ class MemoryReplicaStore implements ReplicaStore {
     if (before.life.nonce !== this.#life.nonce || before.life.batches !== this.#life.batches) throw busy();
     const life = { ...before.life, batches: before.life.batches + 1 };
     const after = { ...applyBatch(before, batch, this.#staged?.checked ?? null), life };
-    this.#sync(after, batch.writes?.some((write) => write.entries.length > 0) === true);
+    const installs = batch.adopt !== undefined || batch.writes?.some((write) => write.install !== null) === true;
+    this.#sync(after, installs || batch.writes?.some((write) => write.entries.length > 0) === true);
     this.#life = life;
-    if (batch.adopt !== undefined || batch.writes?.some((write) => write.install !== null) === true)
-      this.#staged = null;
+    if (installs) this.#staged = null;
     return life;
   }
 
@@ -198,6 +198,7 @@ class MemoryReplicaStore implements ReplicaStore {
   async repair(first: Slot, entries: readonly LogEntry[]): Promise<'repaired' | 'unproven'> {
     const contents = this.#contents();
     const { head, lastChain } = contents;
+    if (first <= head.base || first > head.last) return 'unproven';
     const chain = chainAt(contents, slot(first - 1));
     const end = { slot: head.last, chain: lastChain };
     const rows = chain && provenRows((at) => this.#row(at), { slot: first - 1, chain }, end, entries);

@@ -26,13 +26,18 @@ export function latched(file: string, cause?: unknown): SnapcommitError {
 }
 
 /** An I/O failure: after one nothing that this process believes about the file can be trusted. */
-export function isInputOutputFailure(error: unknown): boolean {
-  return error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_IOERR') && !isFull(error);
+export function isInputOutputFailure(error: unknown, phase: Phase): boolean {
+  if (!(error instanceof Sqlite.SqliteError) || isFull(error, phase)) return false;
+  return error.code.startsWith('SQLITE_IOERR') || (phase === 'commit' && error.code === 'SQLITE_NOMEM');
 }
 
-/** The shared-memory file cannot grow on a full disk: SQLite calls that an I/O error, but no data was at stake. */
-export function isFull(error: unknown): boolean {
-  return error instanceof Sqlite.SqliteError && ['SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE'].includes(error.code);
+/**
+ * The shared-memory file cannot grow on a full disk: SQLite calls that an I/O error, but no data was at stake. Except at a
+ * commit: SQLite enters it there after the commit is in the WAL, where whoever recovers it finds it whole.
+ */
+export function isFull(error: unknown, phase: Phase): boolean {
+  if (!(error instanceof Sqlite.SqliteError)) return false;
+  return error.code === 'SQLITE_FULL' || (error.code === 'SQLITE_IOERR_SHMSIZE' && phase !== 'commit');
 }
 
 /** Turns what SQLite threw into ours; everything else passes through as it is. */
@@ -40,8 +45,9 @@ export function translate(error: unknown, file: string, phase: Phase): unknown {
   if (isNotLoaded(error)) return cannotLoad(error);
   if (!(error instanceof Sqlite.SqliteError)) return error;
   const { code } = error;
-  if (isFull(error)) return full(file, error);
-  if (code.startsWith('SQLITE_IOERR')) return phase === 'commit' ? unknownOutcome(file, error) : latched(file, error);
+  if (isFull(error, phase)) return full(file, error);
+  if (isInputOutputFailure(error, phase))
+    return phase === 'commit' ? unknownOutcome(file, error) : latched(file, error);
   if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') return corrupt(file, error.message, null, error);
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) return busy(file, error);
   if (code.startsWith('SQLITE_READONLY')) return readOnly(file, error);
@@ -79,7 +85,7 @@ export function busy(file: string, cause?: unknown): SnapcommitError {
 function unknownOutcome(file: string, cause: unknown): SnapcommitError {
   return new SnapcommitError(
     'OUTCOME_UNKNOWN',
-    `the sync of ${file} failed, so it is not known whether the entry is stored. Check the disk, then ask again with the same request id`,
+    `the write or sync of ${file} failed at its commit, so it is not known whether the entry is stored. Check the disk and its free space, then ask again with the same request id`,
     { file },
     cause,
   );

@@ -143,7 +143,7 @@ export class SqliteStore implements LogStore {
         Atomics.wait(pausing, 0, 0, PROVE_AGAIN_MS);
       }
     } catch (error) {
-      if (onlyReads && isFull(error)) return;
+      if (onlyReads && isFull(error, 'begin')) return;
       throw error;
     }
     this.#wal = 'none';
@@ -192,7 +192,7 @@ export class SqliteStore implements LogStore {
     try {
       this.#database.pragma('wal_checkpoint(PASSIVE)');
     } catch (error) {
-      if (isInputOutputFailure(error)) this.#failure = error;
+      if (isInputOutputFailure(error, 'work')) this.#failure = error;
     }
   }
 
@@ -206,7 +206,7 @@ export class SqliteStore implements LogStore {
     try {
       return act();
     } catch (error) {
-      if (isInputOutputFailure(error)) this.#failure = error;
+      if (isInputOutputFailure(error, phase)) this.#failure = error;
       throw translate(error, this.file, phase);
     }
   }

@@ -76,6 +76,7 @@ export class MemberAdmin implements ClusterAdmin {
   }
 
   async replaceMember(old: string, next: string): Promise<MembershipChange> {
+    if (old === next) throw itsOwnPlace(old);
     await this.#current();
     if (!isMemberOf(this.#configuration(), next)) throw unknownMember(next);
     await this.#untilProven(next);
@@ -147,6 +148,14 @@ export class MemberAdmin implements ClusterAdmin {
 
 function changeOf({ id, voters, learners }: Configuration): MembershipChange {
   return { configuration: id, voters: [...voters].sort(), learners: [...learners].sort() };
+}
+
+function itsOwnPlace(node: string): SnapcommitError {
+  return new SnapcommitError(
+    'USAGE',
+    `${node} cannot take its own place; name the learner that shall take it. Nothing was changed`,
+    { node },
+  );
 }
 
 function halfGone(node: string, error: SnapcommitError): SnapcommitError {
