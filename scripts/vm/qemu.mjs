@@ -24,6 +24,8 @@ export function qemuArguments({ accelerator, image, memoryMiB, disks, readOnlyDi
     'panic=-1',
     'mitigations=off',
     'audit=0',
+    // The kernel's ciphers need not prove themselves at each boot.
+    'cryptomgr.notests',
     `module_blacklist=${UNUSED_MODULES.join(',')}`,
   ];
   // Neither a disk nor a service is given up on: a busy machine under the guest can make a second a minute.

@@ -13,13 +13,14 @@ const CUTS: readonly (readonly [operation: string, point: string | null])[] = [
   ['commit', 'commit.after'],
   ['commit', 'publish.after-rename'],
   ['commit', null],
+  // Before the swaps: what one takes depends, over ZFS, on how many generations there are.
+  ['prune', 'retire.after'],
+  ['prune', 'trash.after-rename'],
+  ['prune', 'remove.after-first'],
   ['transact', 'clone.after-first'],
   ['transact', 'seal.after-first'],
   ['transact', 'exchange.after-exchange'],
   ['transact', 'view.before-flip'],
-  ['prune', 'retire.after'],
-  ['prune', 'trash.after-rename'],
-  ['prune', 'remove.after-first'],
 ];
 /** SNAPCOMMIT_POWER_CUTS=transact@exchange,prune picks the cuts whose OPERATION@POINT begins with one of these. */
 const picked = (process.env['SNAPCOMMIT_POWER_CUTS'] ?? '').split(',');

@@ -11,7 +11,7 @@ import { problemsOf } from '../support/check-world.js';
 import { OneDiskWorld } from './one-disk.js';
 import { readWriteLog, replay } from './write-log.js';
 
-const SAMPLE = 4;
+const SAMPLE = 3;
 const random = makeRandom(seed);
 let tried = 0;
 for (const module of ['dm-log-writes', 'dm-snapshot']) execFileSync('modprobe', [module]);
