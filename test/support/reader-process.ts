@@ -23,7 +23,7 @@ const problems: string[] = [];
 let looks = 0;
 let newest = 0;
 /** Bursts of the view's cheap looks; a pause now and then leaves the processor to those who are watched, longer where it is slow. */
-const PAUSE_MS = Math.round(2 / Number(process.env['SNAPCOMMIT_TEST_SHARE'] ?? 1));
+const PAUSE_MS = Math.round((kind === 'view' ? 2 : 20) / Number(process.env['SNAPCOMMIT_TEST_SHARE'] ?? 1));
 const over = new AbortController();
 
 function lookAtView(): Look {

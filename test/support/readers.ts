@@ -14,8 +14,11 @@ export interface Sightings {
   readonly problems: readonly string[];
 }
 
-/** On a single slow processor readers that never pause would leave too little to what they are to see. */
-const READERS_NICENESS = 5;
+/**
+ * On a single slow processor readers that hardly pause would leave too little to what they are to see. Not for who opens:
+ * it may be publishing, and everybody waits for it then.
+ */
+const VIEWERS_NICENESS = 5;
 
 /** Starts a reader; the answer stops it and tells what it saw. */
 export function startReader(t: Test, world: World, kind: 'view' | 'open'): () => Promise<Sightings> {
@@ -25,7 +28,7 @@ export function startReader(t: Test, world: World, kind: 'view' | 'open'): () =>
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   t.teardown(() => child.kill('SIGKILL'));
-  if (child.pid !== undefined) setPriority(child.pid, READERS_NICENESS);
+  if (kind === 'view' && child.pid !== undefined) setPriority(child.pid, VIEWERS_NICENESS);
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   const closed = once(child, 'close');
