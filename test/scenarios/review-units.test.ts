@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { problemsOf } from '../support/check-world.js';
 import { requireBtrfs, requireCommand } from '../support/requirements.js';
-import { makeImpatient, transactArgs } from '../support/scenario.js';
+import { makeImpatient, startStopped, transactArgs } from '../support/scenario.js';
 import { makeWorld } from '../support/world.js';
 
 requireBtrfs(t);
@@ -32,16 +32,23 @@ chmodSync(fake, 0o755);
 await world.ask('group', 'update', 'app', '--stop-unit', 'database.service');
 world.mark('old');
 
-/** Something of somebody's own stands where the swap of wal has to pass. */
+/** Runs a command where `systemctl` is ours. */
+const OURS = [
+  ...[unshare, '--mount', '--propagation', 'private'],
+  ...['/bin/sh', '-c', `mount --bind ${fake} ${systemctl} && exec "$@"`, 'sh'],
+] as const;
+
+/** Something of somebody's own comes to stand, once it is committed, where the swap of wal has to pass. */
 const obstacle = join(world.volume('wal').mount, '.live.snapcommit-exchange');
 
-await t.test('T7 a swap that is finished on one volume only leaves its units stopped', (t) => {
+await t.test('T7 a swap that is finished on one volume only leaves its units stopped', async (t) => {
+  const swap = await startStopped(t, world, transactArgs(world, 'new'), 'commit.after', OURS);
   mkdirSync(obstacle);
-  const { status, stderr } = run(transactArgs(world, 'new'));
+  swap.resume();
+  const { status, stderr } = await swap.done;
   t.equal(status, 109, stderr);
   t.match(stderr, /database\.service.*stopped/);
   t.strictSame(asked(), ['stop old old']);
-  t.end();
 });
 
 await t.test('T7 neither does a recovery start them before it has finished the swap', (t) => {
@@ -93,11 +100,9 @@ function asked(): readonly string[] {
   return existsSync(log) ? readFileSync(log, 'utf8').split('\n').filter(Boolean) : [];
 }
 
-/** Runs a command where `systemctl` is ours. */
 function run(args: readonly string[]): { readonly status: number | null; readonly stderr: string } {
-  const script = `mount --bind ${fake} ${systemctl} && exec "$@"`;
-  const words = ['--mount', '--propagation', 'private', '/bin/sh', '-c', script, 'sh', process.execPath, PROGRAM];
-  return spawnSync(unshare, [...words, ...args], {
+  const [command, ...words] = OURS;
+  return spawnSync(command, [...words, process.execPath, PROGRAM, ...args], {
     encoding: 'utf8',
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', NO_COLOR: '1', SNAPCOMMIT_STATE_DIR: world.stateDirectory },
     stdio: ['ignore', 'pipe', 'pipe'],

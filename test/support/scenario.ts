@@ -19,8 +19,14 @@ export interface StoppedCli extends RunningCli {
 }
 
 /** Starts a command that stops itself (SIGSTOP) at `point`; resolves when it stands there. It ends with the test. */
-export async function startStopped(t: Test, world: World, args: readonly string[], point: string): Promise<StoppedCli> {
-  const running = startUntilEnd(t, world, args, { SNAPCOMMIT_STOP_AT: point });
+export async function startStopped(
+  t: Test,
+  world: World,
+  args: readonly string[],
+  point: string,
+  under: readonly string[] = [],
+): Promise<StoppedCli> {
+  const running = startUntilEnd(t, world, args, { SNAPCOMMIT_STOP_AT: point }, under);
   const { child, done } = running;
   await until(`${args.join(' ')} stops at ${point}`, () => hasEnded(running) || isStopped(child.pid));
   if (hasEnded(running)) {
@@ -36,8 +42,9 @@ export function startUntilEnd(
   world: World,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  under: readonly string[] = [],
 ): RunningCli {
-  const running = world.start(args, { env });
+  const running = world.start(args, { env, under });
   t.teardown(async () => {
     running.child.kill('SIGKILL');
     await running.done;
