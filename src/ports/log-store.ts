@@ -8,8 +8,8 @@
  *  2. Both ballots, the decided slot, the rows, the archive and the applied slot change in that one transaction (D2, D5).
  *  3. `work` that throws, and a full disk (STORE_FULL), leave the store as it was: a sure "not done" (L6).
  *  4. When the sync itself fails, or something after the commit is written, nobody knows: `exclusively` throws
- *     OUTCOME_UNKNOWN, the store is latched, and every later call throws LOG_LATCHED until the process ends. Whoever opens it next makes durable what it is shown before it
- *     shows it (D6).
+ *     OUTCOME_UNKNOWN, the store is latched, and every later call throws LOG_LATCHED until the process ends. Whoever opens
+ *     it next makes durable what it is shown before it shows it (D6).
  *  5. A row that should be there and is missing or damaged is LOG_CORRUPT with its slot, never "no such row" (D10).
  *  6. `snapshot` writes nothing, syncs nothing, and shows one moment.
  *

@@ -10,8 +10,9 @@
  *  3. STORE_FULL, and BUSY when another process has written to the store since, are a sure "not done" (L6), and so is
  *     everything that was handed over behind such a batch before its refusal was known. A store that was full takes
  *     batches without rows (votes, checkpoints) at once, and rows as soon as there is room.
- *  4. When a sync fails, or something after the commit is written, nobody knows: the batch rejects with OUTCOME_UNKNOWN, the store is latched, and every other call,
- *     also one that waits, rejects with LOG_LATCHED until the process ends (D6). The node stops.
+ *  4. When a sync fails, or something after the commit is written, nobody knows: the batch rejects with OUTCOME_UNKNOWN,
+ *     the store is latched, and every other call, also one that waits, rejects with LOG_LATCHED until the process ends (D6).
+ *     The node stops.
  *  5. Damage is told by slot and never as "no such row" (D10): a replica may have accepted what stood there, so it does
  *     not vote until a peer's rows (`repair`, or what it learns) or checkpoint have healed it. A damaged meta row (ballots,
  *     identity) cannot be healed: opening rejects with LOG_CORRUPT, and the member has to be replaced.
