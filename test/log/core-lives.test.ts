@@ -34,14 +34,11 @@ function diskOf(voters: string, learners: string, id: number): MemoryDisk {
   return new MemoryDisk({ cluster: 'test', node: 'a', incarnation: 1, configuration, mode: 'cluster' }, 'store');
 }
 
-const FULL_RETRY_MS = 10;
-
-async function openOver(disk: MemoryDisk) {
+async function openOver(disk: MemoryDisk, timers = systemTimers) {
   const store = await disk.open(`start ${String(disk.syncs)}`);
   const clock = { now: () => 0, monotonic: () => 0 };
-  const ports = { store, send: nothing, timers: systemTimers, clock };
-  const settings = { ...DEFAULT_SETTINGS, fullRetryMs: FULL_RETRY_MS };
-  return { store, core: new CoreLives(await store.load(), ports, settings, USER) };
+  const ports = { store, send: nothing, timers, clock };
+  return { store, core: new CoreLives(await store.load(), ports, { ...DEFAULT_SETTINGS, fullRetryMs: 10 }, USER) };
 }
 
 async function coreOver(disk: MemoryDisk): Promise<CoreLives> {
@@ -111,7 +108,12 @@ t.test('a checkpoint that the disk has no room for keeps no voter from voting, a
   const disk = await diskWithRecord();
   const peer = disk.copy();
   disk.damageArchived('app', 1);
-  const { core, store } = await openOver(disk);
+  const due: (() => void)[] = [];
+  const after = (_ms: number, action: () => void) => {
+    due.push(action);
+    return () => undefined;
+  };
+  const { core, store } = await openOver(disk, { after });
   await core.scrub();
   disk.isFull = true;
   await t.rejects(core.install(await staged(store, peer)), { code: 'STORE_FULL' });
@@ -119,7 +121,7 @@ t.test('a checkpoint that the disk has no room for keeps no voter from voting, a
   t.same([core.archiveDamaged, core.refusedRescues], [true, 1]);
   await store.install();
   disk.isFull = false;
-  await new Promise((resolve) => setTimeout(resolve, 3 * FULL_RETRY_MS));
+  for (const action of due.splice(0)) action();
   await core.ended();
   t.same([core.stopped, core.archiveDamaged], [null, true], 'the next one that comes in takes its place');
   await core.install(await staged(store, peer));
