@@ -15,9 +15,12 @@ import {
   checkpointTooOld,
   checkpointWithoutMembers,
   checkpointUnreadable,
+  isCorrupt,
+  logUnreadable,
   nobodyToHeal,
 } from './replica-errors.js';
 import { forgetfulWrite, rescueBatch, startReplica } from './replica-start.js';
+import { UnreadableRecords } from './unreadable-records.js';
 
 export interface CoreLivesUser extends Omit<CoreLoopUser, 'failed' | 'lived'> {
   /** A new life has begun: nothing of the last one's leader, questions and proposals is known to it. */
@@ -38,15 +41,15 @@ export class CoreLives {
   #toForget = 0;
   #stopped: Error | null = null;
   #keepsNothing = false;
-  /** Records of generations cannot be read: a peer's checkpoint brings them again. */
-  #archiveDamaged = false;
   #refusedRescues = 0;
+  readonly #unreadable: UnreadableRecords;
   readonly #ports: ReplicaHostPorts;
   readonly #settings: HostSettings;
   readonly #user: CoreLivesUser;
 
   constructor(loaded: Loaded, ports: ReplicaHostPorts, settings: HostSettings, user: CoreLivesUser) {
     this.#ports = ports;
+    this.#unreadable = new UnreadableRecords(ports.store);
     this.#settings = settings;
     this.#user = user;
     this.#loaded = loaded;
@@ -85,7 +88,7 @@ export class CoreLives {
   }
 
   get archiveDamaged(): boolean {
-    return this.#archiveDamaged;
+    return this.#unreadable.hasAny;
   }
 
   /** How many checkpoints of peers, one after the other, this disk had no room for. */
@@ -118,15 +121,19 @@ export class CoreLives {
   }
 
   /**
-   * A peer's checkpoint, whole: takes the place of ours. @throws EXPECTATION_FAILED when it is of no use, STORE_FULL when
-   * the disk has no room for it: then all is as it was, and what was staged is to be given up.
+   * A peer's checkpoint, whole: takes the place of ours, or, where it is older than our log, of the records that we cannot
+   * read. @throws EXPECTATION_FAILED when it is of no use, STORE_FULL when the disk has no room for it: then all is as it
+   * was, and what was staged is to be given up.
    */
   async install(checked: CheckedCheckpoint): Promise<void> {
     const { file } = this.#ports.store;
     if (checked.configuration.after > checked.slot) throw checkpointWithoutMembers(checked);
-    if (this.#loop !== null && !this.#archiveDamaged) return this.#loop.install(checked);
+    if (this.#loop !== null && !this.archiveDamaged) return this.#loop.install(checked);
     const base = this.#loop?.replica.log.base ?? this.#loaded.head.base;
-    if (checked.slot < base) throw checkpointTooOld(file, checked.slot, base);
+    if (checked.slot < base && !this.#mends(checked)) {
+      await this.#unreadable.readAgain();
+      throw checkpointTooOld(file, checked.slot, base);
+    }
     // Others need not wait for us to be missed.
     this.#loop?.input({ kind: 'transfer' });
     let refusal = null as SnapcommitError | null;
@@ -145,11 +152,20 @@ export class CoreLives {
   }
 
   async #rescue(loaded: Loaded, checked: CheckedCheckpoint): Promise<void> {
-    // A checkpoint of ours may have been under way: then ours is newer now, and theirs of no use any more.
-    if (checked.slot < loaded.head.base) return;
-    await this.#ports.store.persist(rescueBatch(loaded, checked, this.#settings.limits));
-    this.#archiveDamaged = false;
+    // A checkpoint of ours may have been under way, by which ours is newer now.
+    const isOlder = checked.slot < loaded.head.base;
+    if (isOlder && !this.#mends(checked)) return;
+    const batch = isOlder ? { mend: checked.slot } : rescueBatch(loaded, checked, this.#settings.limits);
+    await this.#ports.store.persist(batch);
     this.#refusedRescues = 0;
+    await this.#unreadable.readAgain();
+  }
+
+  /** Whether we can work with our own checkpoint, and this one has records that we cannot read. */
+  #mends(checked: CheckedCheckpoint): boolean {
+    // Another incarnation's generations may have the numbers of ours.
+    const isOfOurs = checked.incarnation === this.#loaded.identity.incarnation;
+    return this.#loop !== null && isOfOurs && this.#unreadable.someIn(checked);
   }
 
   /**
@@ -160,8 +176,8 @@ export class CoreLives {
     const { store, onEvent } = this.#ports;
     const report = await store.scrub(rest);
     const { damaged, checkpointDamaged, archive } = report;
+    this.#unreadable.found(archive);
     if (archive.length > 0) {
-      this.#archiveDamaged = true;
       onEvent?.({ type: 'damaged', slots: [], message: archiveUnreadable(store.file, archive) });
     }
     if (damaged.length === 0 && !checkpointDamaged) return report;
@@ -197,9 +213,11 @@ export class CoreLives {
   }
 
   #begin(loaded: Loaded): CoreLoop | null {
-    if (loaded.damaged.length > 0 || loaded.checkpoint.kind === 'damaged') this.#tellDamage(loaded);
-    if (loaded.checkpoint.kind === 'damaged') return null;
-    const { store, onApplied } = this.#ports;
+    const { damaged, checkpoint } = loaded;
+    const { store, onApplied, onEvent } = this.#ports;
+    if (damaged.length > 0 || checkpoint.kind === 'damaged')
+      onEvent?.({ type: 'damaged', slots: damaged, message: logUnreadable(store.file, loaded) });
+    if (checkpoint.kind === 'damaged') return null;
     const started = startReplica(loaded, store.file, this.#settings.limits, onApplied);
     const user: CoreLoopUser = {
       ...this.#user,
@@ -274,19 +292,6 @@ export class CoreLives {
       });
     });
   }
-
-  #tellDamage({ damaged, checkpoint }: Loaded): void {
-    const parts = [
-      ...(checkpoint.kind === 'damaged' ? [`the checkpoint of slot ${String(checkpoint.slot)}`] : []),
-      ...(damaged.length > 0 ? [`slots ${damaged.join(', ')}`] : []),
-    ];
-    const message = `the log is damaged: ${parts.join(' and ')} of ${this.#ports.store.file} cannot be read. This node does not vote until its peers have healed it`;
-    this.#ports.onEvent?.({ type: 'damaged', slots: damaged, message });
-  }
-}
-
-function isCorrupt(error: unknown): boolean {
-  return error instanceof SnapcommitError && error.code === 'LOG_CORRUPT';
 }
 
 function asError(error: unknown): Error {

@@ -1,6 +1,6 @@
 /** What a replica tells people when its store or its peers are not what they should be: what happened, to what, what to do. */
 import { SnapcommitError } from '../errors.js';
-import type { CheckedCheckpoint } from '../ports/replica-store.js';
+import type { CheckedCheckpoint, Loaded } from '../ports/replica-store.js';
 import type { LifeVerdict } from './store-life.js';
 
 /** Damaged records that a message names. */
@@ -21,6 +21,14 @@ export function archiveUnreadable(
   const names = records.slice(0, NAMED_MAX).map(({ group, generation }) => `${group}@${String(generation)}`);
   const more = records.length > NAMED_MAX ? ` and ${String(records.length - NAMED_MAX)} more` : '';
   return `the log is damaged: ${file}: the records of ${names.join(', ')}${more} cannot be read. A peer's checkpoint is fetched in their place`;
+}
+
+export function logUnreadable(file: string, { damaged, checkpoint }: Pick<Loaded, 'damaged' | 'checkpoint'>): string {
+  const parts = [
+    ...(checkpoint.kind === 'damaged' ? [`the checkpoint of slot ${String(checkpoint.slot)}`] : []),
+    ...(damaged.length > 0 ? [`slots ${damaged.join(', ')}`] : []),
+  ];
+  return `the log is damaged: ${parts.join(' and ')} of ${file} cannot be read. This node does not vote until its peers have healed it`;
 }
 
 export function nobodyToHeal(file: string): SnapcommitError {
@@ -66,6 +74,10 @@ export function stoppedServing(file: string, stopped: Error): SnapcommitError {
     { file },
     stopped,
   );
+}
+
+export function isCorrupt(error: unknown): boolean {
+  return error instanceof SnapcommitError && error.code === 'LOG_CORRUPT';
 }
 
 export function messageOf(error: unknown): string {

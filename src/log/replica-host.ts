@@ -1,8 +1,10 @@
 /** A replica of the log in the daemon, as coordinator, participant and the cluster's commands see it. */
 import { SnapcommitError } from '../errors.js';
 import type { AppendKey, Operation } from '../machine/entry.js';
+import { isLive } from '../machine/queries.js';
+import { lookup } from '../machine/record.js';
 import { countRuns, hasNumber } from '../machine/runs.js';
-import type { GenerationRecord, GroupState, State } from '../machine/state.js';
+import type { GenerationRecord, State } from '../machine/state.js';
 import type { Configuration } from '../paxos/configuration.js';
 import { slot } from '../paxos/contiguous-log.js';
 import type { ClusterLog, MemberChange, ReplicaStatus } from '../ports/cluster-log.js';
@@ -104,7 +106,7 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
         if (bytes === null) records.delete(generation);
         else records.set(generation, bytes);
       }
-      const live = groupOf(machine.state, group)?.live ?? [];
+      const live = lookup(machine.state.groups, group)?.live ?? [];
       const found = [...records].filter(([generation]) => hasNumber(live, generation)).sort(([a], [b]) => a - b);
       if (found.length !== countRuns(live))
         throw this.#lost(
@@ -217,13 +219,4 @@ export class ReplicaHost implements ReplicatedLog, ClusterLog {
       what,
     });
   }
-}
-
-function groupOf({ groups }: State, name: string): GroupState | undefined {
-  return Object.hasOwn(groups, name) ? groups[name] : undefined;
-}
-
-function isLive(state: State, group: string, generation: number): boolean {
-  const known = groupOf(state, group);
-  return known !== undefined && hasNumber(known.live, generation);
 }

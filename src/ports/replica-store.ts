@@ -91,6 +91,11 @@ export interface StoreBatch {
    * @throws EXPECTATION_FAILED when it is below: a newer one is needed.
    */
   readonly adopt?: Slot;
+  /**
+   * From the checkpoint of this slot, which `check` has let pass, come the records that cannot be read in our archive, and
+   * nothing else. It may be of any slot: a record is written once, and its number belongs to no other.
+   */
+  readonly mend?: Slot;
   /** The state as of `applied`. The rows that it covers are dropped but the newest `keep`, for peers that lag a little. */
   readonly checkpoint?: { readonly bytes: Uint8Array; readonly keep: number };
   readonly identity?: IdentityChange;
@@ -125,7 +130,7 @@ export interface ScrubReport {
   /** The damaged slots of all rows that are kept. `repair` heals them. */
   readonly damaged: readonly Slot[];
   readonly checkpointDamaged: boolean;
-  /** `install` and `adopt` heal these. */
+  /** `install` and `adopt` heal these, and `mend` those that the checkpoint has. */
   readonly archive: readonly { readonly group: string; readonly generation: number }[];
 }
 
@@ -159,7 +164,7 @@ export interface CheckpointInstaller {
   write(chunk: Uint8Array): Promise<void>;
   /**
    * To be called after the last chunk. From here on a batch may install it: by the write that the core answers to
-   * `install`, or by `adopt`. @throws LOG_CORRUPT when what came is not what was sent, LOG_FOREIGN when it is another
+   * `install`, or by `adopt`, or take records out of it by `mend`. @throws LOG_CORRUPT when what came is not what was sent, LOG_FOREIGN when it is another
    * cluster's or an older incarnation's.
    */
   check(): Promise<CheckedCheckpoint>;

@@ -271,6 +271,30 @@ export function replicaStoreDamageContract(t: Test, make: MakeDisk): void {
     t.equal((await store.load()).head.last, 0);
   });
 
+  t.test('records that cannot be read are taken out of an older checkpoint, and nothing else of it', async (t) => {
+    const put = (generation: number, text: string) =>
+      ({ kind: 'put', group: 'app', generation, bytes: bytesOf(text) }) as const;
+    const peer = await tenRows(await make(t, replicaIdentity));
+    await peer.persist({ archive: [put(2, 'two'), put(3, 'retired since'), put(4, 'four')] });
+    const disk = await make(t, replicaIdentity);
+    const store = await tenRows(disk);
+    await store.persist({ archive: [put(2, 'two'), put(4, 'our four'), put(5, 'five')] });
+    await store.persist({ checkpoint: { bytes: bytesOf('nine'), keep: 0 } });
+    for (const generation of [1, 2, 5]) disk.damageArchived('app', generation);
+    const before = await store.load();
+    const checked = await stage(store, await chunksOf(peer));
+    t.ok(checked.slot < before.head.base, 'it is older than the log');
+    await store.persist({ mend: checked.slot });
+    const reopened = await disk.open();
+    const texts = [1, 2, 4].map(async (generation) => textOf(await reopened.archived('app', generation)));
+    t.same(await Promise.all(texts), ['archived', 'two', 'our four']);
+    t.same((await reopened.scrub()).archive, [{ group: 'app', generation: 5 }], 'which that one does not have');
+    t.equal(await reopened.archived('app', 3), undefined, 'what was retired stays away');
+    const after = await reopened.load();
+    t.same([after.head, after.checkpoint], [before.head, before.checkpoint]);
+    await t.rejects(store.persist({ mend: checked.slot }), 'once only');
+  });
+
   t.test('a checkpoint of another cluster, of an older life, or too old is refused', async (t) => {
     const stranger = await tenRows(await make(t, { ...replicaIdentity, cluster: 'c1' }));
     const elder = await tenRows(await make(t, { ...replicaIdentity, incarnation: 2 }));

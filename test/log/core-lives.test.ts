@@ -4,13 +4,15 @@ import { systemTimers } from '#src/adapters/timers-system.js';
 import { CoreLives, type CoreLivesUser } from '#src/log/core-lives.js';
 import { encodeState } from '#src/log/codec.js';
 import { DEFAULT_SETTINGS } from '#src/log/host-settings.js';
-import { emptyState } from '#src/machine/state.js';
+import { runsOf } from '#src/machine/runs.js';
+import { emptyState, type State } from '#src/machine/state.js';
 import { nodeId } from '#src/paxos/ballot.js';
 import type { Configuration } from '#src/paxos/configuration.js';
 import { slot } from '#src/paxos/contiguous-log.js';
 import type { Abstention } from '#src/paxos/effects.js';
 import type { CheckedCheckpoint, ReplicaStore } from '#src/ports/replica-store.js';
 import { entry, write } from '../contract/log-store.js';
+import { groupRecord } from '../machine/support/parse.js';
 import { MemoryDisk } from '../support/memory-replica-store.js';
 
 const nothing = (): undefined => undefined;
@@ -45,6 +47,13 @@ async function coreOver(disk: MemoryDisk): Promise<CoreLives> {
   return (await openOver(disk)).core;
 }
 
+/** With the group app and these generations. */
+function stateWith(applied: number, live: readonly number[]): State {
+  const record = groupRecord('app', ['db']);
+  const app = { record, newest: 2, live: runsOf(live), incomplete: [], contents: {} };
+  return { ...emptyState(1), applied: slot(applied), groups: { app } };
+}
+
 /** A voter's disk with a checkpoint of slot 1 and the record of one generation. */
 async function diskWithRecord(): Promise<MemoryDisk> {
   const disk = diskOf('abc', '', 1);
@@ -54,7 +63,7 @@ async function diskWithRecord(): Promise<MemoryDisk> {
     writes: [{ ...write(1, 1, entry('one')), configuration }],
     archive: [{ kind: 'put', group: 'app', generation: 1, bytes: Buffer.from('a record') }],
     applied: slot(1),
-    checkpoint: { bytes: encodeState({ ...emptyState(1), applied: slot(1) }), keep: 0 },
+    checkpoint: { bytes: encodeState(stateWith(1, [1])), keep: 0 },
   });
   return disk;
 }
@@ -126,4 +135,31 @@ t.test('a checkpoint that the disk has no room for keeps no voter from voting, a
   t.same([core.stopped, core.archiveDamaged], [null, true], 'the next one that comes in takes its place');
   await core.install(await staged(store, peer));
   t.same([core.isServing, core.archiveDamaged, core.refusedRescues], [true, false, 0]);
+});
+
+t.test('an older checkpoint of a peer gives back the records that it has', async (t) => {
+  const disk = await diskWithRecord();
+  const peer = disk.copy();
+  const { configuration } = disk.contents.identity;
+  const second = await disk.open('second');
+  await second.persist({
+    writes: [{ ...write(2, 2, entry('two')), configuration }],
+    archive: [{ kind: 'put', group: 'app', generation: 2, bytes: Buffer.from('another record') }],
+    applied: slot(2),
+    checkpoint: { bytes: encodeState(stateWith(2, [1, 2])), keep: 0 },
+  });
+  for (const generation of [1, 2]) disk.damageArchived('app', generation);
+  const { core, store } = await openOver(disk);
+  await core.scrub();
+  await core.install(await staged(store, peer));
+  t.equal(Buffer.from((await store.archived('app', 1)) ?? []).toString(), 'a record');
+  t.same([core.isServing, core.archiveDamaged], [true, true], 'it has not the other one');
+  const { contents } = disk;
+  t.same([contents.head.checkpoint, contents.head.applied], [2, 2], 'and the log is as it was');
+  const synced = disk.syncs;
+  await t.rejects(core.install(await staged(store, peer)), { code: 'EXPECTATION_FAILED' });
+  t.equal(disk.syncs, synced, 'what it can give was taken');
+  await store.persist({ archive: [{ kind: 'delete', group: 'app', generation: 2 }] });
+  await t.rejects(core.install(await staged(store, peer)), { code: 'EXPECTATION_FAILED' });
+  t.notOk(core.archiveDamaged, 'a generation that was retired is asked for no more');
 });

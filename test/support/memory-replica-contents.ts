@@ -64,6 +64,7 @@ export function applyBatch(before: Contents, batch: StoreBatch, staged: StagedCh
     assertInvariant(batch.adopt <= now.head.decided, 'I4', 'an undecided checkpoint is adopted');
     now = installed(now, staged, batch.adopt, true);
   }
+  if (batch.mend !== undefined) now = mended(now, staged, batch.mend);
   if (batch.checkpoint !== undefined) now = checkpointed(now, batch.checkpoint.bytes, batch.checkpoint.keep);
   if (batch.identity !== undefined) now = { ...now, identity: { ...now.identity, ...batch.identity } };
   if (batch.remembered !== undefined) now = { ...now, remembered: { ...now.remembered, ...batch.remembered } };
@@ -140,6 +141,14 @@ function installed(now: Contents, staged: StagedCheckpoint | null, at: Slot, kee
     checkpoint: new Uint8Array(state),
     archive,
   };
+}
+
+function mended(now: Contents, staged: StagedCheckpoint | null, at: Slot): Contents {
+  if (staged?.header.slot !== at) throw new InvariantError('P7', `no checkpoint of slot ${String(at)} was checked`);
+  let { archive } = now;
+  for (const { group, generation, bytes } of staged.archive())
+    if (archive.get(group)?.get(generation) === 'damaged') archive = archiveWith(archive, group, generation, bytes);
+  return { ...now, archive };
 }
 
 function goesOnFrom(now: Contents, at: Slot, chain: Buffer): boolean {

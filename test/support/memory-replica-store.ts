@@ -148,7 +148,8 @@ class MemoryReplicaStore implements ReplicaStore {
     if (before.life.nonce !== this.#life.nonce || before.life.batches !== this.#life.batches) throw busy();
     const life = { ...before.life, batches: before.life.batches + 1 };
     const after = { ...applyBatch(before, batch, this.#staged?.checked ?? null), life };
-    const installs = batch.adopt !== undefined || batch.writes?.some((write) => write.install !== null) === true;
+    const { adopt, mend } = batch;
+    const installs = (adopt ?? mend) !== undefined || batch.writes?.some((write) => write.install !== null) === true;
     this.#sync(after, installs || batch.writes?.some((write) => write.entries.length > 0) === true);
     this.#life = life;
     if (installs) this.#staged = null;

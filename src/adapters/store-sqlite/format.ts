@@ -27,6 +27,13 @@ export interface StoredRow {
   readonly crc: number;
 }
 
+export interface StoredArchived {
+  readonly group_name: string;
+  readonly generation: number;
+  readonly bytes: Buffer;
+  readonly crc: number;
+}
+
 export interface StoredCheckpoint {
   readonly slot: number;
   /** The chain of that slot, from which the rows after it go on. */
@@ -147,6 +154,11 @@ export function entryOf(row: StoredRow): LogEntry {
 
 export function checkpointCrc(at: number, chain: Buffer, bytes: Uint8Array): number {
   return crc32(bytes, crc32(Buffer.concat([integer(at), chain])));
+}
+
+/** A record of the archive. */
+export function isWholeRecord({ group_name: group, generation, bytes, crc }: StoredArchived): boolean {
+  return archiveCrc(group, generation, bytes) === crc;
 }
 
 export function archiveCrc(group: string, generation: number, bytes: Uint8Array): number {

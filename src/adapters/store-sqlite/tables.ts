@@ -1,5 +1,5 @@
 /** The tables, and the one place that prepares SQL over them. Statements are prepared on first use. */
-import type { StoredCheckpoint, StoredRow } from './format.js';
+import type { StoredArchived, StoredCheckpoint, StoredRow } from './format.js';
 import type { Database, Statement } from './sqlite.js';
 
 export const SCHEMA = `
@@ -17,13 +17,6 @@ export const SCHEMA = `
     PRIMARY KEY (group_name, generation)
   ) STRICT, WITHOUT ROWID;
 `;
-
-export interface StoredArchived {
-  readonly group_name: string;
-  readonly generation: number;
-  readonly bytes: Buffer;
-  readonly crc: number;
-}
 
 /** The columns are STRICT, so a row has the types that its statement says. Prepares each statement when it is first asked for and keeps it. */
 export class Tables {

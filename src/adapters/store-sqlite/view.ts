@@ -5,7 +5,7 @@ import type { ArchivedRow, StoreHead, StoreIdentity, StoreView } from '../../por
 import { corrupt } from './errors.js';
 import * as format from './format.js';
 import { decodeMeta, metaCrc, type Meta } from './meta.js';
-import type { StoredArchived, Tables } from './tables.js';
+import type { Tables } from './tables.js';
 
 /** What was read or written last through these tables. Where the same bytes stand there still, they need no reading. */
 const newest = new WeakMap<Tables, { readonly body: string; readonly crc: number; readonly meta: Meta }>();
@@ -102,9 +102,9 @@ export class SqliteView implements StoreView {
     return this.tables.archivedOf(group).map((stored) => this.checkArchived(stored));
   }
 
-  protected checkArchived(stored: StoredArchived): ArchivedRow {
-    const { group_name: group, generation, bytes, crc } = stored;
-    if (format.archiveCrc(group, generation, bytes) !== crc)
+  protected checkArchived(stored: format.StoredArchived): ArchivedRow {
+    const { group_name: group, generation, bytes } = stored;
+    if (!format.isWholeRecord(stored))
       throw corrupt(this.file, `the record of ${group}@${String(generation)} fails its checksum`, null);
     return { generation, bytes };
   }

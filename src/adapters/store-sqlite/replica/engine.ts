@@ -92,7 +92,7 @@ export class ReplicaEngine {
       }),
     );
     const installs = batch.adopt !== undefined || batch.writes?.some((write) => write.install !== null) === true;
-    if (installs) this.abortInstall();
+    if (installs || batch.mend !== undefined) this.abortInstall();
     this.#unfolded += installs || batch.checkpoint !== undefined ? this.#foldAfter : 1;
     return this.#life;
   }

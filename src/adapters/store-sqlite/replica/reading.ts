@@ -130,7 +130,7 @@ export class ReplicaView extends SqliteView {
       const record = this.tables.archivedAfter(next.group, next.generation);
       if (record === undefined) return { next: null, damaged };
       next = { group: record.group_name, generation: record.generation };
-      if (format.archiveCrc(next.group, next.generation, record.bytes) !== record.crc) damaged.push(next);
+      if (!format.isWholeRecord(record)) damaged.push(next);
     }
     return { next, damaged };
   }

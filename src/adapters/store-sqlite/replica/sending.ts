@@ -1,7 +1,7 @@
 /** A checkpoint on its way out: a connection of its own, which sees one moment of the store until it is closed. */
 import type { Slot } from '../../../paxos/contiguous-log.js';
 import { corrupt } from '../errors.js';
-import { archiveCrc } from '../format.js';
+import { isWholeRecord } from '../format.js';
 import { openDatabase } from '../open.js';
 import type { Database } from '../sqlite.js';
 import { Tables } from '../tables.js';
@@ -52,7 +52,7 @@ function* archiveOf(tables: Tables, file: string): Generator<ArchivePart, void> 
     const record = tables.archivedAfter(group, generation);
     if (record === undefined) return;
     ({ group_name: group, generation } = record);
-    if (archiveCrc(group, generation, record.bytes) !== record.crc)
+    if (!isWholeRecord(record))
       throw corrupt(file, `the record of ${group}@${String(generation)} fails its checksum`, null);
     yield { group, generation, bytes: record.bytes };
   }

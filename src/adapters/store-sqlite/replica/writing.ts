@@ -9,7 +9,7 @@ import type {
   StoreBatch,
   StoreLife,
 } from '../../../ports/replica-store.js';
-import { checkpointCrc, follows, isWhole } from '../format.js';
+import { checkpointCrc, follows, isWhole, isWholeRecord } from '../format.js';
 import { SqliteTransaction } from '../transaction.js';
 import type { StagedCheckpoint } from './checkpoint-stream.js';
 import { provenRows } from './proof.js';
@@ -37,6 +37,7 @@ export class ReplicaTransaction extends SqliteTransaction {
     for (const change of batch.archive ?? []) this.#archive(change);
     if (batch.applied !== undefined) this.setApplied(batch.applied);
     if (batch.adopt !== undefined) this.#adopt(batch.adopt, staged);
+    if (batch.mend !== undefined) this.#mend(this.#staged(staged, batch.mend));
     if (batch.checkpoint !== undefined) this.writeCheckpoint(batch.checkpoint.bytes, batch.checkpoint.keep);
     if (batch.identity !== undefined) this.#identify(batch.identity);
     if (batch.remembered !== undefined)
@@ -54,6 +55,14 @@ export class ReplicaTransaction extends SqliteTransaction {
         return;
       default:
         unreachable(change);
+    }
+  }
+
+  #mend({ archive }: StagedCheckpoint): void {
+    for (const { group, generation, bytes } of archive()) {
+      const ours = this.tables.archived(group, generation);
+      // What is not there was deleted since.
+      if (ours !== undefined && !isWholeRecord(ours)) this.putArchived(group, generation, bytes);
     }
   }
 
