@@ -205,11 +205,11 @@ async function acquireSwap(context: Context, name: string): Promise<HeldLock> {
   const locks = await context.locks();
   const { takeOverGraceMs, lockWaitMs } = context.settings;
   const tryMs = Math.max(Math.min(takeOverGraceMs, lockWaitMs), TRY_MS_MIN);
-  for (let waitedMs = tryMs; ; waitedMs += tryMs) {
+  for (let waitedMs = 0; ; waitedMs += tryMs) {
     try {
-      return await locks.acquire(name, 'exclusive', tryMs);
+      return await locks.acquire(name, 'exclusive', tryMs, undefined, waitedMs);
     } catch (error) {
-      if (!isBusy(error) || waitedMs >= lockWaitMs || areHoldersStopped(locks, name)) throw error;
+      if (!isBusy(error) || waitedMs + tryMs >= lockWaitMs || areHoldersStopped(locks, name)) throw error;
       const shared = locks.tryAcquire(name, 'shared');
       shared?.release();
       if (shared === null) continue;

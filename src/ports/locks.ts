@@ -16,8 +16,17 @@ export interface LockHolder {
 export interface KernelLocks {
   /** Takes the lock now, or answers null when somebody else holds it in a way that excludes `mode`. */
   tryAcquire(name: string, mode: 'shared' | 'exclusive'): HeldLock | null;
-  /** Waits for the lock; BUSY (naming the holders) after waitMs. */
-  acquire(name: string, mode: 'shared' | 'exclusive', waitMs: number, signal?: AbortSignal): Promise<HeldLock>;
+  /**
+   * Waits for the lock; BUSY (naming the holders) after waitMs. `waitedMs`: for so long the caller has waited for it before,
+   * as the error is to tell.
+   */
+  acquire(
+    name: string,
+    mode: 'shared' | 'exclusive',
+    waitMs: number,
+    signal?: AbortSignal,
+    waitedMs?: number,
+  ): Promise<HeldLock>;
   /**
    * Deletes the lock's file, where that can be done: it means nothing. Only for names that nobody will ever take again, such as
    * a decided transaction's.

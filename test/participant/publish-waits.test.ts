@@ -10,7 +10,7 @@ import { until } from '../support/until.js';
 import { ParticipantNode } from './participant-node.js';
 
 /** A swap that is committed and not published; `others`: the locks as another process has them; `tries`: ours for its lock. */
-async function committedSwap(t: Test) {
+async function committedSwap(t: Test, lockWaitMs = 60_000) {
   const node = await ParticipantNode.make(t);
   const work = await node.begin('transact');
   await node.commit(work, await node.close(work));
@@ -23,9 +23,9 @@ async function committedSwap(t: Test) {
   const locks = await node.context.locks();
   const counted: KernelLocks = {
     ...locks,
-    acquire: async (name, mode, waitMs, signal) => {
+    acquire: async (name, ...given) => {
       if (name === swapLock('db')) tries += 1;
-      return locks.acquire(name, mode, waitMs, signal).catch((error: unknown) => {
+      return locks.acquire(name, ...given).catch((error: unknown) => {
         inVain();
         throw error;
       });
@@ -33,7 +33,7 @@ async function committedSwap(t: Test) {
   };
   const context: Context = {
     ...node.context,
-    settings: { ...node.context.settings, takeOverGraceMs: 10, lockWaitMs: 60_000 },
+    settings: { ...node.context.settings, takeOverGraceMs: 10, lockWaitMs },
     locks: async () => Promise.resolve(counted),
   };
   const whenInVain = (then: () => void): void => {
@@ -69,4 +69,12 @@ t.test('T9 and is told soon of a command that keeps the live paths', async (t) =
   shown?.release();
   await publishForAnother(context, record);
   t.strictSame((await node.context.log.read()).pending, {});
+});
+
+t.test('and who gives up tells how long it has waited in all', async (t) => {
+  const { context, others, record, tries } = await committedSwap(t, 35);
+  const exchanging = others.tryAcquire(swapLock('db'), 'exclusive');
+  await t.rejects(publishForAnother(context, record), { code: 'PUBLISH_PENDING', message: /not free after 40 ms/ });
+  t.equal(tries(), 4);
+  exchanging?.release();
 });

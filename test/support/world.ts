@@ -201,6 +201,12 @@ export async function makeWorld(t: Test, options: WorldOptions = {}): Promise<Wo
   const world = new World(t, options);
   await world.cgroup?.start('/usr/bin/sleep', 'infinity');
   await world.ask('init', '--node', 'host');
+  // On emulated processors what others swap takes as much longer as they are slower.
+  const patience = process.env['SNAPCOMMIT_TEST_PATIENCE_SECONDS'];
+  if (patience !== undefined)
+    writeFileSync(join(world.stateDirectory, 'config.json'), JSON.stringify({ lockWaitMs: Number(patience) * 1000 }), {
+      mode: 0o600,
+    });
   for (const { name, live } of world.volumes) await world.ask('volume', 'add', name, '--source', live);
   const volumes = world.volumes.flatMap(({ name }) => ['--volume', name]);
   const freeze = world.cgroup === null ? [] : ['--freeze-cgroup', world.cgroup.cgroup];

@@ -23,7 +23,7 @@ export function createFlockLocks(directory: string): KernelLocks {
   const file = (name: string): string => lockFile(directory, name);
   return {
     tryAcquire: (name, mode) => tryAcquire(directory, file(name), mode),
-    acquire: (name, mode, waitMs, signal) => acquire(directory, name, mode, waitMs, signal),
+    acquire: (name, mode, waitMs, signal, waitedMs) => acquire(directory, name, mode, waitMs, signal, waitedMs),
     forget: (name) => {
       forgetFile(file(name));
     },
@@ -100,6 +100,7 @@ async function acquire(
   mode: Mode,
   waitMs: number,
   signal?: AbortSignal,
+  waitedMs = 0,
 ): Promise<HeldLock> {
   const file = lockFile(directory, name);
   const until = performance.now() + waitMs;
@@ -109,7 +110,7 @@ async function acquire(
     const lock = tryAcquire(directory, file, mode);
     if (lock !== null) return lock;
     const left = until - performance.now();
-    if (left <= 0) throw busy(name, findHolders(file), `not free after ${String(waitMs)} ms`);
+    if (left <= 0) throw busy(name, findHolders(file), `not free after ${String(waitedMs + waitMs)} ms`);
     await pause(Math.min(step, left), signal);
   }
 }
