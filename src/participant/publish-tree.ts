@@ -5,6 +5,7 @@ import { SnapcommitError } from '../errors.js';
 import type { ManifestVolume, VolumeRecord } from '../machine/entry.js';
 import type { GenerationRecord } from '../machine/state.js';
 import type { VolumeDriver } from '../ports/volume-driver.js';
+import { allDone } from './all-done.js';
 import { publishedName, replacedName } from './names.js';
 
 /** A generation's tree on one volume. */
@@ -18,10 +19,13 @@ export interface Tree {
 export async function findSnapshot(driver: VolumeDriver, tree: Tree): Promise<'published' | 'staged'> {
   const { place, record, volume } = tree;
   const name = publishedName(record.group, record.generation);
-  const published = await driver.lookup(place, name);
+  // side by side, which a driver may answer at once
+  const [published = null, staged = null] = await allDone([
+    driver.lookup(place, name),
+    driver.lookup(place, volume.staged),
+  ]);
   if (published?.id === volume.id) return 'published';
   if (published !== null) throw foreignSnapshot(tree, name, published.id);
-  const staged = await driver.lookup(place, volume.staged);
   if (staged?.id === volume.id) return 'staged';
   throw staged === null ? goneSnapshot(tree) : foreignSnapshot(tree, volume.staged, staged.id);
 }

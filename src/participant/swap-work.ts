@@ -8,6 +8,7 @@ import type { ManifestVolume } from '../machine/entry.js';
 import { generationKey } from '../machine/keys.js';
 import type { HeldLock } from '../ports/locks.js';
 import type { ClonedVolume, Work } from '../ports/participant.js';
+import { allDone } from './all-done.js';
 import { atVolume } from './at-volume.js';
 import { forgetClosed, recordClosed } from './closed-trees.js';
 import type { Context } from './context.js';
@@ -123,18 +124,20 @@ export async function closeLiveTrees(context: Context, work: Work, held: HeldLoc
     held.push(await locks.acquire(swapLock(place.name), 'exclusive', context.settings.takeOverGraceMs));
   if (Object.keys(state.members).length > 0) await recordClosed(context, part);
   crashPoint('read-only.before');
-  for (const { place, base } of part.members) {
-    const driver = await context.driver(place.driver);
-    await withFence(context, volumeLock(place.name), async () => {
-      await assertEpoch(context, work);
-      await atVolume(place, async () => {
-        const live = await driver.live(place);
-        if (base !== null && live.id !== base) throw replacedMeanwhile(place.name, place.source);
-        await driver.setLiveReadOnly(place, true);
+  await allDone(
+    part.members.map(async ({ place, base }) => {
+      const driver = await context.driver(place.driver);
+      await withFence(context, volumeLock(place.name), async () => {
+        await assertEpoch(context, work);
+        await atVolume(place, async () => {
+          const live = await driver.live(place);
+          if (base !== null && live.id !== base) throw replacedMeanwhile(place.name, place.source);
+          await driver.setLiveReadOnly(place, true);
+        });
       });
-    });
-    crashPoint('read-only.after-first');
-  }
+      crashPoint('read-only.after-first');
+    }),
+  );
   crashPoint('read-only.after');
   await assertUnused(context, part.members);
   if (part.begin.mode === 'transact') await assertUnchanged(context, part.members, cloneName(context, part, work));
@@ -180,9 +183,13 @@ async function assertUnused(context: Context, members: readonly PartMember[]): P
 }
 
 async function assertUnchanged(context: Context, members: readonly PartMember[], clone: string): Promise<void> {
-  for (const { place } of members) {
-    const driver = await context.driver(place.driver);
-    const changed = await atVolume(place, async () => driver.changedSince(place, clone, CHANGES_SHOWN));
+  const compared = await allDone(
+    members.map(async ({ place }) => {
+      const driver = await context.driver(place.driver);
+      return { place, changed: await atVolume(place, async () => driver.changedSince(place, clone, CHANGES_SHOWN)) };
+    }),
+  );
+  for (const { place, changed } of compared) {
     if (changed.length === 0) continue;
     throw new SnapcommitError(
       'CONFLICT',

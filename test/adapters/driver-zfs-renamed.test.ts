@@ -24,7 +24,8 @@ void t.test('it is told only where it is another one', async (t) => {
     return Promise.resolve('');
   };
   const attempt = async () => Promise.resolve({ output: '', failure: null });
-  const commands = { zfs: run, zpool: run, attempt, waiting: async () => Promise.reject(new Error('nothing waits')) };
+  const waiting = async () => Promise.reject(new Error('nothing waits'));
+  const commands = { zfs: run, zpool: run, attempt, describe: async () => Promise.resolve([]), waiting };
   const found = place('tank/.snapcommit/db', 'tank/db');
   await remember(commands, found, 'tank/db');
   await remember(commands, found, 'tank/prod');

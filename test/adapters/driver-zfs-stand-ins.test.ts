@@ -77,7 +77,8 @@ void t.test('G12 every generation that an exchange moves has a stand-in, and not
     snapshot('app@6', 'tank/db', 6),
   ];
   const family = familyOf([older, aside, clone, standIn(6)], entries);
-  await makeStandIns(commands, place, family, clone, [mountOf(standIn(6), place)]);
+  const mounts = [mountOf(standIn(6), place)];
+  t.equal(await makeStandIns(commands, place, family, clone, mounts), true, 'the family is another one now');
   const cloned = ran.filter((command) => command.startsWith('clone '));
   t.same(
     cloned.map((command) => command.split(' ').slice(-2)),
@@ -92,6 +93,7 @@ void t.test('G12 every generation that an exchange moves has a stand-in, and not
   t.notMatch(cloned[0], 'quota', 'and it may hold more than the live tree may now');
   t.match(cloned[0], 'canmount=on', 'it is mounted after a reboot');
   t.same(readdirSync(place.publishDirectory).sort(), [1, 2, 4].map(component), 'by its directory it is found again');
+  t.equal(await makeStandIns(commands, place, familyOf([standIn(6)], entries.slice(5)), clone, mounts), false);
 });
 
 void t.test('G12 readers are led to a stand-in that is mounted, and to no other', async (t) => {

@@ -2,6 +2,7 @@
 import t from 'tap';
 import { readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { handedDown } from '#src/native/handed-down.js';
 import { readClosed, reopenClosed } from '#src/participant/closed-trees.js';
 import { swapLock } from '#src/participant/fence.js';
@@ -9,6 +10,8 @@ import { LocalParticipant } from '#src/participant/local-participant.js';
 import { readDebts, recordDebt } from '#src/participant/owed.js';
 import type { VolumeDriver } from '#src/ports/volume-driver.js';
 import { ParticipantNode, PLACE } from './participant-node.js';
+
+const setTurn = async (): Promise<void> => sleep(20);
 
 t.test('T7 a note of an aborted swap opens no tree that a later swap has closed', async (t) => {
   const node = await ParticipantNode.make(t);
@@ -174,4 +177,35 @@ t.test('who ends does not wait for what failed, and says nothing of it', async (
   await participant.seal(work);
   await participant.close(work);
   await t.resolves(participant.endAll(), 'though its time never runs out here');
+});
+
+t.test('the live trees of a swap are closed side by side, so that the first waits for no other', async (t) => {
+  const node = await ParticipantNode.make(t, [], true);
+  const work = await node.begin('transact');
+  const seen: string[] = [];
+  const { setLiveReadOnly } = node.driver;
+  node.driver.setLiveReadOnly = async (place, readOnly) => {
+    seen.push(`${place.name} begins`);
+    await setTurn();
+    await setLiveReadOnly(place, readOnly);
+    seen.push(`${place.name} ends`);
+  };
+  await node.close(work);
+  t.same(seen.slice(0, 2).sort(), ['db begins', 'wal begins']);
+});
+
+t.test('a committed snapshot is looked for by both of its names at once', async (t) => {
+  const node = await ParticipantNode.make(t);
+  const work = await node.begin('transact');
+  await node.commit(work, await node.close(work));
+  const { lookup } = node.driver;
+  let underWay = 0;
+  const atOnce: number[] = [];
+  node.driver.lookup = async (place, name) => {
+    atOnce.push((underWay += 1));
+    await setTurn();
+    return lookup(place, name).finally(() => (underWay -= 1));
+  };
+  await node.participant.publish('app', 1);
+  t.same(atOnce.slice(0, 2), [1, 2]);
 });

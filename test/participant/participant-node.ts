@@ -14,7 +14,11 @@ export const SOURCE = '/live/db';
 export const PUBLISH = '/published/db';
 export const PLACE = { name: 'db', source: SOURCE, publishDirectory: PUBLISH };
 
+/** A second volume of the group, for who asks for one. */
+const WAL = { name: 'wal', source: '/live/wal', publishDirectory: '/published/wal' };
+
 export class ParticipantNode {
+  readonly places: readonly (typeof PLACE)[];
   readonly context: Context;
   readonly participant: LocalParticipant;
   readonly driver: MemoryDriver;
@@ -22,10 +26,12 @@ export class ParticipantNode {
   readonly hooked: string[] = [];
   #begun = 0;
 
-  private constructor(context: Context, driver: MemoryDriver) {
+  private constructor(context: Context, driver: MemoryDriver, places: readonly (typeof PLACE)[]) {
+    this.places = places;
     const hooked = this.hooked;
     const files = createMemoryNodeFiles();
-    for (const directory of [PUBLISH, join(context.stateDirectory, 'owed')]) files.addDirectory(directory);
+    for (const { publishDirectory } of places) files.addDirectory(publishDirectory);
+    files.addDirectory(join(context.stateDirectory, 'owed'));
     this.driver = driver;
     this.context = {
       ...context,
@@ -44,20 +50,21 @@ export class ParticipantNode {
     this.participant = new LocalParticipant(this.context);
   }
 
-  static async make(t: Test, preHooks: readonly string[] = []): Promise<ParticipantNode> {
+  static async make(t: Test, preHooks: readonly string[] = [], hasTwo = false): Promise<ParticipantNode> {
     const { log } = await freshLog(t);
     const driver = createMemoryDriver();
-    driver.world.addVolume(SOURCE, { file: 'content' });
-    const node = new ParticipantNode(contextOver(log, { stateDirectory: freshDirectory(t) }), driver);
-    await driver.prepare(PLACE);
+    const places = hasTwo ? [PLACE, WAL] : [PLACE];
+    const node = new ParticipantNode(contextOver(log, { stateDirectory: freshDirectory(t) }), driver, places);
     // Of a cluster: only there what is closed is noted.
     await node.append({ type: 'putMember', node: 'alpha', address: 'alpha:7420' });
-    await node.append({
-      type: 'addVolume',
-      volume: { ...PLACE, node: 'alpha', driver: 'memory', filesystem: `memory:${SOURCE}` },
-    });
+    for (const place of places) {
+      driver.world.addVolume(place.source, { file: 'content' });
+      await driver.prepare(place);
+      const volume = { ...place, node: 'alpha', driver: 'memory' as const, filesystem: `memory:${place.source}` };
+      await node.append({ type: 'addVolume', volume });
+    }
     const record = { freezeCgroups: [], freezeUnits: [], stopUnits: [], require: null, stallLimitMs: 5000 };
-    const group = { name: 'app', volumes: ['db'], ...record, preHooks, postHooks: preHooks };
+    const group = { name: 'app', volumes: places.map(({ name }) => name), ...record, preHooks, postHooks: preHooks };
     await node.append({ type: 'createGroup', group });
     return node;
   }
@@ -71,13 +78,16 @@ export class ParticipantNode {
   async begin(mode: TransactionMode): Promise<Work> {
     this.#begun += 1;
     const transaction = `01h0000000000000000000000${String(this.#begun)}` as TransactionId;
-    const live = this.driver.world.image(SOURCE).live.id;
+    const members = this.places.map(({ name, source }) => {
+      const base = this.driver.world.image(source).live.id;
+      return { volume: name, node: 'alpha', driver: 'memory' as const, base };
+    });
     const slot = await this.append({
       type: 'begin',
       transaction,
       mode,
       group: 'app',
-      members: [{ volume: 'db', node: 'alpha', driver: 'memory', base: live }],
+      members,
       freezeTargets: [],
       coordinator: this.context.self,
       deadline: 1,

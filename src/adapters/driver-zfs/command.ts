@@ -2,7 +2,10 @@
 import { access, constants } from 'node:fs/promises';
 import { SnapcommitError } from '../../errors.js';
 import type { CommandResult, CommandRunner } from '../../ports/commands.js';
+import { describing, type Describe } from './describing.js';
+import { gathering } from './gathering.js';
 import { startWaiting, type WaitingCommand } from './waiting-command.js';
+import { ZfsFailure, type ZfsProgram } from './zfs-failure.js';
 
 const DIRECTORIES = ['/usr/sbin', '/sbin', '/usr/local/sbin'];
 const XARGS_DIRECTORIES = ['/usr/bin', '/bin'];
@@ -13,29 +16,17 @@ const XARGS_DIRECTORIES = ['/usr/bin', '/bin'];
  */
 const PATIENCE_MS = 15 * 60_000;
 
-export type ZfsProgram = 'zfs' | 'zpool';
 /** Also what waits for the word in their place (waiting-command.ts). */
 type Program = ZfsProgram | 'xargs';
-
-/** A program that ended with another status than 0; `reason` is what it said. */
-export class ZfsFailure extends Error {
-  readonly reason: string;
-  readonly command: string;
-
-  constructor(program: ZfsProgram, args: readonly string[], reason: string) {
-    super(`${program} ${args[0] ?? ''}: ${reason}`);
-    this.name = 'ZfsFailure';
-    this.reason = reason;
-    this.command = [program, ...args].join(' ');
-  }
-}
 
 export interface ZfsCommands {
   /** What it printed; `input` is what it reads. @throws ZfsFailure when it fails, DEPENDENCY_MISSING where it is not installed. */
   zfs(args: readonly string[], input?: string): Promise<string>;
+  /** Those who want the same of a pool at the same time get it from one program. */
   zpool(args: readonly string[]): Promise<string>;
   /** What it printed, whether it failed or not: `zfs get` tells of what there is, and fails for what is not. */
   attempt(args: readonly string[]): Promise<{ readonly output: string; readonly failure: ZfsFailure | null }>;
+  readonly describe: Describe;
   /** A `zfs` that is started now, and begins when it is told to. */
   waiting(args: readonly string[]): Promise<WaitingCommand<string>>;
 }
@@ -60,10 +51,13 @@ export function createZfsCommands(
   };
   const must = async (program: ZfsProgram, args: readonly string[], input?: string): Promise<string> =>
     printed(await run(program, args, input));
+  const attempt = async (args: readonly string[]) => run('zfs', args);
+  const ofPools = gathering<null, string>();
   return {
     zfs: (args, input) => must('zfs', args, input),
-    zpool: (args) => must('zpool', args),
-    attempt: (args) => run('zfs', args),
+    zpool: (args) => ofPools(args.join(' '), null, 0, async () => must('zpool', args)),
+    attempt,
+    describe: describing(attempt),
     waiting: async (args) => {
       // what is missing is told here, and not when writers stand still
       const [file, waiter] = [await fileOf('zfs'), await fileOf('xargs')];

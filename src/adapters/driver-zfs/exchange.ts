@@ -23,6 +23,7 @@ import { showClone } from './show-clone.js';
 import { datasetAt, treePath } from './site.js';
 import { leadAside, leadBack, makeStandIns } from './stand-ins.js';
 import { makeTreeDirectory, sweepTreeDirectories } from './tree-directories.js';
+import { absent } from './zfs-failure.js';
 
 export interface Identities {
   readonly base: string;
@@ -41,7 +42,7 @@ export async function exchange(
   return translated(volume, 'exchange', before.liveName, async () => {
     if (stage === 'not begun') await renameBase(commands, volume, before, cloneName, identities);
     if (stage !== 'renamed') await renameClone(commands, before, identities);
-    const renamed = stage === 'renamed' ? before : await readFamily(commands, volume);
+    const renamed = stage === 'renamed' ? before : await readFamily(commands, volume, before.liveName);
     if (renamed.live !== null) await open(commands, renamed.live);
     const isShownAnew = await showClone(commands, volume, renamed);
     const isSettledAnew = await settle(commands, volume, renamed, byGuid(renamed, identities.base));
@@ -101,8 +102,8 @@ async function renameBase(
   // Until the clone stands there the place alone knows the name, which somebody may have changed since it was told.
   await remember(commands, family.place, family.liveName);
   if (!isReadOnly(base)) await commands.zfs(['set', 'readonly=on', base.name]);
-  await makeStandIns(commands, volume, family, clone);
-  await leadAside(volume, await readFamily(commands, volume));
+  const isMadeAnew = await makeStandIns(commands, volume, family, clone);
+  await leadAside(volume, isMadeAnew ? await readFamily(commands, volume) : family);
   await promote(commands, family, clone);
   crashPoint('exchange.promoted');
   await makeReady(commands, volume, base, clone);
@@ -124,7 +125,9 @@ async function promote(commands: ZfsCommands, { liveName, trees }: Family, clone
   const members = new Set([liveName, ...trees.map(({ name }) => name)]);
   for (let origin = valueOf(clone, 'origin'); members.has(splitSnapshot(origin ?? '')?.dataset ?? '');) {
     await whenLetGo(async () => commands.zfs(['promote', clone.name]));
-    origin = (await commands.zfs(['get', '-H', '-p', '-o', 'value', 'origin', clone.name])).trim();
+    const [promoted] = await commands.describe([clone.name]);
+    if (promoted === undefined) throw absent(clone.name);
+    origin = valueOf(promoted, 'origin');
   }
 }
 

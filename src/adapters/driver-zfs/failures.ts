@@ -1,9 +1,11 @@
 /** What the programs of ZFS say when they fail, and what the system refuses, as errors that name the volume. */
 import { SnapcommitError, type ErrorCode } from '../../errors.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
-import { ZfsFailure } from './command.js';
+import { ZfsFailure } from './zfs-failure.js';
 
 export type Meaning = 'absent' | 'exists' | 'busy' | 'denied' | 'full' | 'missing' | 'unavailable' | 'other';
+
+const ABSENT = /does not exist|no such pool|could not find any snapshots|not found/i;
 
 const WORDS: readonly [Meaning, RegExp][] = [
   ['missing', /modules? (are|is) not loaded|modules cannot be auto-loaded|\/dev\/zfs/i],
@@ -11,13 +13,18 @@ const WORDS: readonly [Meaning, RegExp][] = [
   ['exists', /already exists|dataset exists/i],
   ['full', /out of space|no space left|quota exceeded/i],
   ['unavailable', /suspended|i\/o error|read-?only|key (is )?not (loaded|available)|encryption key/i],
-  ['absent', /does not exist|no such pool|could not find any snapshots|not found/i],
+  ['absent', ABSENT],
   ['busy', /is busy|\bbusy\b|in use|has children|dependent clones/i],
 ];
 
 export function meaningOf(failure: unknown): Meaning {
   if (!(failure instanceof ZfsFailure)) return 'other';
   return WORDS.find(([, words]) => words.test(failure.reason))?.[0] ?? 'other';
+}
+
+/** Whether all that it said is that some of what it was asked for is not there. */
+export function isAbsence({ reason }: ZfsFailure): boolean {
+  return reason.split('\n').every((line) => ABSENT.test(line));
 }
 
 /** Whether a failed call for `all` of these failed for `one`: where it names none of them, for every one. */

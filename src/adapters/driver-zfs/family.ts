@@ -6,12 +6,11 @@
 import { SnapcommitError } from '../../errors.js';
 import type { Listed, VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
-import { meaningOf, translated } from './failures.js';
+import type { Below } from './describing.js';
+import { translated } from './failures.js';
 import { decodeName, lastComponent, parentOf, poolOf, splitSnapshot } from './names.js';
 import {
-  ASKED,
   BASE,
-  COLUMNS,
   DEAD,
   ENTRY,
   guidOf,
@@ -19,7 +18,6 @@ import {
   isSnapshot,
   LIVE,
   localOf,
-  parseProperties,
   PLACE,
   STAGED,
   valueOf,
@@ -52,14 +50,19 @@ export interface Family {
   readonly entries: readonly Entry[];
 }
 
-export async function readFamily(commands: ZfsCommands, volume: VolumePlace): Promise<Family> {
+/** `known`: the live dataset's name, for who has just given it to one. */
+export async function readFamily(
+  commands: ZfsCommands,
+  volume: VolumePlace,
+  known: string | null = null,
+): Promise<Family> {
   const placeName = placeDataset(volume);
   const components = await treeComponents(volume);
-  const liveName = await findLiveName(commands, volume, placeName);
+  const liveName = known ?? (await findLiveName(commands, volume, placeName));
   const homes = [...new Set([placeName, parentOf(liveName)])].filter((home) => home !== null);
   const names = components.flatMap((component) => homes.map((home) => `${home}/${component}`));
   const asked = [placeName, liveName, ...names];
-  const found = await ask(commands, volume, ['-d', '1', '-t', 'filesystem,snapshot'], asked);
+  const found = await ask(commands, volume, asked, 'filesystem,snapshot');
   const named = (name: string): Dataset | null => found.find((dataset) => dataset.name === name) ?? null;
   const place = named(placeName);
   if (place === null) throw unavailable(volume, placeName);
@@ -81,7 +84,7 @@ function unavailable(volume: VolumePlace, dataset: string): SnapcommitError {
 async function findLiveName(commands: ZfsCommands, volume: VolumePlace, placeName: string): Promise<string> {
   const mounted = datasetAt(volume.source);
   if (mounted !== null && !isTree(mounted)) return mounted;
-  const [place] = await ask(commands, volume, [], [placeName]);
+  const [place] = await ask(commands, volume, [placeName]);
   const remembered = place === undefined ? null : rememberedIn(place);
   if (remembered === null) throw unavailable(volume, placeName);
   return remembered;
@@ -101,23 +104,10 @@ export async function remember(commands: ZfsCommands, place: Dataset, live: stri
 async function ask(
   commands: ZfsCommands,
   volume: VolumePlace,
-  options: readonly string[],
   datasets: readonly string[],
+  below?: Below,
 ): Promise<readonly Dataset[]> {
-  return translated(volume, 'look at', datasets[0] ?? '', async () => {
-    const { output, failure } = await commands.attempt([
-      'get',
-      '-H',
-      '-p',
-      ...options,
-      '-o',
-      COLUMNS,
-      ASKED.join(','),
-      ...datasets,
-    ]);
-    if (failure !== null && meaningOf(failure) !== 'absent') throw failure;
-    return parseProperties(output);
-  });
+  return translated(volume, 'look at', datasets[0] ?? '', () => commands.describe(datasets, below));
 }
 
 function entriesOf(place: Dataset, trees: readonly Dataset[], snapshots: readonly Dataset[]): readonly Entry[] {

@@ -26,6 +26,7 @@ import {
 } from './properties.js';
 import { isHiddenComponent, nestedAmong, whyNotMounted, ZVOL } from './nested.js';
 import { datasetAt, datasetOfMount, isTree, liveDataset } from './site.js';
+import { absent } from './zfs-failure.js';
 
 const NAMED_MAX = 10;
 
@@ -96,23 +97,9 @@ async function describeLive(
   dataset: string,
   mounts: readonly Mount[],
 ): Promise<Described> {
-  const output = await commands.zfs([
-    'get',
-    '-H',
-    '-p',
-    '-d',
-    '1',
-    '-t',
-    'filesystem,volume',
-    '-o',
-    COLUMNS,
-    ASKED.join(','),
-    dataset,
-  ]);
-  const found = parseProperties(output);
+  const found = await commands.describe([dataset], 'filesystem,volume');
   const own = found.find(({ name }) => name === dataset);
-  if (own === undefined)
-    throw zfsError(volume, 'look at', dataset, new Error('zfs told nothing of it'), 'VOLUME_UNAVAILABLE');
+  if (own === undefined) throw zfsError(volume, 'look at', dataset, absent(dataset), 'VOLUME_UNAVAILABLE');
   const below = found.filter(({ name }) => name !== dataset);
   const children = below.filter(({ name }) => !isHiddenComponent(lastComponent(name)));
   const isIncluded = localOf(own, CHILDREN) === RECURSIVE && children.length > 0;
@@ -260,7 +247,7 @@ async function refusePublishDirectory(
   const own = datasetOfMount(here);
   if (own === null || poolOf(own) !== poolOf(dataset))
     throw refuse('something else than a dataset of the same pool is mounted there');
-  const [found] = parseProperties(await commands.zfs(['get', '-H', '-p', '-o', COLUMNS, ASKED.join(','), own]));
+  const [found] = await commands.describe([own]);
   const isOurs = found !== undefined && localOf(found, LIVE) !== null;
   if (!isOurs && parentOf(own) === null) throw refuse(`${own} is a pool’s root dataset`);
 }

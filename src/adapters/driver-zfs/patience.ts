@@ -4,7 +4,7 @@
  * a file of a snapshot makes that busy for as long as it takes.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ZfsFailure } from './command.js';
+import { ZfsFailure } from './zfs-failure.js';
 import { errnoOf } from './failures.js';
 
 const PATIENCE_MS = 3_000;

@@ -3,7 +3,7 @@
  * channel program that renames all of their snapshots.
  */
 import type { Move, PoolCalls, StageCall, VolumePlace } from '../../ports/volume-driver.js';
-import { ZfsFailure, type ZfsCommands } from './command.js';
+import type { ZfsCommands } from './command.js';
 import { concerns, meaningOf, translated, zfsError } from './failures.js';
 import { writeLink } from './links.js';
 import { poolOf, splitSnapshot } from './names.js';
@@ -11,6 +11,7 @@ import { renameInPool } from './rename-in-pool.js';
 import { liveDataset } from './site.js';
 import { goneBeforeHeld, HOLD_TAG, snapshotArguments, snapshotName, stageError, stageable } from './stage.js';
 import type { WaitingCommand } from './waiting-command.js';
+import { ZfsFailure } from './zfs-failure.js';
 
 interface Part {
   readonly volume: VolumePlace;

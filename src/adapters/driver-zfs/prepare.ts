@@ -11,19 +11,10 @@ import { setModeOfOwn } from '../../native/at.js';
 import { syncDirectory } from '../../native/sync.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
-import { meaningOf, translated } from './failures.js';
+import { translated } from './failures.js';
 import { remember } from './family.js';
 import { HIDDEN, parentOf } from './names.js';
-import {
-  ASKED,
-  COLUMNS,
-  LIVE,
-  localOf,
-  NO_AUTO_SNAPSHOT,
-  parseProperties,
-  valueOf,
-  type Dataset,
-} from './properties.js';
+import { LIVE, localOf, NO_AUTO_SNAPSHOT, valueOf, type Dataset } from './properties.js';
 import { datasetAt, isGone, isTree, liveDataset } from './site.js';
 
 /** Readers who are not root follow published paths. */
@@ -82,9 +73,8 @@ async function makePlace(commands: ZfsCommands, volume: VolumePlace, live: strin
 }
 
 async function describe(commands: ZfsCommands, dataset: string): Promise<Dataset | null> {
-  const { output, failure } = await commands.attempt(['get', '-H', '-p', '-o', COLUMNS, ASKED.join(','), dataset]);
-  if (failure !== null && meaningOf(failure) !== 'absent') throw failure;
-  return parseProperties(output)[0] ?? null;
+  const [found] = await commands.describe([dataset]);
+  return found ?? null;
 }
 
 /** What the new dataset's mount would cover. */

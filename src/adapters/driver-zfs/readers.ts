@@ -8,7 +8,7 @@ import { SnapcommitError } from '../../errors.js';
 import { unmountIdle } from '../../native/mount-swap.js';
 import { readMounts, type Mount } from '../../native/mountinfo.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
-import { ZfsFailure, type ZfsCommands } from './command.js';
+import type { ZfsCommands } from './command.js';
 import { movedWith, sealedClones } from './exchange-ahead.js';
 import { errnoOf, zfsError } from './failures.js';
 import type { Family } from './family.js';
@@ -17,6 +17,7 @@ import { isBusy, whenLetGo } from './patience.js';
 import { CAN_PROMOTE, parseAnswer } from './programs.js';
 import type { Dataset } from './properties.js';
 import { treePath } from './site.js';
+import { ZfsFailure } from './zfs-failure.js';
 
 /** Where the kernel mounts them, below the dataset. */
 const SNAPSHOTS = '/.zfs/snapshot';

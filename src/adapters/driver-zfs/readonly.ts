@@ -6,9 +6,11 @@ import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
 import { translated } from './failures.js';
 import { readFamily } from './family.js';
+import { isReadOnly } from './properties.js';
 import { assertNoReaders } from './readers.js';
 import { liveDataset } from './site.js';
 import { leadAside, leadBack } from './stand-ins.js';
+import { absent } from './zfs-failure.js';
 
 export async function setLiveReadOnly(commands: ZfsCommands, volume: VolumePlace, readOnly: boolean): Promise<void> {
   const dataset = liveDataset(volume);
@@ -43,5 +45,7 @@ export async function setReadOnly(commands: ZfsCommands, dataset: string, readOn
 }
 
 async function isReadOnlyNow(commands: ZfsCommands, dataset: string): Promise<boolean> {
-  return (await commands.zfs(['get', '-H', '-p', '-o', 'value', 'readonly', dataset])).trim() === 'on';
+  const [found] = await commands.describe([dataset]);
+  if (found === undefined) throw absent(dataset);
+  return isReadOnly(found);
 }

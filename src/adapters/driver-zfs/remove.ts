@@ -9,15 +9,14 @@ import { SnapcommitError } from '../../errors.js';
 import { syncDirectory } from '../../native/sync.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
-import { meaningOf, translated, zfsError } from './failures.js';
+import { translated } from './failures.js';
 import { entryOf, isDead, isMade, readFamily, snapshotsOf, type Family } from './family.js';
 import { entryPath, removeLink } from './links.js';
 import { lastComponent } from './names.js';
-import { isBusy, whenLetGo } from './patience.js';
-import { BASE, DEAD, valueOf, type Dataset } from './properties.js';
-import { unmountSnapshot } from './readers.js';
+import { whenLetGo } from './patience.js';
+import { BASE, DEAD, localOf, valueOf, type Dataset } from './properties.js';
+import { removeSnapshots } from './remove-snapshots.js';
 import { isGone, treePath } from './site.js';
-import { HOLD_TAG } from './stage.js';
 import { leadBackLeft } from './stand-ins.js';
 import { sweepTreeDirectories } from './tree-directories.js';
 
@@ -29,11 +28,8 @@ export async function remove(commands: ZfsCommands, volume: VolumePlace, names: 
   const trees = entries.filter(({ kind }) => kind === 'tree').map(({ dataset }) => dataset);
   crashPoint('remove.before');
   // snapshots first: a tree goes with the last of its own
-  for (const { kind, dataset } of entries) {
-    if (kind === 'tree') continue;
-    await removeSnapshot(commands, volume, dataset);
-    crashPoint('remove.after-first');
-  }
+  const snapshots = entries.filter(({ kind }) => kind !== 'tree').map(({ dataset }) => dataset);
+  await removeSnapshots(commands, volume, snapshots);
   await removeTrees(commands, volume, family, trees);
   await translated(volume, 'sync', volume.publishDirectory, async () => {
     for (const { name } of entries) await removeLink(entryPath(volume, name));
@@ -41,30 +37,6 @@ export async function remove(commands: ZfsCommands, volume: VolumePlace, names: 
     await syncDirectory(volume.publishDirectory);
   });
   crashPoint('remove.after');
-}
-
-async function removeSnapshot(commands: ZfsCommands, volume: VolumePlace, snapshot: Dataset): Promise<void> {
-  try {
-    if (valueOf(snapshot, 'userrefs') !== '0') await releaseHold(commands, snapshot.name);
-    await whenLetGo(async () => destroySnapshot(commands, snapshot.name));
-  } catch (failure) {
-    if (meaningOf(failure) !== 'absent') throw zfsError(volume, 'destroy', snapshot.name, failure);
-  }
-}
-
-async function destroySnapshot(commands: ZfsCommands, snapshot: string): Promise<void> {
-  try {
-    await commands.zfs(['destroy', '-d', snapshot]);
-  } catch (failure) {
-    if (isBusy(failure)) unmountSnapshot(snapshot);
-    throw failure;
-  }
-}
-
-/** Others' holds stay: with them the snapshot is destroyed when they let go of it. */
-async function releaseHold(commands: ZfsCommands, snapshot: string): Promise<void> {
-  const { failure } = await commands.attempt(['release', HOLD_TAG, snapshot]);
-  if (failure !== null && !/no such tag/i.test(failure.reason)) throw failure;
 }
 
 /** Destroys these trees, and those given up earlier, unless a snapshot of ours still stands in one. */
@@ -108,8 +80,8 @@ async function destroyTree(commands: ZfsCommands, volume: VolumePlace, tree: Dat
 }
 
 async function giveUpBase(commands: ZfsCommands, origin: string): Promise<void> {
-  const { output } = await commands.attempt(['get', '-H', '-p', '-o', 'value,source', BASE, origin]);
-  if (output.trimEnd().endsWith('\tlocal')) await commands.attempt(['destroy', '-d', origin]);
+  const [found] = await commands.describe([origin]).catch(() => []);
+  if (found !== undefined && localOf(found, BASE) !== null) await commands.attempt(['destroy', '-d', origin]);
 }
 
 function keptByOthers(volume: VolumePlace, tree: Dataset, snapshot: Dataset): SnapcommitError {

@@ -1,13 +1,14 @@
 /** Renaming snapshots of several datasets of one pool: all of them, or none. */
 import { SnapcommitError } from '../../errors.js';
 import type { Move } from '../../ports/volume-driver.js';
-import { ZfsFailure, type ZfsCommands } from './command.js';
+import type { ZfsCommands } from './command.js';
 import { existing, renameEntry } from './entries.js';
 import { meaningOf, translated, zfsError } from './failures.js';
 import { entryOf, readFamily, type Entry, type Family } from './family.js';
 import { entryPath, isForeign, removeLink, setLink } from './links.js';
 import { encodeName, poolOf, splitSnapshot } from './names.js';
 import { RENAME_ALL, parseAnswer } from './programs.js';
+import { ZfsFailure } from './zfs-failure.js';
 
 interface Planned extends Move {
   readonly family: Family;

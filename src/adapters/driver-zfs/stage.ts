@@ -8,9 +8,10 @@ import type { ZfsCommands } from './command.js';
 import { meaningOf, zfsError } from './failures.js';
 import { entryPath, writeLink } from './links.js';
 import { encodeName, splitSnapshot } from './names.js';
-import { STAGED } from './properties.js';
+import { guidOf, STAGED } from './properties.js';
 import { liveDataset, placeDataset } from './site.js';
 import { isTaken } from './taken.js';
+import { absent } from './zfs-failure.js';
 
 /** What holds our snapshots against a `zfs destroy` of other tools. */
 export const HOLD_TAG = 'snapcommit';
@@ -78,9 +79,10 @@ export async function keepSnapshot(
 ): Promise<string> {
   try {
     await commands.zfs(['hold', HOLD_TAG, snapshot]);
-    const guid = await commands.zfs(['get', '-H', '-p', '-o', 'value', 'guid', snapshot]);
+    const [found] = await commands.describe([snapshot]);
+    if (found === undefined) throw absent(snapshot);
     await writeLink(volume, name, `${root}/.zfs/snapshot/${splitSnapshot(snapshot)?.snapshot ?? ''}`);
-    return guid.trim();
+    return guidOf(found);
   } catch (failure) {
     if (meaningOf(failure) !== 'absent') throw zfsError(volume, 'hold', snapshot, failure, 'STAGE_FAILED');
     throw goneBeforeHeld(volume, name, snapshot, failure);

@@ -40,14 +40,17 @@ const INSIDE = '.zfs/..';
 /** Of the live dataset's own properties those that decide how its files can be read. */
 const READING = ['acltype', 'xattr', 'exec', 'setuid', 'devices'] as const;
 
-/** A stand-in for every published snapshot that an exchange with the dataset `clone` takes out of its readers' way. */
+/**
+ * A stand-in for every published snapshot that an exchange with the dataset `clone` takes out of its readers' way. True where
+ * something was to be done, so that the family is another one.
+ */
 export async function makeStandIns(
   commands: ZfsCommands,
   volume: VolumePlace,
   family: Family,
   clone: Dataset,
   mounts: readonly Mount[] = readMounts('self'),
-): Promise<void> {
+): Promise<boolean> {
   const moving = movedWith(family, clone);
   const missing = family.entries.filter(
     (entry) =>
@@ -56,7 +59,7 @@ export async function makeStandIns(
       moving.has(splitSnapshot(entry.dataset.name)?.dataset ?? '') &&
       standInOf(volume, family, entry, mounts) === null,
   );
-  if (missing.length === 0) return;
+  if (missing.length === 0) return false;
   // The directories first, and durable: by them the stand-ins are found.
   for (const entry of missing) await makeTreeDirectory(volume, componentOf(entry));
   await syncDirectory(volume.publishDirectory);
@@ -67,6 +70,7 @@ export async function makeStandIns(
     for (const result of made) if (result.status === 'rejected') throw result.reason;
   }
   crashPoint('stand-ins.made');
+  return true;
 }
 
 function componentOf({ dataset }: Entry): string {

@@ -17,6 +17,7 @@ import { BASE, CHILDREN, ENTRY, guidOf, localOf, PLACE } from './properties.js';
 import { liveDataset, treePath } from './site.js';
 import { makeStandIns } from './stand-ins.js';
 import { keepSnapshot, stageError, takenName, takeSnapshot } from './stage.js';
+import { absent } from './zfs-failure.js';
 
 export async function clone(
   commands: ZfsCommands,
@@ -81,7 +82,9 @@ async function makeTree(
     await commands.zfs(['clone', ...options.flatMap((option) => ['-o', option]), snapshot, tree]);
     await commands.zfs(['mount', tree]);
     await writeLink(volume, name, component);
-    return { id: (await commands.zfs(['get', '-H', '-p', '-o', 'value', 'guid', tree])).trim() };
+    const [found] = await commands.describe([tree]);
+    if (found === undefined) throw absent(tree);
+    return { id: guidOf(found) };
   } catch (failure) {
     await commands.attempt(['destroy', tree]);
     await rmdir(path).catch(() => undefined);
