@@ -68,8 +68,17 @@ function runCold(hot, usesCache) {
   return runBundle('cold', ask, usesCache);
 }
 
+let execa;
+
+/** What runs other programs; the others ask for it when they do. */
+function runExeca(usesCache) {
+  execa ??= runBundle('execa', require, usesCache);
+  return execa;
+}
+
 /** As require() in dist/bundle. What is no file there is found from here as well. */
 function fromBundle(name) {
+  if (name === './execa.cjs') return runExeca(true).exports;
   return require(name.startsWith('.') ? join(bundle, name) : name);
 }
 
@@ -112,4 +121,4 @@ function start() {
 }
 
 if (require.main === module) start();
-else module.exports = { runMain, runRead, runCold, cacheOf };
+else module.exports = { runMain, runRead, runCold, runExeca, cacheOf };

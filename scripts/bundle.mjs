@@ -1,13 +1,15 @@
 // Joins the built command line into single files and keeps V8's compiled code beside them: Node loads that much faster than
 // two hundred modules, and a command should answer at once. dist/bundle/main.cjs is all of it. Commands that only read have
-// read.cjs, with what they use, and ask for the rest in cold.cjs when they do need it. dist/ itself stays what the library,
-// the tests and the two small programs that we start (the guard, the launcher) are loaded from. See bin/snapcommit.js.
+// read.cjs, with what they use, and ask for the rest in cold.cjs when they do need it. What runs programs for all of them is
+// in execa.cjs, since few commands do. dist/ itself stays what the library, the tests and the two small programs that we
+// start (the guard, the launcher) are loaded from. See bin/snapcommit.js.
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { cacheOf, runCold, runMain, runRead } from '../bin/snapcommit.js';
-import { commandLineOptions, execaOptions, TEXT } from './bundle/command-line.mjs';
+import { cacheOf, runCold, runExeca, runMain, runRead } from '../bin/snapcommit.js';
+import { commandLineOptions, TEXT } from './bundle/command-line.mjs';
 import { coldElsewhere, hotElsewhere, tellingOnUse } from './bundle/load-on-use.mjs';
+import { execaOptions } from './bundle/programs.mjs';
 import { withWarmUp } from './bundle/warm-up.mjs';
 import { root } from './lib/files.mjs';
 import { sqlitePackage } from './lib/sqlite.mjs';
@@ -21,7 +23,7 @@ mkdirSync(outdir, { recursive: true });
 // Whatever Node made them: each of them says that the bundles are its own.
 for (const file of readdirSync(outdir)) if (file.endsWith('.cache')) rmSync(join(outdir, file));
 syncDirectory(outdir);
-await build(execaOptions(join(outdir, 'execa.cjs')));
+await build(execaOptions(fileOf('execa')));
 await withWarmUp(async (warmUp) => {
   const hot = await findHot(warmUp);
   await buildRead(hot);
@@ -30,8 +32,10 @@ await withWarmUp(async (warmUp) => {
   await warmUp(read.exports, 'read');
   writeCache('read', read);
   writeCache('cold', runCold(read.exports.hot, false));
+  const execa = runExeca(false);
   const main = runMain(false);
   await warmUp(main.exports, 'change');
+  writeCache('execa', execa);
   writeCache('main', main);
 });
 

@@ -2,7 +2,7 @@
 // needs a part.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, relative } from 'node:path';
+import { dirname, relative } from 'node:path';
 import { root } from '../lib/files.mjs';
 import { hasNodeApi, sqlitePackage } from '../lib/sqlite.mjs';
 import { builtinsOnUse } from './load-on-use.mjs';
@@ -20,31 +20,34 @@ export const TEXT = {
   define: { 'import.meta.url': '__bundle.url', 'performance.now': '__bundle.monotonicMs' },
 };
 
-const COMMON = {
-  bundle: true,
-  format: 'cjs',
-  platform: 'node',
-  target: 'node20',
-  legalComments: 'none',
-  logLevel: 'warning',
-};
-
-/** An ES module, which the bundle cannot import(); few commands run other programs, so it stays out of the one file. */
-export function execaOptions(outfile) {
-  return { ...COMMON, entryPoints: [join(root, 'node_modules', 'execa', 'index.js')], outfile };
-}
-
-/** A file of commands; `contents`: what it starts from, an ES module in the root; `more`: plugins of esbuild's that come last. */
-export function commandLineOptions(outfile, contents, more = []) {
+/** A file with one function expression; `contents`: what it starts from, an ES module in the root. */
+export function bundleOptions(outfile, contents) {
   return {
-    ...COMMON,
+    ...TEXT,
     stdin: { contents, resolveDir: root },
     outfile,
+    bundle: true,
+    format: 'cjs',
+    legalComments: 'none',
+    logLevel: 'warning',
     minifySyntax: true,
     minifyWhitespace: true,
     // A fifth of what loading takes goes by names. A failure's trace, in which they are gone, is read with the map.
     minifyIdentifiers: true,
     sourcemap: 'external',
+    banner: {
+      js: `(function(exports,require,module,__filename,__dirname){const __bundle={
+get url(){return require('node:url').pathToFileURL(__filename).href},
+monotonicMs(){const [s,ns]=process.hrtime();return s*1e3+ns/1e6}};`,
+    },
+    footer: { js: '})' },
+  };
+}
+
+/** A file of commands; `more`: plugins of esbuild's that come last. */
+export function commandLineOptions(outfile, contents, more = []) {
+  return {
+    ...bundleOptions(outfile, contents),
     // Loaded rarely, or with native parts that they find beside themselves.
     external: ['@koromix/*', '@peculiar/x509', 'cbor-extract', 'pino', 'prom-client', 'zod'],
     plugins: [
@@ -126,13 +129,6 @@ export function commandLineOptions(outfile, contents, more = []) {
       builtinsOnUse,
       ...more,
     ],
-    ...TEXT,
-    banner: {
-      js: `(function(exports,require,module,__filename,__dirname){const __bundle={
-get url(){return require('node:url').pathToFileURL(__filename).href},
-monotonicMs(){const [s,ns]=process.hrtime();return s*1e3+ns/1e6}};`,
-    },
-    footer: { js: '})' },
   };
 }
 
@@ -203,8 +199,7 @@ function withoutPrograms(path) {
 }
 
 /** The text of a file with this part of it replaced, which must be there. */
-function replaced(path, part, by) {
-  const text = readFileSync(path, 'utf8');
+export function replaced(path, part, by, text = readFileSync(path, 'utf8')) {
   if (!text.includes(part)) throw new Error(`${path} has no \`${part}\` any more: see the plugins of bundle.mjs`);
   return text.replace(part, by);
 }

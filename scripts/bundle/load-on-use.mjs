@@ -9,7 +9,7 @@ import { transform } from 'esbuild';
 const require = createRequire(import.meta.url);
 
 /** Together they take a third of the time in which Node itself starts. */
-const SLOW_BUILTINS = /^node:(child_process|crypto|fs\/promises|module|net|os|stream|timers\/promises|zlib)$/;
+const SLOW_BUILTINS = /^node:(child_process|crypto|fs\/promises|module|net|os|stream|timers\/promises|v8|zlib)$/;
 
 /**
  * Node's modules, as our own files import them: the slow ones when something of them is first called; and of each only what

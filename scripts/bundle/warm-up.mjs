@@ -1,5 +1,5 @@
 // A state directory for warming up: what a command compiles there it finds compiled when somebody runs it.
-import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { libraryOpeners, main } from '../../dist/cli/main.js';
@@ -20,20 +20,22 @@ export async function withWarmUp(use) {
     const state = join(directory, 'state');
     const source = join(directory, 'source');
     mkdirSync(source);
-    const setUp = [
-      ['init', '--node', 'warm-up'],
-      ['volume', 'add', 'v', '--source', source, '--driver', 'directory'],
-      ['group', 'create', 'app', '--volume', 'v'],
-      ['commit', 'app'],
-    ];
+    const built = { main, libraryOpeners };
+    const run = (...command) => runQuietly(built, state, command);
+    await run('init', '--node', 'warm-up');
+    await run('volume', 'add', 'v', '--source', source, '--driver', 'directory');
+    await run('group', 'create', 'app', '--volume', 'v');
+    const changes = [...COMMANDS.change];
     if (frozen !== null) {
       const cgroup = frozen.slice(cgroupMount().length);
-      setUp.push(['group', 'create', 'frozen', '--volume', 'v', '--freeze-cgroup', cgroup], ['commit', 'frozen']);
+      await run('group', 'create', 'frozen', '--volume', 'v', '--freeze-cgroup', cgroup);
+      changes.push(['commit', 'frozen']);
     }
-    for (const command of setUp) await runQuietly({ main, libraryOpeners }, state, command);
+    if (await createHooked(built, state, directory)) changes.push(['commit', 'hooked']);
+    // A commit comes last: after it nothing has to be applied to what is read.
+    for (const command of changes) await run(...command);
     await use(async (commandLine, kind) => {
-      const alsoFrozen = kind === 'change' && frozen !== null ? [['commit', 'frozen']] : [];
-      for (const command of [...COMMANDS[kind], ...alsoFrozen]) await runQuietly(commandLine, state, command);
+      for (const command of kind === 'change' ? changes : COMMANDS[kind]) await runQuietly(commandLine, state, command);
     });
   } finally {
     rmSync(directory, { recursive: true, force: true });
@@ -52,10 +54,22 @@ function makeCgroup() {
   }
 }
 
-async function runQuietly({ main, libraryOpeners: openers }, state, command) {
-  const silent = { isTTY: false, columns: 0, write: () => undefined };
-  const io = { stdout: silent, stderr: silent, env: {}, cwd: root, onStop: () => () => undefined };
-  const status = await main(['--state-dir', state, ...command], io, openers);
+/** A group with a program to run, for the code that runs programs. False where this directory is no place for a hook. */
+async function createHooked(commandLine, state, directory) {
+  const hook = join(directory, 'hook');
+  writeFileSync(hook, '#!/bin/sh\n', { mode: 0o755 });
+  const create = ['group', 'create', 'hooked', '--volume', 'v', '--pre-hook', hook, '--post-hook', hook];
+  return (await statusOf(commandLine, state, create)) === 0;
+}
+
+async function runQuietly(commandLine, state, command) {
+  const status = await statusOf(commandLine, state, command);
   if (status !== 0)
     throw new Error(`snapcommit ${command.join(' ')} ended with ${String(status)} while the bundle was made`);
+}
+
+function statusOf({ main, libraryOpeners: openers }, state, command) {
+  const silent = { isTTY: false, columns: 0, write: () => undefined };
+  const io = { stdout: silent, stderr: silent, env: {}, cwd: root, onStop: () => () => undefined };
+  return main(['--state-dir', state, ...command], io, openers);
 }
