@@ -8,6 +8,9 @@ const READ = 2;
 export function requestRead(type: number, number: number, bytes: number): number {
   return request(READ, type, number, bytes);
 }
+export function requestWrite(type: number, number: number, bytes: number): number {
+  return request(WRITE, type, number, bytes);
+}
 export function requestReadWrite(type: number, number: number, bytes: number): number {
   return request(READ | WRITE, type, number, bytes);
 }

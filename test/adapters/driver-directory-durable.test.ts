@@ -1,5 +1,5 @@
 /** What the directory driver has synced when a call resolves, and in which order: read from its system calls. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import type { VolumePlace } from '#src/ports/volume-driver.js';
@@ -120,6 +120,31 @@ void t.test(
     const again = trace(t, place, parent, script);
     inOrder(t, again, after);
     t.notOk(again.some((line) => line.startsWith('renameat2')));
+  },
+);
+
+void t.test(
+  'D6 an exchange that was done is not said to be durable when the sync fails, and needs no wrapper',
+  async (t) => {
+    const { driver, place } = await makeDirectoryVolume(t);
+    const base = (await driver.live(place)).id;
+    const clone = (await driver.clone(place, 'c', null)).id;
+    await driver.exchange(place, 'c', { base, clone });
+    const child = runOnVolume(
+      place,
+      `const { open } = promises;
+    promises.open = async (path, ...rest) => {
+      const handle = await open(path, ...rest);
+      const fails = async () => { throw Object.assign(new Error('no disk'), { code: 'EIO' }); };
+      if (String(path).endsWith('/c')) handle.sync = fails;
+      return handle;
+    };
+    syncBuiltinESMExports();
+    console.log(await driver.exchange(place, 'c', ${JSON.stringify({ base, clone })}).catch((error) => error.message));`,
+    );
+    t.match(child.stdout, `volume db: ${place.publishDirectory}/c: EIO`, child.stderr);
+    rmSync(join(place.publishDirectory, 'c'), { recursive: true });
+    t.equal(await driver.exchange(place, 'c', { base, clone }), 'done', 'the replaced tree was deleted since');
   },
 );
 

@@ -145,6 +145,11 @@ void t.test('what the words of OpenZFS mean', (t) => {
     ['The ZFS modules are not loaded.\nTry running /sbin/modprobe zfs as root to load them.', 'missing'],
     ['The ZFS modules cannot be auto-loaded.', 'missing'],
     ['internal error: out of memory', 'other'],
+    ["cannot open 'tank/.snapcommit/readonly-db': dataset does not exist", 'absent'],
+    ["cannot destroy 'tank/suspended jobs@a': dataset is busy", 'busy'],
+    ['cannot destroy snapshot tank/readonly@already-exists: dataset is busy', 'busy'],
+    ["cannot mount '/srv/it's read-only': pool I/O is currently suspended", 'unavailable'],
+    ["it's said of 'tank/a' that it is not found, and it isn't", 'absent'],
   ];
   for (const [reason, meaning] of said) t.equal(meaningOf(new ZfsFailure('zfs', ['x'], reason)), meaning, reason);
   t.equal(meaningOf(new Error('dataset is busy')), 'other', 'only what zfs said');

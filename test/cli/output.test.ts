@@ -200,6 +200,28 @@ t.test('recover prints its plan, and fails with the worst of what failed', async
   t.match(ran, { status: 6, stdout: 'report db — no disk\nFAILED: report db — no disk\n' });
 });
 
+t.test('recover of this node alone warns of leftovers that cannot be deleted, and of nothing else', async (t) => {
+  const remove = { action: 'remove', target: 'db: .trash~1', reason: 'trash' } as const;
+  const reopen = { action: 'reopen', target: 'db', reason: 'it is over' } as const;
+  const recovering = (failed: readonly (typeof remove | typeof reopen)[]) => {
+    const report = { actions: failed, failures: failed.map((action) => ({ action, reason: 'in use' })) };
+    return { node: { recover: async () => Promise.resolve(report) } };
+  };
+  const line = 'remove db: .trash~1 — trash';
+  t.match(await run(['recover', '--local-only'], recovering([remove])), {
+    status: 0,
+    stdout: `${line}\nwarning: ${line}: in use\n`,
+  });
+  const json = await run(['recover', '--local-only', '--json'], recovering([remove]));
+  t.equal(json.status, 0);
+  t.same(JSON.parse(json.stdout), { actions: [remove], failures: [{ action: remove, reason: 'in use' }] });
+  t.match(await run(['recover', '--local-only'], recovering([remove, reopen])), {
+    status: 6,
+    stdout: /FAILED: reopen/,
+  });
+  t.match(await run(['recover'], recovering([remove])), { status: 6, stdout: /FAILED: remove/ });
+});
+
 t.test('doctor tells what is missing and how to get it, with 6', async (t) => {
   const checks = [
     { check: 'node', result: 'ok', message: 'v20', advice: null },

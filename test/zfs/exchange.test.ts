@@ -211,6 +211,21 @@ const READER = `
   console.log('reading');
 `;
 
+void t.test('what was delegated on the live dataset is delegated on the one that takes its place', async (t) => {
+  const begun = await begin(t, 'delegated');
+  const { dataset, place, identities } = begun;
+  zfs('allow', '-s', '@keeper', 'hold,release', dataset);
+  zfs('allow', '-c', 'destroy,mount', dataset);
+  zfs('allow', '-l', '-u', 'nobody', '@keeper,snapshot', dataset);
+  zfs('allow', '-d', '-e', 'userprop', dataset);
+  zfs('allow', '-g', 'daemon', 'create,mount', dataset);
+  const before = zfs('allow', dataset);
+  t.match(before, /user nobody .*@keeper/);
+  await driver.exchange(place, 'clone', identities);
+  await assertExchanged(t, begun);
+  t.equal(zfs('allow', dataset), before);
+});
+
 void t.test('an encryption root of its own is exchanged and back, and its key is unloaded and loaded', async (t) => {
   const key = join(pool.directory, 'key');
   writeFileSync(key, 'a key of thirty-two bytes, just so'.slice(0, 32));

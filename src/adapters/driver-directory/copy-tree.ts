@@ -10,9 +10,11 @@ import { SnapcommitError } from '../../errors.js';
 import { childPath, openDirectory, openPlain, readNames } from '../../native/at.js';
 import { makeNode } from '../../native/file-metadata.js';
 import type { Name } from '../../native/path-bytes.js';
+import { protectionOf } from '../../native/protection.js';
 import { createContentCopier, type ContentCopier } from './copy-content.js';
 import { copyMetadata } from './copy-metadata.js';
 import { copyFailure, errnoOf, isMissing } from './failures.js';
+import { keepProtection, keepProtectionAt } from './protected.js';
 
 const ATTEMPTS = 4;
 const CHANGING: readonly string[] = ['ENOENT', 'ELOOP', 'ENOTDIR', 'ENXIO', 'ESTALE'];
@@ -27,6 +29,10 @@ interface Copy {
   readonly firstNames: Map<string, Buffer>;
   /** The new tree's path. */
   readonly target: string;
+  /** It is to take its source's place. */
+  readonly isForSwap: boolean;
+  /** Files with several names that are protected (protected.ts): they get no other name once they are. */
+  readonly protectLater: { readonly path: Buffer; readonly protection: number; readonly text: string }[];
   skippedSockets: number;
 }
 
@@ -40,12 +46,14 @@ interface Level {
 
 /**
  * Copies the directory `source` to `target`, which must not exist; the directory that it is made in must be ours, so that
- * nobody else can put anything in its place. Nothing is durable. Errors name the path.
+ * nobody else can put anything in its place. `isForSwap`: it is to take the source's place. Nothing is durable. Errors name
+ * the path.
  */
 export async function copyTree(
   volume: string,
   source: string,
   target: string,
+  isForSwap: boolean,
 ): Promise<{ readonly skippedSockets: number }> {
   const from = await openPlain(source);
   try {
@@ -57,10 +65,14 @@ export async function copyTree(
       content: createContentCopier(),
       firstNames: new Map(),
       target,
+      isForSwap,
+      protectLater: [],
       skippedSockets: 0,
     };
     await mkdir(target, { mode: 0o700 });
     await copyInto(copy, from, Buffer.from(target), Buffer.alloc(0), source);
+    for (const { path, protection, text } of copy.protectLater)
+      await keepProtectionAt(Buffer.concat([Buffer.from(target), path]), protection, isForSwap, text);
     return { skippedSockets: copy.skippedSockets };
   } finally {
     await from.close();
@@ -75,6 +87,8 @@ async function copyInto(copy: Copy, source: FileHandle, target: Buffer, path: Bu
     const level = { source, target: to, path, text };
     for (const name of await readNames(source)) await copyEntry(copy, level, name);
     await copyMetadata(source.fd, status, to, text);
+    // the top of a tree is exchanged later
+    if (path.length > 0) keepProtection(to, protectionOf(source.fd, text), copy.isForSwap, text);
   } finally {
     await to.close();
   }
@@ -124,9 +138,13 @@ async function copyOne(copy: Copy, level: Level, name: Name, status: BigIntStats
     await link(Buffer.concat([Buffer.from(copy.target), first]), target);
     return;
   }
-  if (status.isFile()) await copyRegular(copy, source, target, text);
-  else await copySpecial(source, target, status, text);
-  if (status.nlink > 1n) copy.firstNames.set(fileKey(status), path);
+  const isLinked = status.nlink > 1n;
+  if (status.isFile()) {
+    const protection = await copyRegular(copy, source, target, text);
+    if (protection !== 0 && isLinked) copy.protectLater.push({ path, protection, text });
+    else if (protection !== 0) await keepProtectionAt(target, protection, copy.isForSwap, text);
+  } else await copySpecial(source, target, status, text);
+  if (isLinked) copy.firstNames.set(fileKey(status), path);
 }
 
 async function copyDirectory(
@@ -153,13 +171,15 @@ async function copyDirectory(
   }
 }
 
-async function copyRegular(copy: Copy, source: Buffer, target: Buffer, text: string): Promise<void> {
+/** Answers what protects the source. */
+async function copyRegular(copy: Copy, source: Buffer, target: Buffer, text: string): Promise<number> {
   const from = await open(source, FILE);
   try {
     const status = await from.stat({ bigint: true });
     if (!status.isFile()) throw Object.assign(new Error('became another kind of file'), { code: 'ESTALE' });
     await copy.content.copy(from, status, target);
     await copyMetadata(from.fd, status, target, text);
+    return protectionOf(from.fd, text);
   } finally {
     await from.close();
   }

@@ -25,7 +25,7 @@ export async function makeSnapshot(
   name: string,
 ): Promise<{ readonly id: string }> {
   return makeEntry(volume, source, name, async (paths, shown) => {
-    const { skippedSockets } = await copyTree(volume.name, source, paths.tree);
+    const { skippedSockets } = await copyTree(volume.name, source, paths.tree, false);
     const digest = await writeIndex(paths.tree, paths.index, shown.tree);
     return { format: 1, kind: 'snapshot', id: randomUUID(), digest, ofLive: false, skippedSockets };
   });
@@ -40,7 +40,7 @@ export async function makeClone(
 ): Promise<{ readonly id: string }> {
   return makeEntry(volume, source, name, async (paths, shown) => {
     if (ofLive) await recordListing(source, paths.listing);
-    const { skippedSockets } = await copyTree(volume.name, source, paths.tree);
+    const { skippedSockets } = await copyTree(volume.name, source, paths.tree, true);
     const digest =
       ofLive && (await needsContent(source)) ? await writeIndex(paths.tree, paths.index, shown.tree) : null;
     return { format: 1, kind: 'clone', id: await treeIdentity(paths.tree), digest, ofLive, skippedSockets };

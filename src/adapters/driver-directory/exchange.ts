@@ -10,7 +10,7 @@ import { childPath, openDirectory } from '../../native/at.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import { renameExchange } from '../../native/rename.js';
 import { syncDirectory, syncFilesystem } from '../../native/sync.js';
-import { volumeFailure } from './failures.js';
+import { isMissing, volumeFailure } from './failures.js';
 import { lookupEntry, treeIdentity } from './identity.js';
 import { entryPaths } from './layout.js';
 import { withPublishDirectory } from './publish-directory.js';
@@ -54,7 +54,10 @@ async function exchangeIn(
   if (live === identities.clone) {
     // Whoever exchanged them may have crashed before the syncs.
     await parent.sync();
-    await syncDirectory(paths.wrapper).catch(() => undefined);
+    // the replaced tree's place may be gone since, and nothing else excuses it (D6)
+    await syncDirectory(paths.wrapper).catch((error: unknown) => {
+      if (!isMissing(error)) throw volumeFailure(volume.name, shown.wrapper, error, 'UNAVAILABLE');
+    });
     return 'done';
   }
   if (live !== identities.base) throw conflict(volume, volume.source, live, identities);

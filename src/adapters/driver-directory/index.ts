@@ -2,8 +2,9 @@
  * The directory driver: volumes on any filesystem, without root. A snapshot is a copy (sharing content where the
  * filesystem can), so it is no single point in time while writers run, and nothing but its digest protects it.
  *
- * Not copied: sockets (counted in the identity file), SELinux labels, attributes that filesystems invent. A file whose
- * owner this user could not keep, and a device node without root, fail the copy by name.
+ * Not copied: sockets (counted in the identity file), SELinux labels, attributes that filesystems invent, flags besides those
+ * that protect (protected.ts), project ids. A file whose owner this user could not keep, and a device node without root, fail
+ * the copy by name.
  */
 import { readdir, statfs } from 'node:fs/promises';
 import { SnapcommitError } from '../../errors.js';

@@ -2,7 +2,7 @@
  * Deleting entries of a publish directory, never following a symlink out of it and never through a mount. The identity
  * goes first, durably, so that what a crash leaves of an entry can never be taken for a snapshot.
  */
-import { constants } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { chmod, lstat, open, rmdir, unlink, type FileHandle } from 'node:fs/promises';
 import { crashPoint } from '../../crash-points.js';
 import { SnapcommitError } from '../../errors.js';
@@ -12,6 +12,7 @@ import type { VolumePlace } from '../../ports/volume-driver.js';
 import { errnoOf, isMissing, volumeFailure } from './failures.js';
 import { entryPaths } from './layout.js';
 import { mountsBelow, readMounts } from './mounts-below.js';
+import { withoutProtection } from './protected.js';
 import { withPublishDirectory } from './publish-directory.js';
 
 /** Linux: a descriptor that stands for a file without opening it, so that a mode can be mended without any right. */
@@ -82,9 +83,7 @@ async function removeName(directory: FileHandle, path: Buffer, text: string): Pr
   const status = await lstat(path).catch(whenMissing);
   if (status === null) return;
   try {
-    if (!status.isDirectory()) await unlink(path);
-    else if (status.dev === (await directory.stat()).dev) await removeDirectory(path, text);
-    else throw Object.assign(new Error('is another filesystem'), { code: 'EXDEV' });
+    await removeOne(directory, path, status, text);
   } catch (error) {
     if (isMissing(error) || error instanceof SnapcommitError) {
       if (isMissing(error)) return;
@@ -93,10 +92,24 @@ async function removeName(directory: FileHandle, path: Buffer, text: string): Pr
     const errno = errnoOf(error);
     throw new SnapcommitError(
       'UNAVAILABLE',
-      `${text} could not be deleted (${errno}); see to it, then run snapcommit recover`,
+      `${text} could not be deleted (${errno}); see to it${errno === 'EPERM' ? ' (lsattr, chattr -i -a)' : ''}, then run snapcommit recover`,
       { path: text, errno },
       error,
     );
+  }
+}
+
+/** Where it, or what it is in, is immutable or append-only, that is taken away first. */
+async function removeOne(directory: FileHandle, path: Buffer, status: Stats, text: string): Promise<void> {
+  const remove = async (): Promise<void> => {
+    if (!status.isDirectory()) await unlink(path);
+    else if (status.dev === (await directory.stat()).dev) await removeDirectory(path, text);
+    else throw Object.assign(new Error('is another filesystem'), { code: 'EXDEV' });
+  };
+  try {
+    await remove();
+  } catch (error) {
+    if (errnoOf(error) !== 'EPERM' || !(await withoutProtection(directory, path, remove))) throw error;
   }
 }
 

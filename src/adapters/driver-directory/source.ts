@@ -7,6 +7,7 @@ import type { Inspection } from '../../ports/volume-driver.js';
 import { errnoOf, isMissing, volumeFailure } from './failures.js';
 import { treeIdentity } from './identity.js';
 import { mountOf, mountsBelow, readMounts, type Mount } from './mounts-below.js';
+import { isProtected } from './protected.js';
 
 const HIDDEN = '.snapcommit';
 
@@ -110,6 +111,8 @@ async function judgeExchange(
   }
   const parent = dirname(source);
   for (const path of [parent, source, publish]) {
+    if (await isProtected(path))
+      return { possible: false, reason: `${path} is immutable or append-only; clear that (chattr -i -a)` };
     if (!(await mayWrite(path))) return { possible: false, reason: `this user may not write to ${path}` };
   }
   return { possible: true };

@@ -17,9 +17,14 @@ const WORDS: readonly [Meaning, RegExp][] = [
   ['busy', /is busy|\bbusy\b|in use|has children|dependent clones/i],
 ];
 
+/** Quoted, where an apostrophe inside of a word ends nothing; snapshots are named without quotes as well. */
+const NAMES = /(?<!\w)'[^\n]*?'(?!\w)|\S+@\S+/g;
+
+/** What it said, and not what it said it of: a dataset may be called `readonly`. */
 export function meaningOf(failure: unknown): Meaning {
   if (!(failure instanceof ZfsFailure)) return 'other';
-  return WORDS.find(([, words]) => words.test(failure.reason))?.[0] ?? 'other';
+  const said = failure.reason.replaceAll(NAMES, '…');
+  return WORDS.find(([, words]) => words.test(said))?.[0] ?? 'other';
 }
 
 /** Whether all that it said is that some of what it was asked for is not there. */

@@ -9,6 +9,7 @@
 import { crashPoint } from '../../crash-points.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import type { ZfsCommands } from './command.js';
+import { delegateAlike } from './delegated.js';
 import type { Family } from './family.js';
 import { lastComponent } from './names.js';
 import { isReadOnly, LET_GO, localOf, ownOf, valueOf, type Dataset } from './properties.js';
@@ -51,6 +52,7 @@ async function handOver(commands: ZfsCommands, from: Dataset, to: Dataset): Prom
     // ending the one ended what is shared by that path
     await commands.attempt(['share', to.name]);
   }
+  await delegateAlike(commands, from.name, to.name);
 }
 
 /** Where there is no room for both, the old one lets go of it first, and remembers what it was. */

@@ -8,15 +8,21 @@ export const recover: CommandModule = {
   define(command) {
     command
       .option('--dry-run', 'say what would be done, and change nothing')
-      .option('--local-only', 'this node alone, whatever becomes of the others of its cluster');
+      .option(
+        '--local-only',
+        'this node alone, whatever becomes of the others of its cluster; leftovers that cannot be deleted are no failure',
+      );
   },
   async run({ options, openNode }) {
-    const recovery = await (await openNode()).recover(options.flag('dryRun'), options.flag('localOnly'));
-    const { failures } = recovery;
+    const localOnly = options.flag('localOnly');
+    const recovery = await (await openNode()).recover(options.flag('dryRun'), localOnly);
+    // what is dead and still there harms nobody: the volumes' users start all the same
+    const isFailed = ({ action }: RecoveryStepReport): boolean => !localOnly || action !== 'remove';
+    const failed = recovery.failures.map(({ action }) => action).filter(isFailed);
     return {
       json: recovery,
-      text: () => recoveryText(recovery),
-      status: worstOf(failures.map(({ action }) => action.action)),
+      text: () => recoveryText(recovery, isFailed),
+      status: worstOf(failed.map(({ action }) => action)),
     };
   },
 };
@@ -42,11 +48,12 @@ const STATUS_OF_ACTION: Readonly<Record<RecoveryAction['action'], ExitStatus>> =
   pay: 5,
 };
 
-function recoveryText({ actions, failures }: RecoverReport): string {
+function recoveryText({ actions, failures }: RecoverReport, isFailed: (action: RecoveryStepReport) => boolean): string {
   if (actions.length + failures.length === 0) return 'Nothing to do.\n';
   const done = actions.map((action) => `${lineOf(action)}\n`);
   const failed = failures.map(
-    ({ action, reason }) => `FAILED: ${lineOf(action)}${action.reason === reason ? '' : `: ${printable(reason)}`}\n`,
+    ({ action, reason }) =>
+      `${isFailed(action) ? 'FAILED' : 'warning'}: ${lineOf(action)}${action.reason === reason ? '' : `: ${printable(reason)}`}\n`,
   );
   return [...done, ...failed].join('');
 }

@@ -1,6 +1,7 @@
 /**
  * Sweeping up what is over: debts, pins, closed trees, leftovers, lock files. What is found is taken when it is found twice, some seconds
- * apart: who left it has had the time to take it away.
+ * apart: who left it has had the time to take it away. What cannot be taken is tried again with longer and longer pauses, and told
+ * once for each reason.
  */
 import type { Logger } from 'pino';
 import { planHousekeeping } from '../../coordinator/housekeeping.js';
@@ -9,9 +10,9 @@ import type { Context } from '../../participant/context.js';
 import { sweepLockFiles } from '../../participant/lock-files.js';
 import { messageOf } from './failures.js';
 
-/** Between two sweeps while there is something to take. */
+/** Between two sweeps while there is something to take; longer where all of it fails. */
 const SWEEP_MS = 5_000;
-/** Between two that nothing calls for: a snapshot may arrive late (G11). */
+/** Between two that nothing calls for: a snapshot may arrive late (G11). The longest pause. */
 const IDLE_SWEEP_MS = 60_000;
 
 export class Sweep {
@@ -19,6 +20,9 @@ export class Sweep {
   readonly #logger: Pick<Logger, 'info' | 'error'>;
   #seen: ReadonlySet<string> = new Set();
   #isDue = true;
+  #pauseMs = SWEEP_MS;
+  /** What failed, and why: the log has it. */
+  readonly #told = new Map<string, string>();
   #sweptAtMs: number | null = null;
 
   constructor(context: Context, logger: Pick<Logger, 'info' | 'error'>) {
@@ -29,43 +33,72 @@ export class Sweep {
   /** Something has ended. */
   due(): void {
     this.#isDue = true;
+    this.#pauseMs = SWEEP_MS;
   }
 
   /** In how many ms the next one is to begin; 0: now. */
   dueInMs(): number {
     if (this.#sweptAtMs === null) return 0;
-    const pauseMs = this.#isDue ? SWEEP_MS : IDLE_SWEEP_MS;
+    const pauseMs = this.#isDue ? this.#pauseMs : IDLE_SWEEP_MS;
     return Math.max(0, this.#sweptAtMs + pauseMs - this.#context.clock.monotonic());
   }
 
   /** Never rejects. */
   async run(): Promise<void> {
-    // What ends while we look is due again.
+    // What ends while we look is due again, and soon.
     this.#isDue = false;
+    const longerMs = Math.min(2 * this.#pauseMs, IDLE_SWEEP_MS);
+    this.#pauseMs = SWEEP_MS;
     try {
       const steps = (await planHousekeeping(this.#context)).filter(({ action }) => action.action !== 'report');
-      for (const step of steps.filter(({ action }) => action.action === 'reopen' || this.#seen.has(nameOf(action))))
-        await this.#take(step);
-      this.#seen = new Set(steps.map(({ action }) => nameOf(action)));
-      if (steps.length > 0) this.#isDue = true;
+      const names = new Set(steps.map(({ action }) => nameOf(action)));
+      for (const name of this.#told.keys()) if (name !== LOOKING && !names.has(name)) this.#told.delete(name);
+      const ready = steps.filter(({ action }) => action.action === 'reopen' || this.#seen.has(nameOf(action)));
+      let failures = 0;
+      for (const step of ready) if (!(await this.#take(step))) failures += 1;
+      this.#seen = names;
+      this.#again(steps.length, failures, longerMs);
       // Whoever was killed has left its own.
       await sweepLockFiles(this.#context);
+      this.#told.delete(LOOKING);
     } catch (error) {
-      this.#logger.error({ reason: messageOf(error) }, 'what is over could not be looked for');
-      this.#isDue = true;
+      this.#tell(LOOKING, messageOf(error), { reason: messageOf(error) }, 'what is over could not be looked for');
+      this.#again(1, 1, longerMs);
     }
     this.#sweptAtMs = this.#context.clock.monotonic();
   }
 
-  async #take({ action, act }: Step): Promise<void> {
+  /** `longerMs`: the next pause where nothing but failures is left, and nothing has ended meanwhile. */
+  #again(found: number, failures: number, longerMs: number): void {
+    if (found > 0 && found === failures && !this.#isDue) this.#pauseMs = longerMs;
+    if (found > 0) this.#isDue = true;
+  }
+
+  /** Whether it is done. */
+  async #take({ action, act }: Step): Promise<boolean> {
     const { target, reason } = action;
-    await act().then(
-      () => this.#logger.info({ action: action.action, target, reason }, 'recovered'),
-      (error: unknown) =>
-        this.#logger.error({ action: action.action, target, reason: messageOf(error) }, 'not recovered yet'),
-    );
+    const name = nameOf(action);
+    try {
+      await act();
+    } catch (error) {
+      const failure = messageOf(error);
+      this.#tell(name, failure, { action: action.action, target, reason: failure }, 'not recovered yet');
+      return false;
+    }
+    this.#told.delete(name);
+    this.#logger.info({ action: action.action, target, reason }, 'recovered');
+    return true;
+  }
+
+  #tell(name: string, failure: string, fields: Readonly<Record<string, string>>, message: string): void {
+    if (this.#told.get(name) === failure) return;
+    this.#told.set(name, failure);
+    this.#logger.error(fields, message);
   }
 }
+
+/** What fails when nothing could be planned. */
+const LOOKING = '';
 
 /** With its reason, which names the transaction. */
 function nameOf({ action, target, reason }: Step['action']): string {
