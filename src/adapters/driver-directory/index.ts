@@ -55,6 +55,7 @@ export function createDirectoryDriver(): VolumeDriver {
     remove: removeEntries,
     verifyContent: async (volume, name) =>
       withPath(volume, entryPaths(volume, name).wrapper, () => verifySnapshot(volume, name)),
+    doubts: null,
   };
 }
 
