@@ -7,7 +7,7 @@ import { isAtLeast } from '../machine/grade.js';
 import { generationKey } from '../machine/keys.js';
 import type { GenerationRecord } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
-import { verifyGeneration } from '../participant/verify.js';
+import { damageOf } from '../participant/verify.js';
 import { assertAsPlanned, planTransaction, type Plan } from './begin.js';
 import { repeat, requireRecord, withCoordinatorLock, type Committed } from './commit.js';
 import { begin, type Begun } from './decide.js';
@@ -72,7 +72,7 @@ function assertGrade({ require }: RestoreRequest, source: GenerationRecord): voi
 
 /** What somebody replaced or damaged must not become the live tree, and then a generation that looks sound. */
 async function assertIntact(context: Context, source: GenerationRecord): Promise<void> {
-  const problems = await verifyGeneration(context, await context.log.read(), source);
+  const problems = await damageOf(context, await context.log.read(), source);
   const [first] = problems;
   if (first === undefined) return;
   throw new SnapcommitError(

@@ -19,7 +19,7 @@ import { controlUnit, payEarlier, recordDebt, runningUnits, type Debt } from './
 import { hiddenName, partOf, type Part, type PartMember } from './part.js';
 import { prepareVolume } from './prepare-volume.js';
 import { messageOf } from './publish.js';
-import { verifyGeneration } from './verify.js';
+import { damageOf } from './verify.js';
 
 const CHANGES_SHOWN = 10;
 /** A swap has one round: what fails in it aborts. */
@@ -70,7 +70,7 @@ async function assertSourceIntact(context: Context, { begin }: Part): Promise<vo
       group,
       generation: sourceGeneration,
     });
-  const problems = await verifyGeneration(context, await context.log.read(), source);
+  const problems = await damageOf(context, await context.log.read(), source);
   const [first] = problems;
   if (first === undefined) return;
   throw new SnapcommitError('VERIFY_FAILED', `generation ${key} is damaged, so it is not restored: ${first.problem}`, {

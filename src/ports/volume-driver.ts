@@ -210,4 +210,9 @@ export interface VolumeDriver {
 
   /** Drivers whose snapshots the kernel does not protect compare content here. Resolves to what is wrong; empty: nothing. */
   verifyContent(volume: VolumePlace, name: string): Promise<readonly string[]>;
+  /**
+   * What speaks against a snapshot and is no proof of damage: `verify` tells it as a problem, a restore warns of it. Null
+   * where no such thing can be seen, or nobody but root can do it.
+   */
+  readonly doubts: ((volume: VolumePlace, name: string) => Promise<readonly string[]>) | null;
 }

@@ -1,5 +1,6 @@
 /** What the btrfs driver promises to be durable, shown by mounting the image as a power loss would leave it. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -110,6 +111,33 @@ void t.test('remove takes the subvolumes with it that a command made inside a cl
   await driver.remove(place, ['writable', 'read-only']);
   t.same(await names(place), []);
 });
+
+void t.test('what a `btrfs send` reads is not deleted and named so, and everything else is, durably', async (t) => {
+  const { place, afterPowerLoss } = await prepare(t);
+  writeFileSync(join(place.source, 'large'), Buffer.alloc(8 * 1024 * 1024, 'x'));
+  for (const name of ['a', 'b', 'c']) await driver.stage(place, name);
+  const sending = await startSend(t, driver.path(place, 'a'));
+  const failure = await rejectsWith(t, driver.remove(place, ['a', 'b', 'c']), 'IN_USE');
+  t.match(failure?.message, /db\/a was not deleted, it is read by a `btrfs send`/);
+  t.same(await names(afterPowerLoss()), ['a']);
+  await sending.end();
+  await driver.remove(place, ['a']);
+  t.same(await names(place), []);
+});
+
+/** A send that goes on until it is ended: nobody takes what it gives. */
+async function startSend(t: Test, path: string): Promise<{ readonly end: () => Promise<void> }> {
+  const sending = spawn('btrfs', ['--quiet', 'send', path], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const ended = once(sending, 'close');
+  const end = async (): Promise<void> => {
+    sending.kill('SIGKILL');
+    sending.stdout.destroy();
+    await ended;
+  };
+  t.teardown(end);
+  await once(sending.stdout, 'readable');
+  return { end };
+}
 
 void t.test(
   'remove unlinks a symlink and an empty directory, follows nothing, and refuses files that are not ours',

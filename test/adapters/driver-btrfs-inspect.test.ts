@@ -108,6 +108,19 @@ void t.test('nested subvolumes are refused by name, also when they come later', 
   t.match(many?.details['nested'], { length: 10 });
 });
 
+void t.test('a clone in which subvolumes were made is not sealed, and they are named', async (t) => {
+  const btrfs = makeBtrfs(t);
+  const place = { name: 'db', source: btrfs.subvolume('live'), publishDirectory: join(btrfs.mount, '.snapcommit/db') };
+  await driver.prepare(place);
+  await driver.clone(place, 'clone', null);
+  mkdirSync(join(driver.path(place, 'clone'), 'directory'));
+  btrfs.subvolume('.snapcommit/db/clone/directory/postgres');
+  const failure = await rejectsWith(t, driver.seal(place, 'clone', 'sealed'), 'SOURCE_NESTED');
+  t.match(failure?.message, /live, which .*: directory\/postgres; make directories/);
+  t.same(failure?.details['nested'], ['directory/postgres']);
+  t.equal(await driver.lookup(place, 'sealed'), null);
+});
+
 void t.test('symlinks in any component are refused with the path that they resolve to', async (t) => {
   const btrfs = makeBtrfs(t);
   mkdirSync(join(btrfs.mount, 'real'));

@@ -103,7 +103,7 @@ function workOf(errand: CaseOptions['errand']): CommandWork {
 
 /** Looking changes nothing: a fault there is one at the boundary after it. */
 const LOOKS =
-  /^log\.(read|generation|generations|status)$|^files\.(readLink|readText|listNames)$|^driver\.(live|lookup|list|poolOf|openStage|freeSpace|inspect|changedSince|verifyContent)$|^freezer\.(resolve|intents)$|^hooks\.check$|^sandbox\.(probe|leftovers)$|^treeUsers/;
+  /^log\.(read|generation|generations|status)$|^files\.(readLink|readText|listNames)$|^driver\.(live|lookup|list|poolOf|openStage|freeSpace|inspect|changedSince|verifyContent|doubts)$|^freezer\.(resolve|intents)$|^hooks\.check$|^sandbox\.(probe|leftovers)$|^treeUsers/;
 
 function isPassive(what: string, moment: Moment): boolean {
   return moment === 'after' && LOOKS.test(what);

@@ -17,6 +17,7 @@ import { remove } from './remove.js';
 import { obstacleAside } from './site.js';
 import { clone, list, lookup, rename, seal, sync } from './snapshots.js';
 import { openStage, stage } from './stage.js';
+import { doubts } from './written.js';
 
 export function createBtrfsDriver(): VolumeDriver {
   return {
@@ -44,6 +45,7 @@ export function createBtrfsDriver(): VolumeDriver {
     remove,
     // the kernel keeps snapshots read-only and checksums their data
     verifyContent: () => Promise.resolve([]),
+    doubts,
   };
 }
 

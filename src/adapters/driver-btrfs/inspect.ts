@@ -3,15 +3,15 @@ import { realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize, relative } from 'node:path';
 import { SnapcommitError } from '../../errors.js';
 import { filesystemUuid } from '../../native/btrfs-space.js';
-import { isReadOnly, isSubvolume, nestedSubvolumes, subvolumeInfo } from '../../native/btrfs.js';
+import { isReadOnly, isSubvolume, subvolumeInfo } from '../../native/btrfs.js';
 import { nearestExisting } from '../../native/existing-path.js';
 import { readMounts, type Mount } from '../../native/mountinfo.js';
 import type { Inspection, VolumePlace } from '../../ports/volume-driver.js';
 import { exchangePossible } from './exchange-possible.js';
 import { isBelow } from './mounts.js';
+import { refuseNestedInLive } from './nested.js';
 import { driverError, errnoOf, HIDDEN_DIRECTORY, identity, withDirectory, withLive } from './place.js';
 
-const NESTED_NAMED_MAX = 10;
 const TOP_LEVEL = 5n;
 
 export async function inspect(
@@ -32,7 +32,7 @@ export async function inspect(
       if (!mayBeReadOnly && isReadOnly(fd, source))
         throw invalid(name, source, 'is a read-only subvolume; give the live, writable one');
       const place = { name, source, publishDirectory: publishDirectory ?? defaultPlace(name, source, fd, mounts) };
-      refuseNested(place, fd);
+      refuseNestedInLive(place, fd);
       const filesystem = filesystemUuid(fd, source);
       await refusePublishDirectory(place, filesystem);
       const exchange = await exchangePossible(place, fd, mounts);
@@ -50,7 +50,7 @@ export async function live(volume: VolumePlace): Promise<{ readonly id: string; 
     if (!gone) throw failure; // where it is gone, opening it says so below
   });
   return withLive(volume, 'look at', (fd) => {
-    refuseNested(volume, fd);
+    refuseNestedInLive(volume, fd);
     return { id: identity(fd, volume.source), readOnly: isReadOnly(fd, volume.source) };
   });
 }
@@ -81,15 +81,6 @@ function withoutSlash(path: string): string {
 function defaultPlace(name: string, source: string, fd: number, mounts: readonly Mount[]): string {
   const inside = subvolumeInfo(fd, source).id === TOP_LEVEL || mounts.some(({ mountPoint }) => mountPoint === source);
   return join(inside ? source : dirname(source), HIDDEN_DIRECTORY, name);
-}
-
-/** Snapshots do not contain nested subvolumes. Our own, which holds the publish directory, is meant to stay out. */
-function refuseNested(volume: VolumePlace, fd: number): void {
-  const own = (path: string): boolean => path === HIDDEN_DIRECTORY || path.startsWith(`${HIDDEN_DIRECTORY}/`);
-  const nested = nestedSubvolumes(fd, volume.source, NESTED_NAMED_MAX, own);
-  if (nested.length === 0) return;
-  const message = `volume ${volume.name}: ${volume.source} has subvolumes inside, which its snapshots would not contain: ${nested.join(', ')}; make each a volume of its own, outside of this one`;
-  throw new SnapcommitError('SOURCE_NESTED', message, { volume: volume.name, source: volume.source, nested });
 }
 
 async function refusePublishDirectory(place: VolumePlace, filesystem: string): Promise<void> {

@@ -14,26 +14,32 @@ import { driverError, entryPath, errnoOf, withDirectory } from './place.js';
 export async function remove(volume: VolumePlace, names: readonly string[]): Promise<void> {
   for (const name of names) entryName(volume, name);
   crashPoint('remove.before');
+  const failures: SnapcommitError[] = [];
   for (const name of names) {
-    await removeOne(volume, name);
+    const failure = await removeOne(volume, name);
+    if (failure !== null) failures.push(failure);
     crashPoint('remove.after-first');
   }
   await syncDirectory(volume.publishDirectory).catch((failure: unknown) => {
     throw driverError(volume, 'sync', volume.publishDirectory, failure, 'UNAVAILABLE');
   });
   crashPoint('remove.after');
+  const [first] = failures;
+  if (first !== undefined) throw first;
 }
 
-async function removeOne(volume: VolumePlace, name: string): Promise<void> {
+/** Answers its failure: somebody's use of one tree must not keep the others. */
+async function removeOne(volume: VolumePlace, name: string): Promise<SnapcommitError | null> {
   const path = entryPath(volume, name);
   try {
     const found = await lstat(path);
     if (!found.isDirectory()) await unlink(path);
     else if (await withDirectory(path, isSubvolume)) await removeSubvolume(volume, name, path);
     else await rmdir(path);
+    return null;
   } catch (failure) {
-    if (errnoOf(failure) === 'ENOENT' && (await publishDirectoryExists(volume))) return;
-    throw removalError(volume, path, failure);
+    if (errnoOf(failure) === 'ENOENT' && (await publishDirectoryExists(volume))) return null;
+    return removalError(volume, path, failure);
   }
 }
 
@@ -50,10 +56,16 @@ function publishDirectoryExists(volume: VolumePlace): Promise<boolean> {
   return withDirectory(volume.publishDirectory, () => true).catch(() => false);
 }
 
+const IN_USE: Readonly<Record<string, string>> = {
+  ENOTEMPTY: 'is a directory with files that are not ours',
+  EBUSY: 'is mounted somewhere; unmount it',
+};
+
 function removalError(volume: VolumePlace, path: string, failure: unknown): SnapcommitError {
   const errno = errnoOf(failure);
-  if (errno !== 'ENOTEMPTY' && errno !== 'EBUSY') return driverError(volume, 'delete', path, failure, 'UNAVAILABLE');
-  const why = errno === 'EBUSY' ? 'is mounted somewhere; unmount it' : 'is a directory with files that are not ours';
+  const byRoot = errno === 'EPERM' && process.geteuid?.() === 0;
+  const why = byRoot ? 'is read by a `btrfs send`, or holds an active swap file; let that end' : IN_USE[errno];
+  if (why === undefined) return driverError(volume, 'delete', path, failure, 'UNAVAILABLE');
   const message = `volume ${volume.name}: ${path} was not deleted, it ${why}, then try again`;
   return new SnapcommitError('IN_USE', message, { volume: volume.name, path }, failure);
 }

@@ -6,6 +6,7 @@ import { createSnapshot, isReadOnly, isSubvolume } from '../../native/btrfs.js';
 import { renameNoReplace } from '../../native/rename.js';
 import { syncDirectory } from '../../native/sync.js';
 import type { Listed, VolumePlace } from '../../ports/volume-driver.js';
+import { refuseNestedInClone } from './nested.js';
 import { driverError, entryPath, errnoOf, identity, translated, withDirectory, withLive } from './place.js';
 
 /** Every root of a subvolume has this inode number; the stub that a snapshot has of a nested one does not. */
@@ -15,24 +16,24 @@ const LOOKED_AT_ONCE = 16;
 export async function clone(volume: VolumePlace, name: string, from: string | null): Promise<{ readonly id: string }> {
   entryPath(volume, name);
   if (from === null) return withLive(volume, 'clone', (live) => snapshot(volume, live, name, false));
-  return snapshotOfEntry(volume, from, name, false);
+  return withEntry(volume, from, (fd) => snapshot(volume, fd, name, false));
 }
 
 export async function seal(volume: VolumePlace, cloneName: string, name: string): Promise<{ readonly id: string }> {
   entryPath(volume, name);
-  return snapshotOfEntry(volume, cloneName, name, true);
+  return withEntry(volume, cloneName, (fd, path) => {
+    refuseNestedInClone(volume, fd, path);
+    return snapshot(volume, fd, name, true);
+  });
 }
 
-async function snapshotOfEntry(
+async function withEntry<T>(
   volume: VolumePlace,
-  from: string,
-  to: string,
-  readOnly: boolean,
-): Promise<{ id: string }> {
-  const path = entryPath(volume, from);
-  return translated(volume, 'snapshot', path, 'STAGE_FAILED', () =>
-    withDirectory(path, (fd) => snapshot(volume, fd, to, readOnly)),
-  );
+  name: string,
+  action: (fd: number, path: string) => Promise<T>,
+): Promise<T> {
+  const path = entryPath(volume, name);
+  return translated(volume, 'snapshot', path, 'STAGE_FAILED', () => withDirectory(path, (fd) => action(fd, path)));
 }
 
 /** A snapshot is durable when the call returns, and an existing name is a failure: never "already done" (T3). */

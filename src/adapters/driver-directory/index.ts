@@ -56,6 +56,7 @@ export function createDirectoryDriver(): VolumeDriver {
     remove: removeEntries,
     verifyContent: async (volume, name) =>
       withPath(volume, entryPaths(volume, name).wrapper, () => verifySnapshot(volume, name)),
+    doubts: null,
   };
 }
 

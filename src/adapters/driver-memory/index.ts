@@ -93,6 +93,7 @@ export function createMemoryDriver(world: MemoryWorld = createMemoryWorld(), poo
         remove(world, volume, names, boundary);
       }),
     verifyContent: () => act('verifyContent', () => []),
+    doubts: null,
   };
   return driver;
 
