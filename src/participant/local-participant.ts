@@ -42,6 +42,11 @@ interface Swap {
   /** The swap locks of its volumes, from before the live trees are closed until all is over. */
   readonly held: HeldLock[];
 }
+interface Owed {
+  readonly work: Work;
+  readonly debt: Promise<Debt | null>;
+}
+
 
 interface Session {
   readonly name: RoundName;
@@ -56,7 +61,7 @@ export class LocalParticipant implements Participant {
   /** By transaction: a swap's steps, each asked for once or more and done once. */
   readonly #swaps = new Map<string, Swap>();
   /** By transaction: what its hooks left owed; known here only for those that were quiesced here. */
-  readonly #debts = new Map<string, Promise<Debt | null>>();
+  readonly #debts = new Map<string, Owed>();
 
   /** By generation. */
   readonly #publishing = new Map<string, { readonly transaction: string; readonly done: Promise<void> }>();
@@ -78,12 +83,12 @@ export class LocalParticipant implements Participant {
     await this.#ready();
     const known = this.#debts.get(work.transaction);
     if (known !== undefined) {
-      await known;
+      await known.debt;
       return;
     }
-    const quiescing = this.#quiesce(work);
-    this.#debts.set(work.transaction, quiescing);
-    await quiescing.catch((error: unknown) => {
+    const debt = this.#quiesce(work);
+    this.#debts.set(work.transaction, { work, debt });
+    await debt.catch((error: unknown) => {
       this.#debts.delete(work.transaction);
       throw error;
     });
@@ -136,11 +141,11 @@ export class LocalParticipant implements Participant {
     const { transaction } = work;
     const here = this.#debts.get(transaction);
     // Another process may have quiesced: what it owes is on disk.
-    const debt = here === undefined ? await readDebt(this.#context, transaction) : await here.catch(() => null);
+    const debt = here === undefined ? await readDebt(this.#context, transaction) : await here.debt.catch(() => null);
     if (debt === null) return true;
     // One that was taken over speaks for nobody any more: what it owes is paid by whoever finds it.
     if (!speaksFor(await this.#context.log.read(), work)) return false;
-    this.#debts.set(transaction, Promise.resolve(null));
+    this.#debts.set(transaction, { work, debt: Promise.resolve(null) });
     return runPostHooks(this.#context, debt, outcome);
   }
 
@@ -211,15 +216,15 @@ export class LocalParticipant implements Participant {
   async endStale(state: State): Promise<void> {
     const known = [...this.#rounds.values()].map(({ name }): Work => name);
     for (const { work } of this.#swaps.values()) known.push(work);
-    const stale = known.filter(({ transaction, epoch }) => {
-      // A state from before it began, where this node lags, says nothing of it.
-      if (state.applied < epoch.slot) return false;
+    // A state from before it began, where this node lags, says nothing of it.
+    const isTold = ({ epoch }: Work): boolean => state.applied >= epoch.slot;
+    const stale = known.filter(isTold).filter(({ transaction, epoch }) => {
       const open = lookup(state.open, transaction);
       return open === undefined ? isOverHere(this.#context, state, transaction) : !isSameEpoch(open.epoch, epoch);
     });
     await Promise.allSettled(stale.map(async ({ transaction }) => this.#forget(transaction)));
-    for (const transaction of this.#debts.keys())
-      if (lookup(state.open, transaction) === undefined) this.#debts.delete(transaction);
+    for (const [transaction, { work }] of this.#debts)
+      if (isTold(work) && lookup(state.open, transaction) === undefined) this.#debts.delete(transaction);
   }
 
   /**
