@@ -121,13 +121,17 @@ async function freeVolume(
   retired: ReadonlySet<number>,
 ): Promise<void> {
   const driver = await context.driver(place.driver);
-  await withFence(context, volumeLock(place.name), async () => {
+  const listDead = async (): Promise<readonly string[]> => {
     const names = (await driver.list(place)).map((entry) => entry.name);
-    const dead = names.filter((name) => {
+    return names.filter((name) => {
       const parsed = parsePublished(name);
       return parsed?.group === group && retired.has(parsed.generation);
     });
-    await discardNames(context, driver, place, dead);
+  };
+  // Another group's volume may be locked for hours.
+  if ((await listDead()).length === 0) return;
+  await withFence(context, volumeLock(place.name), async () => {
+    await discardNames(context, driver, place, await listDead());
   });
 }
 

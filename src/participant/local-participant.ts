@@ -19,7 +19,6 @@ import type {
   SurveyRequest,
   Work,
 } from '../ports/participant.js';
-import { allDone } from './all-done.js';
 import type { Context } from './context.js';
 import { isOverHere } from './closed-trees.js';
 import { discardRounds } from './discard-rounds.js';
@@ -178,10 +177,7 @@ export class LocalParticipant implements Participant {
   }
 
   async discard(work: Work, voidThrough: number | null): Promise<void> {
-    const state = await this.#context.log.read();
-    await allDone(
-      volumesHere(this.#context, state).map(async (place) => discardRounds(this.#context, place, work, voidThrough)),
-    );
+    await discardRounds(this.#context, work, voidThrough);
   }
 
   async publish(group: string, generation: number): Promise<void> {
@@ -287,12 +283,6 @@ function staleSwap({ transaction }: Work): SnapcommitError {
 function speaksFor(state: State, { transaction, epoch }: Work): boolean {
   const known = lookup(state.open, transaction) ?? finishedTransaction(state, transaction);
   return known === undefined || isSameEpoch(known.epoch, epoch);
-}
-
-function volumesHere(context: Context, state: State) {
-  return Object.values(state.volumes)
-    .filter(({ record, forfeited }) => record.node === context.self.node && !forfeited)
-    .map(({ record }) => record);
 }
 
 function unknownGeneration(group: string, generation: number): SnapcommitError {
