@@ -164,6 +164,10 @@ export class LocalParticipant implements Participant {
   }
 
   async reopen(work: Work): Promise<boolean> {
+    // Whoever gave up the closing did not wait for it here: what it still closes would stay so.
+    const swap = this.#swaps.get(work.transaction);
+    if (swap !== undefined && isSameEpoch(swap.work.epoch, work.epoch))
+      await Promise.allSettled([swap.steps.get('close')]);
     return reopenLiveTrees(this.#context, work);
   }
 
