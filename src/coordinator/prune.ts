@@ -34,10 +34,11 @@ export interface Pruned {
 
 export async function prune(context: Context, request: PruneRequest): Promise<Pruned> {
   const state = await context.log.read();
-  requireGroup(state, request.group);
+  const { newest } = requireGroup(state, request.group);
   await assertStamps(context.files, state, context.log);
   assertClock(context, state, request.rules);
-  const generations = await context.log.generations(request.group);
+  // Of what was committed since, that state does not tell whether anybody has published it.
+  const generations = (await context.log.generations(request.group)).filter(({ generation }) => generation <= newest);
   const { keep, remove } = planPrune(state, request, generations);
   if (!request.dryRun && remove.length > 0) {
     crashPoint('retire.before');
