@@ -41,11 +41,11 @@ interface Swap {
   /** The swap locks of its volumes, from before the live trees are closed until all is over. */
   readonly held: HeldLock[];
 }
+
 interface Owed {
   readonly work: Work;
   readonly debt: Promise<Debt | null>;
 }
-
 
 interface Session {
   readonly name: RoundName;
