@@ -46,7 +46,9 @@ const SELF_EXPLAINING: ReadonlySet<string> = new Set([
 function aftermath(error: unknown): string {
   if (!(error instanceof SnapcommitError) || error.details['begun'] !== true || SELF_EXPLAINING.has(error.code))
     return '';
-  const { transaction } = error.details;
+  const { transaction, open } = error.details;
+  // It says itself what ends it.
+  if (open === true) return '';
   const which = typeof transaction === 'string' ? `Transaction ${transaction}` : 'The transaction';
   return ` ${which} was aborted; nothing was published.`;
 }

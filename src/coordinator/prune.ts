@@ -34,10 +34,11 @@ export interface Pruned {
 
 export async function prune(context: Context, request: PruneRequest): Promise<Pruned> {
   const state = await context.log.read();
-  requireGroup(state, request.group);
+  const { newest } = requireGroup(state, request.group);
   await assertStamps(context.files, state, context.log);
   assertClock(context, state, request.rules);
-  const generations = await context.log.generations(request.group);
+  // Of what was committed since, that state does not tell whether anybody has published it.
+  const generations = (await context.log.generations(request.group)).filter(({ generation }) => generation <= newest);
   const { keep, remove } = planPrune(state, request, generations);
   if (!request.dryRun && remove.length > 0) {
     crashPoint('retire.before');
@@ -121,13 +122,17 @@ async function freeVolume(
   retired: ReadonlySet<number>,
 ): Promise<void> {
   const driver = await context.driver(place.driver);
-  await withFence(context, volumeLock(place.name), async () => {
+  const listDead = async (): Promise<readonly string[]> => {
     const names = (await driver.list(place)).map((entry) => entry.name);
-    const dead = names.filter((name) => {
+    return names.filter((name) => {
       const parsed = parsePublished(name);
       return parsed?.group === group && retired.has(parsed.generation);
     });
-    await discardNames(context, driver, place, dead);
+  };
+  // Another group's volume may be locked for hours.
+  if ((await listDead()).length === 0) return;
+  await withFence(context, volumeLock(place.name), async () => {
+    await discardNames(context, driver, place, await listDead());
   });
 }
 

@@ -158,7 +158,7 @@ async function reopenLiveTree(context: Context, begun: Begun, member: Member): P
     await assertEpoch(context, workOf(begun));
     const place = placeOf(await context.log.read(), member.volume);
     const driver = await context.driver(member.driver);
-    const live = await driver.live(place);
+    const live = await driver.live(place, true);
     if (live.id !== member.base || !live.readOnly) return;
     crashPoint('recover.before-writable');
     await driver.setLiveReadOnly(place, false);

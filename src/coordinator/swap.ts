@@ -7,7 +7,7 @@ import { crashPoint } from '../crash-points.js';
 import { SnapcommitError } from '../errors.js';
 import type { Consistency, ManifestVolume } from '../machine/entry.js';
 import { generationKey } from '../machine/keys.js';
-import { compareText } from '../machine/record.js';
+import { compareText, lookup } from '../machine/record.js';
 import type { GenerationRecord } from '../machine/state.js';
 import type { Context } from '../participant/context.js';
 import { messageOf } from '../participant/publish.js';
@@ -18,7 +18,7 @@ import { resume } from './cut.js';
 import { commit, type Begun } from './decide.js';
 import { atTheEnd, onNodes, workOf } from './nodes.js';
 import { publishEverywhere } from './publish.js';
-import { asAborted, giveUp } from './undo.js';
+import { asStillOpen, giveUp } from './undo.js';
 
 /** A writable clone of every member: of its live tree, or of the generation that is restored. */
 export async function cloneAll(
@@ -119,9 +119,15 @@ async function sealAndCommit(
   } catch (error) {
     if (isUnknown(error)) throw error;
     // What could not be done here is left to recovery, which opens them while the transaction is open.
-    if (!(await reopenAll(context, plan, begun))) throw asAborted(begun, error);
+    if (!(await reopenAll(context, plan, begun)) && (await isOpen(context, begun))) throw asStillOpen(begun, error);
     throw await giveUp(context, plan, begun, error);
   }
+}
+
+/** Whoever took it over may have ended it. In doubt it is open. */
+async function isOpen(context: Context, { begin }: Begun): Promise<boolean> {
+  const state = await context.log.read().catch(() => null);
+  return state === null || lookup(state.open, begin.transaction) !== undefined;
 }
 
 /** A node that cannot be asked opens its trees when it hears of the abort; this one must not leave them closed. */

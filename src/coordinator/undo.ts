@@ -35,8 +35,22 @@ function reportLeft(context: Context, error: unknown): void {
   });
 }
 
+/** The failure where nothing was decided, since a live tree may be read-only: nothing can be published of it any more. */
+export function asStillOpen(begun: Begun, cause: unknown): SnapcommitError {
+  const { transaction, group } = begun.begin;
+  const code = cause instanceof SnapcommitError ? cause.code : 'ABORTED';
+  const details = cause instanceof SnapcommitError ? cause.details : {};
+  return new SnapcommitError(
+    code,
+    `${messageOf(cause).replace(/\.$/, '')}. Transaction ${transaction} of ${group} is given up but still open, since its live ` +
+      'trees could not be made writable again; nothing was published. Mend that and run `snapcommit recover`, which ends it.',
+    { ...details, transaction, group, begun: true, open: true },
+    cause,
+  );
+}
+
 /** The failure as a transaction that was begun tells it. */
-export function asAborted(begun: Begun, cause: unknown): SnapcommitError {
+function asAborted(begun: Begun, cause: unknown): SnapcommitError {
   const { transaction, group } = begun.begin;
   const details = { transaction, group, begun: true };
   if (cause instanceof SnapcommitError) {

@@ -8,13 +8,20 @@ import { crashPoint } from '../crash-points.js';
 import { pendingOf } from '../machine/queries.js';
 import { lookup } from '../machine/record.js';
 import type { State } from '../machine/state.js';
+import { atVolume } from './at-volume.js';
 import type { Context } from './context.js';
 import { volumeLock, withFence } from './fence.js';
 import type { Part } from './part.js';
+import { messageOf } from './publish.js';
 
 export interface ClosedTrees {
   readonly transaction: string;
-  readonly trees: readonly { readonly volume: string; readonly base: string }[];
+  readonly trees: readonly ClosedTree[];
+}
+
+interface ClosedTree {
+  readonly volume: string;
+  readonly base: string;
 }
 
 /** Durable when it resolves. */
@@ -62,24 +69,35 @@ export function isOverHere(context: Context, state: State, transaction: string):
 
 /**
  * Makes the trees of a swap that is over writable again, as far as they are still the ones that it closed, and forgets them.
- * One that a later swap has closed is that one's: it began when the tree was writable again, so nothing is left to do for us.
+ * Every one is tried; rejects with the first failure, which names its volume, and then forgets none. One that a later swap has
+ * closed is that one's: it began when the tree was writable again, so nothing is left to do for us.
  */
 export async function reopenClosed(context: Context, closed: ClosedTrees): Promise<void> {
-  for (const { volume, base } of closed.trees) {
-    await withFence(context, volumeLock(volume), async () => {
-      const state = await context.log.read();
-      const found = lookup(state.volumes, volume);
-      if (found === undefined || found.forfeited || found.record.node !== context.self.node) return;
-      if (!isOverHere(context, state, closed.transaction) || isClosedAnew(state, volume)) return;
+  let failure: unknown = null;
+  for (const tree of closed.trees) {
+    await reopenTree(context, closed.transaction, tree).catch((error: unknown) => {
+      failure ??= error;
+    });
+  }
+  if (failure !== null) throw failure instanceof Error ? failure : new Error(messageOf(failure));
+  await forgetClosed(context, closed.transaction);
+}
+
+async function reopenTree(context: Context, transaction: string, { volume, base }: ClosedTree): Promise<void> {
+  await withFence(context, volumeLock(volume), async () => {
+    const state = await context.log.read();
+    const found = lookup(state.volumes, volume);
+    if (found === undefined || found.forfeited || found.record.node !== context.self.node) return;
+    if (!isOverHere(context, state, transaction) || isClosedAnew(state, volume)) return;
+    await atVolume(found.record, async () => {
       const driver = await context.driver(found.record.driver);
-      const live = await driver.live(found.record);
+      const live = await driver.live(found.record, true);
       if (live.id !== base || !live.readOnly) return;
       crashPoint('recover.before-writable');
       await driver.setLiveReadOnly(found.record, false);
       crashPoint('recover.after-writable');
     });
-  }
-  await forgetClosed(context, closed.transaction);
+  });
 }
 
 /** Whether another swap, undecided or still to be published, relies on this live tree being read-only (T7). */

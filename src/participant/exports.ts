@@ -4,17 +4,18 @@
  */
 import type { NodeFiles } from '../ports/node-files.js';
 
-const EXPORTS = '/proc/fs/nfsd/exports';
+/** What clients have asked for since nfsd knows of it, and all that exportfs(8) has told it that they may. */
+const TABLES = ['/proc/fs/nfsd/exports', '/var/lib/nfs/etab'];
 
 /** The first export that holds one of these trees or lies in one; null where there is none. */
 export async function findExported(
   files: NodeFiles,
   sources: readonly string[],
-  exportsFile = EXPORTS,
+  tables: readonly string[] = TABLES,
 ): Promise<string | null> {
-  const text = (await files.readText(exportsFile).catch(() => null)) ?? '';
-  const exported = text
-    .split('\n')
+  const texts = await Promise.all(tables.map(async (table) => files.readText(table).catch(() => null)));
+  const exported = texts
+    .flatMap((text) => (text ?? '').split('\n'))
     .filter((line) => line.startsWith('/'))
     .map((line) => unescapeOctal(line.split(/\s/)[0] ?? ''));
   return exported.find((path) => sources.some((source) => isInside(source, path) || isInside(path, source))) ?? null;

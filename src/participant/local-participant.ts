@@ -19,7 +19,6 @@ import type {
   SurveyRequest,
   Work,
 } from '../ports/participant.js';
-import { allDone } from './all-done.js';
 import type { Context } from './context.js';
 import { isOverHere } from './closed-trees.js';
 import { discardRounds } from './discard-rounds.js';
@@ -43,6 +42,11 @@ interface Swap {
   readonly held: HeldLock[];
 }
 
+interface Owed {
+  readonly work: Work;
+  readonly debt: Promise<Debt | null>;
+}
+
 interface Session {
   readonly name: RoundName;
   readonly preparing: Promise<Round>;
@@ -56,7 +60,7 @@ export class LocalParticipant implements Participant {
   /** By transaction: a swap's steps, each asked for once or more and done once. */
   readonly #swaps = new Map<string, Swap>();
   /** By transaction: what its hooks left owed; known here only for those that were quiesced here. */
-  readonly #debts = new Map<string, Promise<Debt | null>>();
+  readonly #debts = new Map<string, Owed>();
 
   /** By generation. */
   readonly #publishing = new Map<string, { readonly transaction: string; readonly done: Promise<void> }>();
@@ -78,12 +82,12 @@ export class LocalParticipant implements Participant {
     await this.#ready();
     const known = this.#debts.get(work.transaction);
     if (known !== undefined) {
-      await known;
+      await known.debt;
       return;
     }
-    const quiescing = this.#quiesce(work);
-    this.#debts.set(work.transaction, quiescing);
-    await quiescing.catch((error: unknown) => {
+    const debt = this.#quiesce(work);
+    this.#debts.set(work.transaction, { work, debt });
+    await debt.catch((error: unknown) => {
       this.#debts.delete(work.transaction);
       throw error;
     });
@@ -136,11 +140,11 @@ export class LocalParticipant implements Participant {
     const { transaction } = work;
     const here = this.#debts.get(transaction);
     // Another process may have quiesced: what it owes is on disk.
-    const debt = here === undefined ? await readDebt(this.#context, transaction) : await here.catch(() => null);
+    const debt = here === undefined ? await readDebt(this.#context, transaction) : await here.debt.catch(() => null);
     if (debt === null) return true;
     // One that was taken over speaks for nobody any more: what it owes is paid by whoever finds it.
     if (!speaksFor(await this.#context.log.read(), work)) return false;
-    this.#debts.set(transaction, Promise.resolve(null));
+    this.#debts.set(transaction, { work, debt: Promise.resolve(null) });
     return runPostHooks(this.#context, debt, outcome);
   }
 
@@ -160,6 +164,10 @@ export class LocalParticipant implements Participant {
   }
 
   async reopen(work: Work): Promise<boolean> {
+    // Whoever gave up the closing did not wait for it here: what it still closes would stay so.
+    const swap = this.#swaps.get(work.transaction);
+    if (swap !== undefined && isSameEpoch(swap.work.epoch, work.epoch))
+      await Promise.allSettled([swap.steps.get('close')]);
     return reopenLiveTrees(this.#context, work);
   }
 
@@ -173,10 +181,7 @@ export class LocalParticipant implements Participant {
   }
 
   async discard(work: Work, voidThrough: number | null): Promise<void> {
-    const state = await this.#context.log.read();
-    await allDone(
-      volumesHere(this.#context, state).map(async (place) => discardRounds(this.#context, place, work, voidThrough)),
-    );
+    await discardRounds(this.#context, work, voidThrough);
   }
 
   async publish(group: string, generation: number): Promise<void> {
@@ -211,15 +216,15 @@ export class LocalParticipant implements Participant {
   async endStale(state: State): Promise<void> {
     const known = [...this.#rounds.values()].map(({ name }): Work => name);
     for (const { work } of this.#swaps.values()) known.push(work);
-    const stale = known.filter(({ transaction, epoch }) => {
-      // A state from before it began, where this node lags, says nothing of it.
-      if (state.applied < epoch.slot) return false;
+    // A state from before it began, where this node lags, says nothing of it.
+    const isTold = ({ epoch }: Work): boolean => state.applied >= epoch.slot;
+    const stale = known.filter(isTold).filter(({ transaction, epoch }) => {
       const open = lookup(state.open, transaction);
       return open === undefined ? isOverHere(this.#context, state, transaction) : !isSameEpoch(open.epoch, epoch);
     });
     await Promise.allSettled(stale.map(async ({ transaction }) => this.#forget(transaction)));
-    for (const transaction of this.#debts.keys())
-      if (lookup(state.open, transaction) === undefined) this.#debts.delete(transaction);
+    for (const [transaction, { work }] of this.#debts)
+      if (isTold(work) && lookup(state.open, transaction) === undefined) this.#debts.delete(transaction);
   }
 
   /**
@@ -282,12 +287,6 @@ function staleSwap({ transaction }: Work): SnapcommitError {
 function speaksFor(state: State, { transaction, epoch }: Work): boolean {
   const known = lookup(state.open, transaction) ?? finishedTransaction(state, transaction);
   return known === undefined || isSameEpoch(known.epoch, epoch);
-}
-
-function volumesHere(context: Context, state: State) {
-  return Object.values(state.volumes)
-    .filter(({ record, forfeited }) => record.node === context.self.node && !forfeited)
-    .map(({ record }) => record);
 }
 
 function unknownGeneration(group: string, generation: number): SnapcommitError {

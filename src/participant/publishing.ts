@@ -82,6 +82,10 @@ export async function finishPublishes(context: Context, state: State): Promise<v
 export async function publishForAnother(context: Context, record: GenerationRecord): Promise<void> {
   const locks = await context.locks();
   const name = transactionLock(record.transaction);
-  if (areHoldersStopped(locks, name)) await locks.endHolders(name, context.settings.takeOverGraceMs);
+  try {
+    if (areHoldersStopped(locks, name)) await locks.endHolders(name, context.settings.takeOverGraceMs);
+  } catch (error) {
+    throw asPending(record.group, record.generation, error);
+  }
   await publish(context, record, false);
 }

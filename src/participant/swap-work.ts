@@ -151,7 +151,7 @@ export async function reopenLiveTrees(context: Context, work: Work): Promise<boo
     await withFence(context, volumeLock(place.name), async () => {
       await assertEpoch(context, work);
       const driver = await context.driver(place.driver);
-      const live = await driver.live(place);
+      const live = await driver.live(place, true);
       if (live.id === base && live.readOnly) await driver.setLiveReadOnly(place, false);
     }).catch((error: unknown) => {
       closed.push(place.name);

@@ -150,8 +150,11 @@ export interface VolumeDriver {
   freeSpace(volume: VolumePlace): Promise<FreeSpace>;
   /** Writes dirty data out (syncfs). */
   flush(volume: VolumePlace): Promise<void>;
-  /** The live tree's identity and whether it is read-only. Also refuses what `inspect` refuses, since it may have come later. */
-  live(volume: VolumePlace): Promise<LiveTree>;
+  /**
+   * The live tree's identity and whether it is read-only. Also refuses what `inspect` refuses, since it may have come later;
+   * not with `asItStands`: who opens a tree that he has closed asks nothing else, and it may be anything by then.
+   */
+  live(volume: VolumePlace, asItStands?: boolean): Promise<LiveTree>;
 
   /** A read-only snapshot of the live tree under `name`. Durable when it resolves. STAGED_NAME_EXISTS when the name is taken. */
   stage(volume: VolumePlace, name: string): Promise<{ readonly id: string }>;

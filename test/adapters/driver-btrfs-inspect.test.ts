@@ -103,6 +103,7 @@ void t.test('nested subvolumes are refused by name, also when they come later', 
   t.match(failure?.message, /postgres/);
   t.same(failure?.details['nested'], ['postgres']);
   await rejectsWith(t, driver.live(place), 'SOURCE_NESTED');
+  t.match(await driver.live(place, true), { readOnly: false }, 'but not to who only opens it again');
   for (let index = 0; index < 12; index++) btrfs.subvolume(`live/n${String(index)}`);
   const many = await rejectsWith(t, driver.inspect('db', source, null), 'SOURCE_NESTED');
   t.match(many?.details['nested'], { length: 10 });

@@ -58,6 +58,18 @@ void t.test('the default publish directory lies beside the source, open to reade
 });
 
 if (process.getuid?.() === 0) {
+  void t.test('a mount that comes later is refused, but not to who only opens the tree again', async (t) => {
+    const parent = temporaryDirectory(t, 'source');
+    const source = join(parent, 'live');
+    mkdirSync(join(source, 'inner'), { recursive: true });
+    const place = { name: 'v', source, publishDirectory: join(parent, 'publish') };
+    const before = await driver.live(place);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', join(source, 'inner')]);
+    t.teardown(() => execFileSync('umount', [join(source, 'inner')]));
+    await rejectsWith(t, driver.live(place), 'SOURCE_NESTED');
+    t.same(await driver.live(place, true), before);
+  });
+
   void t.test(
     'a mount point cannot be exchanged; a publish directory on its own filesystem is asked for',
     async (t) => {

@@ -88,6 +88,15 @@ t.test('L6 an unknown outcome is 7 and says what to ask for', async (t) => {
   t.match(ran.stderr, /transaction show t1/);
 });
 
+t.test('a transaction that is still open is not told as aborted', async (t) => {
+  const failing = (details: object) => ({ node: { restore: async () => Promise.reject(failure('BUSY', details)) } });
+  const begun = { begun: true, transaction: 't1' };
+  t.match((await run(['restore', 'app@1'], failing(begun))).stderr, /t1 was aborted/);
+  const open = await run(['restore', 'app@1'], failing({ ...begun, open: true }));
+  t.equal(open.stderr, 'snapcommit: why\n');
+  t.equal(open.status, 5);
+});
+
 t.test('what nobody expected is 1, told with its stack, and system errors are told as what they are', async (t) => {
   const failing = (error: Error) => ({ node: { status: async () => Promise.reject(error) } });
   const odd = await run(['status', '--json'], failing(new TypeError('odd')));

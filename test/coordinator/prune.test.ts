@@ -1,10 +1,14 @@
 /** Pruning, where something does not work after it was decided. */
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { createFlockLocks } from '#src/adapters/locks-flock/index.js';
 import { capture } from '#src/coordinator/commit.js';
 import { prune, type Pruned } from '#src/coordinator/prune.js';
 import { LocalNode } from '#src/daemon/local-node.js';
 import { SnapcommitError } from '#src/errors.js';
 import type { Context } from '#src/participant/context.js';
+import { volumeLock } from '#src/participant/fence.js';
+import type { ParticipantNode } from '../participant/participant-node.js';
 import { commitRequest, coordinating, type Coordinating } from './coordinating.js';
 
 const RULES = { keepLast: 1, keepHourly: 0, keepDaily: 0, keepWeekly: 0, keepMonthly: 0, keepYearly: 0 };
@@ -54,4 +58,34 @@ t.test('G10 so is a group that was removed', async (t) => {
   await new LocalNode(context).removeGroup('app', true);
   t.equal(appended.at(-1), 'removeGroup');
   t.match(warnings, [/^generations of group app: it is gone/, /^links of group app: it is gone/]);
+});
+
+t.test('what is committed while it looks is not taken for what readers have', async (t) => {
+  let isLate = false;
+  const { node, context } = await coordinating(t, (log) => ({
+    generations: async (group) => {
+      if (isLate) await commitUnpublished(node);
+      return log.generations(group);
+    },
+  }));
+  for (let times = 0; times < 2; times += 1) await capture(context, commitRequest());
+  await commitUnpublished(node);
+  isLate = true;
+  const { removed } = await prune(context, { group: 'app', rules: RULES, dryRun: false });
+  t.same(removed, [1], 'and what they have stays');
+});
+
+async function commitUnpublished(node: ParticipantNode): Promise<void> {
+  const work = await node.begin('capture');
+  await node.commit(work, [{ volume: 'db', node: 'alpha', driver: 'memory', staged: 's', id: 'id', swap: null }]);
+}
+
+t.test('a volume of another group is not waited for', async (t) => {
+  const { node, context, warnings } = await twoGenerations(t);
+  await node.addVolume('wal');
+  const held = createFlockLocks(join(context.stateDirectory, 'locks')).tryAcquire(volumeLock('wal'), 'exclusive');
+  const settings = { ...context.settings, takeOverGraceMs: 10, lockWaitMs: 10 };
+  t.match(await pruneWith(context, { settings }), { removed: [1] });
+  held?.release();
+  t.same(warnings, []);
 });

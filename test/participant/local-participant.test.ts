@@ -47,6 +47,19 @@ t.test('G13 who did not run the pre-hooks itself takes no part in a cut that cla
   await node.participant.endRound({ ...work, round: 1 });
 });
 
+t.test('G13 a node that lags forgets nothing of a transaction that it has not heard of', async (t) => {
+  const node = await ParticipantNode.make(t, ['/etc/hook']);
+  const before = await node.context.log.read();
+  const work = await node.begin('capture');
+  await node.participant.quiesce(work);
+  await node.participant.endStale(before);
+  await node.participant.prepare({ ...work, round: 1 });
+  await node.participant.endRound({ ...work, round: 1 });
+  await node.abort(work);
+  await node.participant.endStale(await node.context.log.read());
+  await t.rejects(node.participant.prepare({ ...work, round: 2 }), { message: /decided|was restarted/ });
+});
+
 t.test('T4 what a driver starts before the cut has the volume’s lock from its start', async (t) => {
   const node = await ParticipantNode.make(t);
   const handed: string[] = [];

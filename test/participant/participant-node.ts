@@ -8,6 +8,7 @@ import type { ManifestVolume, Operation, Slot, TransactionId, TransactionMode } 
 import type { Context } from '#src/participant/context.js';
 import { LocalParticipant } from '#src/participant/local-participant.js';
 import type { Work } from '#src/ports/participant.js';
+import type { VolumePlace } from '#src/ports/volume-driver.js';
 import { freshDirectory, freshLog } from '../log/support.js';
 
 export const SOURCE = '/live/db';
@@ -67,6 +68,16 @@ export class ParticipantNode {
     const group = { name: 'app', volumes: places.map(({ name }) => name), ...record, preHooks, postHooks: preHooks };
     await node.append({ type: 'createGroup', group });
     return node;
+  }
+
+  /** Another volume of this node, in no group. */
+  async addVolume(name: string): Promise<VolumePlace> {
+    const place = { name, source: `/live/${name}`, publishDirectory: `/published/${name}` };
+    this.driver.world.addVolume(place.source, { file: 'content' });
+    await this.driver.prepare(place);
+    const filesystem = `memory:${place.source}`;
+    await this.append({ type: 'addVolume', volume: { ...place, node: 'alpha', driver: 'memory', filesystem } });
+    return place;
   }
 
   async append(operation: Operation): Promise<Slot> {

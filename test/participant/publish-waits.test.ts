@@ -2,8 +2,9 @@
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { createFlockLocks } from '#src/adapters/locks-flock/index.js';
+import { SnapcommitError } from '#src/errors.js';
 import type { Context } from '#src/participant/context.js';
-import { swapLock } from '#src/participant/fence.js';
+import { swapLock, transactionLock } from '#src/participant/fence.js';
 import { publishForAnother } from '#src/participant/publishing.js';
 import type { KernelLocks } from '#src/ports/locks.js';
 import { until } from '../support/until.js';
@@ -77,4 +78,19 @@ t.test('and who gives up tells how long it has waited in all', async (t) => {
   await t.rejects(publishForAnother(context, record), { code: 'PUBLISH_PENDING', message: /not free after 40 ms/ });
   t.equal(tries(), 4);
   exchanging?.release();
+});
+
+t.test('C19 a stopped holder that cannot be ended keeps it unpublished, and it is told as committed', async (t) => {
+  const { context, record } = await committedSwap(t);
+  const locks = await context.locks();
+  const stopped: KernelLocks = {
+    ...locks,
+    holders: (name) => (name === transactionLock(record.transaction) ? [{ pid: 1, state: 'T', command: 'it' }] : []),
+    endHolders: async () => Promise.reject(new SnapcommitError('BUSY', 'its holder did not end within 10 ms')),
+  };
+  const beside: Context = { ...context, locks: async () => Promise.resolve(stopped) };
+  await t.rejects(publishForAnother(beside, record), {
+    code: 'PUBLISH_PENDING',
+    message: /app@1 is committed.*did not end/,
+  });
 });

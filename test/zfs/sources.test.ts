@@ -70,6 +70,7 @@ void t.test('child datasets are refused by name, unless they are said to be sepa
   const nested = await rejectsWith(t, driver.inspect('db', source, null), 'SOURCE_NESTED');
   t.match(nested?.message, named('parent/child'));
   await rejectsWith(t, driver.live(place), 'SOURCE_NESTED');
+  t.match(await driver.live(place, true), { readOnly: false }, 'but not to who only opens it again');
   zfs('set', 'snapcommit:children=separate', named('parent'));
   const found = await driver.inspect('db', source, null);
   t.match(found.exchange, { possible: false, reason: named('parent/child') });

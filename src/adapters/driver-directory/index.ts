@@ -30,9 +30,9 @@ export function createDirectoryDriver(): VolumeDriver {
     prepare,
     freeSpace,
     flush: (volume) => withPath(volume, volume.source, () => syncFilesystem(volume.source)),
-    live: async (volume) => ({
+    live: async (volume, asItStands = false) => ({
       id: await withPath(volume, volume.source, async () =>
-        treeIdentity(await checkSource(volume.name, volume.source)),
+        treeIdentity(asItStands ? volume.source : await checkSource(volume.name, volume.source)),
       ),
       readOnly: false,
     }),

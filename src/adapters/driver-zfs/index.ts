@@ -33,7 +33,7 @@ export function createZfsDriver(runner: CommandRunner): VolumeDriver {
     prepare: (volume) => prepare(commands, volume),
     freeSpace,
     flush: (volume) => flush(commands, volume),
-    live: (volume) => live(commands, volume),
+    live: (volume, asItStands) => live(commands, volume, asItStands),
     stage: (volume, name) => stage(commands, volume, name),
     openStage: null,
     pools: poolCalls(commands),

@@ -71,12 +71,12 @@ export async function findSource(
   return { source, dataset: requireDataset(name, source, mounts), mounts };
 }
 
-/** The live tree's identity, after the checks that can fail later than `inspect` did. */
-export async function live(commands: ZfsCommands, volume: VolumePlace): Promise<LiveTree> {
+/** The live tree's identity, after the checks that can fail later than `inspect` did; `asItStands`: without them. */
+export async function live(commands: ZfsCommands, volume: VolumePlace, asItStands = false): Promise<LiveTree> {
   const dataset = liveDataset(volume);
   return translated(volume, 'look at', dataset, async () => {
     const found = await describeLive(commands, volume, dataset, readMounts('self'));
-    refuseChildren(volume, found.live, found.children);
+    if (!asItStands) refuseChildren(volume, found.live, found.children);
     return { id: guidOf(found.live), readOnly: isReadOnly(found.live), ...found.nested };
   });
 }
