@@ -6,7 +6,17 @@ import { createSnapshot, isReadOnly, isSubvolume } from '../../native/btrfs.js';
 import { renameNoReplace } from '../../native/rename.js';
 import { syncDirectory } from '../../native/sync.js';
 import type { Listed, VolumePlace } from '../../ports/volume-driver.js';
-import { driverError, entryPath, errnoOf, identity, translated, withDirectory, withLive } from './place.js';
+import {
+  driverError,
+  entryPath,
+  errnoOf,
+  identity,
+  translated,
+  withDirectory,
+  withLive,
+  withPublishDirectory,
+  type OpenPlace,
+} from './place.js';
 
 /** Every root of a subvolume has this inode number; the stub that a snapshot has of a nested one does not. */
 const SUBVOLUME_INODE = 256;
@@ -31,18 +41,29 @@ async function snapshotOfEntry(
 ): Promise<{ id: string }> {
   const path = entryPath(volume, from);
   return translated(volume, 'snapshot', path, 'STAGE_FAILED', () =>
-    withDirectory(path, (fd) => snapshot(volume, fd, to, readOnly)),
+    withPublishDirectory(volume, (open) =>
+      withDirectory(open.path(from), (fd) => snapshotIn(volume, open, fd, to, readOnly)),
+    ),
   );
 }
 
 /** A snapshot is durable when the call returns, and an existing name is a failure: never "already done" (T3). */
 async function snapshot(volume: VolumePlace, source: number, name: string, readOnly: boolean): Promise<{ id: string }> {
-  const path = entryPath(volume, name);
+  return translated(volume, 'make the snapshot', entryPath(volume, name), 'STAGE_FAILED', () =>
+    withPublishDirectory(volume, (open) => snapshotIn(volume, open, source, name, readOnly)),
+  );
+}
+
+async function snapshotIn(
+  volume: VolumePlace,
+  open: OpenPlace,
+  source: number,
+  name: string,
+  readOnly: boolean,
+): Promise<{ id: string }> {
   try {
-    return await withDirectory(volume.publishDirectory, async (directory) => {
-      await createSnapshot(source, directory, name, readOnly);
-      return { id: await withDirectory(path, (made) => identity(made, path)) };
-    });
+    await createSnapshot(source, open.fd, name, readOnly);
+    return { id: await withDirectory(open.path(name), (made) => identity(made, entryPath(volume, name))) };
   } catch (failure) {
     throw snapshotError(volume, name, failure);
   }
@@ -93,23 +114,27 @@ export async function rename(volume: VolumePlace, from: string, to: string): Pro
   const source = entryPath(volume, from);
   const target = entryPath(volume, to);
   try {
-    await renameNoReplace(source, target);
-    return 'renamed';
+    return await withPublishDirectory(volume, (open) => renameIn(open, from, to));
   } catch (failure) {
     const errno = errnoOf(failure);
-    if (errno === 'ENOENT' && (await directoryExists(volume))) return 'absent';
     if (errno !== 'EEXIST') throw driverError(volume, `rename ${source} to`, target, failure, 'UNAVAILABLE');
     const message = `volume ${volume.name}: ${target} exists already, so ${source} was not renamed to it; see what it is`;
     throw new SnapcommitError('EXISTS', message, { volume: volume.name, from, to }, failure);
   }
 }
 
-async function directoryExists(volume: VolumePlace): Promise<boolean> {
-  return withDirectory(volume.publishDirectory, () => true).catch(() => false);
+async function renameIn(open: OpenPlace, from: string, to: string): Promise<'renamed' | 'absent'> {
+  try {
+    await renameNoReplace(open.path(from), open.path(to));
+    return 'renamed';
+  } catch (failure) {
+    if (errnoOf(failure) === 'ENOENT') return 'absent';
+    throw failure;
+  }
 }
 
 export function sync(volume: VolumePlace): Promise<void> {
   return translated(volume, 'sync', volume.publishDirectory, 'UNAVAILABLE', () =>
-    syncDirectory(volume.publishDirectory),
+    withPublishDirectory(volume, ({ here }) => syncDirectory(here)),
   );
 }
