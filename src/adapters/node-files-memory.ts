@@ -119,6 +119,7 @@ export function createMemoryNodeFiles(): MemoryNodeFiles {
     removeTree: later((path: string) => {
       tree.remove(path);
     }),
+    withOwned: async (directory, act) => act(directory),
     writeDurably: later((path: string, text: string) => {
       tree.put(path, { kind: 'file', text });
       tree.sync(dirname(path));

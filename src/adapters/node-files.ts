@@ -14,6 +14,7 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeDurably, writeDurably } from '../native/durable-file.js';
+import { withOwned, withOwnedNow } from '../native/owned-directory.js';
 import { syncDirectory } from '../native/sync.js';
 import type { NodeFiles } from '../ports/node-files.js';
 
@@ -28,6 +29,7 @@ export const nodeFiles: NodeFiles = {
     await unlink(path).catch(orNull);
   },
   removeTree: async (path) => rm(path, { recursive: true, force: true }),
+  withOwned,
   writeDurably,
   removeDurably,
   syncDirectory,
@@ -51,6 +53,7 @@ export const directFiles: NodeFiles = {
       unlinkSync(path);
     });
   },
+  withOwned: withOwnedNow,
 };
 
 /** What a link is made as, before it is renamed to its name. */

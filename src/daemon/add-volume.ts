@@ -11,7 +11,7 @@ import { addVolume as applyAdd } from '../machine/volumes.js';
 import type { Context } from '../participant/context.js';
 import { assertNestedAdded } from '../participant/nested.js';
 import { judgeStamp, raiseStamp, readStamp, type Stamp } from '../participant/stamps.js';
-import { replaceLink } from '../participant/views.js';
+import { replaceLinkBeside } from '../participant/views.js';
 import type { Inspection, VolumeDriver } from '../ports/volume-driver.js';
 import type { AddVolumeRequest } from './node.js';
 
@@ -70,7 +70,7 @@ export async function enterVolume(
   const { source, publishDirectory } = record;
   await driver.prepare(record);
   const { cluster, incarnation } = context.log.identity;
-  await replaceLink(context.files, publishDirectory, SOURCE_NAME, source);
+  await replaceLinkBeside(context.files, publishDirectory, SOURCE_NAME, source);
   await raiseStamp(context.files, publishDirectory, { cluster, incarnation, slot: applied });
   await driver.sync(record);
   await append(context, { type: 'addVolume', volume: record });

@@ -17,7 +17,7 @@ import type { Context } from '../participant/context.js';
 import { volumeLock, withFence } from '../participant/fence.js';
 import { publishedName, STAMP_NAME } from '../participant/names.js';
 import { judgeStamp, raiseStamp, readStamp } from '../participant/stamps.js';
-import { replaceLink } from '../participant/views.js';
+import { replaceLinkBeside } from '../participant/views.js';
 import type { VolumeDriver } from '../ports/volume-driver.js';
 import { refuseInState, refuseOwnState, SOURCE_NAME } from './add-volume.js';
 import type { MoveVolumeRequest } from './node.js';
@@ -38,7 +38,7 @@ export async function moveVolume(context: Context, request: MoveVolumeRequest): 
     const state = await context.log.read();
     const { applied } = state;
     await reopenLeftClosed(driver, place, state);
-    await replaceLink(context.files, publishDirectory, SOURCE_NAME, source);
+    await replaceLinkBeside(context.files, publishDirectory, SOURCE_NAME, source);
     await raiseStamp(context.files, publishDirectory, { cluster, incarnation, slot: applied });
   });
   await adoptGenerations(context, place);

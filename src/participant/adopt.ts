@@ -12,7 +12,7 @@ import type { Context } from './context.js';
 import { viewLock, withFence } from './fence.js';
 import { currentName, publishedName } from './names.js';
 import { localVolumes, placeOf } from './publish.js';
-import { prepareView, replaceLink, turnView, viewDirectory } from './views.js';
+import { prepareView, replaceLinkBeside, turnView, viewDirectory } from './views.js';
 
 /** Call after the log says that the volume is here. What still waits to be published here, publishing shows. */
 export async function adoptGenerations(context: Context, place: VolumeRecord): Promise<void> {
@@ -39,7 +39,7 @@ async function adoptGroup(context: Context, place: VolumeRecord, { record: { nam
       await prepareView(files, stateDirectory, name, generation, links);
       if (generation === newestComplete(group)) await turnView(files, stateDirectory, name, generation);
     }
-    await replaceLink(
+    await replaceLinkBeside(
       files,
       place.publishDirectory,
       currentName(name),

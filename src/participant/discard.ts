@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { crashPoint } from '../crash-points.js';
 import type { VolumeRecord } from '../machine/entry.js';
 import type { VolumeDriver } from '../ports/volume-driver.js';
+import { allDone } from './all-done.js';
+import { atVolume } from './at-volume.js';
 import type { Context } from './context.js';
 import { isPlain, parseTrash, trashName } from './names.js';
 
@@ -24,8 +26,13 @@ export async function discardNames(
   }
   if (trash.length > 0) await driver.remove(place, trash);
   const plain = names.filter((name) => isPlain(name));
-  await Promise.all(plain.map(async (name) => context.files.removeFile(join(place.publishDirectory, name))));
-  if (plain.length > 0) await driver.sync(place);
+  if (plain.length === 0) return;
+  await atVolume(place, async () =>
+    context.files.withOwned(place.publishDirectory, async (here) =>
+      allDone(plain.map(async (name) => context.files.removeFile(join(here, name)))),
+    ),
+  );
+  await driver.sync(place);
 }
 
 async function claim(

@@ -17,7 +17,9 @@ export async function forgetGroup(context: Context, group: string): Promise<void
     );
     await Promise.all(
       mine.map(async ({ record }) =>
-        context.files.removeFile(join(record.publishDirectory, currentName(group))).catch(() => undefined),
+        context.files
+          .withOwned(record.publishDirectory, async (here) => context.files.removeFile(join(here, currentName(group))))
+          .catch(() => undefined),
       ),
     );
   });

@@ -24,9 +24,11 @@ export async function writeManifest(
   manifest: ManifestFile & { readonly place: VolumeRecord },
 ): Promise<void> {
   const { cluster, place, definition, record } = manifest;
-  const path = join(place.publishDirectory, manifestName(record.group, record.generation));
   const own = JSON.stringify({ cluster, place }, null, 2);
-  await files.replaceFile(path, `${own.slice(0, -'\n}'.length)},${textOf(record, definition).slice('{'.length)}\n`);
+  const text = `${own.slice(0, -'\n}'.length)},${textOf(record, definition).slice('{'.length)}\n`;
+  await files.withOwned(place.publishDirectory, async (here) =>
+    files.replaceFile(join(here, manifestName(record.group, record.generation)), text),
+  );
 }
 
 /** What the files of all volumes have in common: of a large group it is long, so it is made once. */

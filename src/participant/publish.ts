@@ -30,7 +30,7 @@ import { currentName, publishedName, replacedName } from './names.js';
 import { byPool, type Batch } from './pools.js';
 import { findSnapshot, renameStaged, swapLive, type Tree } from './publish-tree.js';
 import { raiseStamp } from './stamps.js';
-import { prepareView, replaceLink, turnView, viewDirectory } from './views.js';
+import { prepareView, replaceLinkBeside, turnView, viewDirectory } from './views.js';
 
 /** The volumes of a generation that are on this node now and not forfeited. */
 export function localVolumes(context: Context, state: State, record: GenerationRecord): readonly ManifestVolume[] {
@@ -170,7 +170,7 @@ async function publishTrees(
     showTrees(),
     ...trees.flatMap(({ place }) => [
       atVolume(place, async () =>
-        replaceLink(context.files, place.publishDirectory, currentName(record.group), join(view, place.name)),
+        replaceLinkBeside(context.files, place.publishDirectory, currentName(record.group), join(view, place.name)),
       ),
       atVolume(place, async () =>
         raiseStamp(context.files, place.publishDirectory, { cluster, incarnation, slot: record.slot }),

@@ -32,19 +32,23 @@ export async function readStamp(files: NodeFiles, publishDirectory: string): Pro
 
 /** Raises the stamp to `stamp`; never lowers it. Not durable until the directory is synced or a snapshot is made there. */
 export async function raiseStamp(files: NodeFiles, publishDirectory: string, stamp: Stamp): Promise<void> {
-  const before = await readStamp(files, publishDirectory);
-  if (before !== null && before.cluster !== stamp.cluster)
-    throw foreign(publishDirectory, before.cluster, stamp.cluster);
-  if (before !== null && !isBehind(before, stamp)) return;
-  const text = `${stamp.cluster}/${String(stamp.incarnation)}/${String(stamp.slot)}`;
-  await files.replaceLink(publishDirectory, STAMP_NAME, text);
+  await files.withOwned(publishDirectory, async (here) => {
+    const before = await readStamp(files, here);
+    if (before !== null && before.cluster !== stamp.cluster)
+      throw foreign(publishDirectory, before.cluster, stamp.cluster);
+    if (before !== null && !isBehind(before, stamp)) return;
+    const text = `${stamp.cluster}/${String(stamp.incarnation)}/${String(stamp.slot)}`;
+    await files.replaceLink(here, STAMP_NAME, text);
+  });
 }
 
 /** Takes our stamp away from a volume that has left the log, durably, so that another log may manage it. */
 export async function withdrawStamp(files: NodeFiles, publishDirectory: string, cluster: string): Promise<void> {
   if ((await readStamp(files, publishDirectory))?.cluster !== cluster) return;
-  await files.removeFile(join(publishDirectory, STAMP_NAME));
-  await files.syncDirectory(publishDirectory);
+  await files.withOwned(publishDirectory, async (here) => {
+    await files.removeFile(join(here, STAMP_NAME));
+    await files.syncDirectory(here);
+  });
 }
 
 function foreign(publishDirectory: string, cluster: string, ours: string): SnapcommitError {

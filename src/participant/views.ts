@@ -106,6 +106,16 @@ export async function replaceLink(files: NodeFiles, directory: string, name: str
   await files.replaceLink(directory, name, target);
 }
 
+/** The same for a link beside a volume's snapshots. */
+export async function replaceLinkBeside(
+  files: NodeFiles,
+  publishDirectory: string,
+  name: string,
+  target: string,
+): Promise<void> {
+  await files.withOwned(publishDirectory, async (here) => replaceLink(files, here, name, target));
+}
+
 /** A directory that an earlier try made may name a volume that has been forfeited since. */
 async function dropOtherLinks(files: NodeFiles, directory: string, links: readonly ViewLink[]): Promise<void> {
   const wanted = new Set(links.map((link) => link.volume));

@@ -25,6 +25,13 @@ export interface NodeFiles {
   /** All below it, too; what is gone is no error. */
   removeTree(path: string): Promise<void>;
 
+  /**
+   * Acts in a directory of root's or of ours: `here` is its path while `act` runs, wherever its name is led meanwhile. Rejects,
+   * without acting, with ELOOP where a symlink leads there that others could have made, and with SOURCE_INVALID where it is
+   * somebody else's. Whatever is written beside a volume's snapshots is written so.
+   */
+  withOwned<T>(directory: string, act: (here: string) => Promise<T>): Promise<T>;
+
   /** Writes the whole file, for its owner alone to read; durable when it resolves. */
   writeDurably(path: string, text: string): Promise<void>;
   /** Durable when it resolves; a file that is gone is no error. */

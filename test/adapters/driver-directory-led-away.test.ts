@@ -11,6 +11,7 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  renameSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -158,6 +159,31 @@ void t.test('a source that came to lead through a symlink is not copied', async 
   const failure = await rejectsWith(t, driver.stage(led, 's'), 'STAGE_FAILED');
   t.match(failure?.message, led.source);
   t.same(await driver.list(place), []);
+});
+
+void t.test('nothing is done where a symlink above the publish directory leads', async (t) => {
+  const { driver, place, parent } = await makeDirectoryVolume(t);
+  const hidden = join(parent, '.snapcommit');
+  const outside = join(parent, 'outside', 'db');
+  mkdirSync(outside, { recursive: true });
+  writeFileSync(join(outside, 'file'), '');
+  renameSync(hidden, join(parent, 'moved'));
+  symlinkSync(join(parent, 'outside'), hidden);
+  // as where the directory above is somebody else's, also for who is not root
+  chmodSync(parent, 0o777);
+  const calls = [
+    () => driver.stage(place, 's'),
+    () => driver.clone(place, 'c', null),
+    () => driver.rename(place, 'file', 'moved'),
+    () => driver.remove(place, ['file']),
+    () => driver.sync(place),
+  ];
+  for (const call of calls) {
+    const failure = await rejectsWith(t, call(), 'VOLUME_UNAVAILABLE');
+    t.match(failure?.message, `${place.publishDirectory} leads through a symbolic link`);
+  }
+  await rejectsWith(t, driver.prepare({ ...place, publishDirectory: join(hidden, 'db', 'new') }), 'UNAVAILABLE');
+  t.same(readdirSync(outside), ['file']);
 });
 
 if (isRoot) {

@@ -3,12 +3,12 @@
  * component, and every failed call becomes a SnapcommitError that names the volume and the path.
  */
 import { closeSync, constants, open as openWithCallback } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { SnapcommitError, type ErrorCode } from '../../errors.js';
 import { filesystemUuid } from '../../native/btrfs-space.js';
 import { isSubvolume, subvolumeInfo } from '../../native/btrfs.js';
+import { withOwned } from '../../native/owned-directory.js';
 import { entryName } from '../../participant/names.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 
@@ -54,12 +54,18 @@ export function driverError(
   failure: unknown,
   otherwise: ErrorCode,
 ): SnapcommitError {
-  if (failure instanceof SnapcommitError) return failure;
+  if (failure instanceof SnapcommitError) return ofVolume(volume, failure);
   const errno = errnoOf(failure);
   const [code, advice] = MEANINGS[errno] ?? [otherwise, 'see the kernel log'];
   const reason = failure instanceof Error ? failure.message : String(failure);
   const message = `volume ${volume.name}: could not ${doing} ${path} (${reason}); ${advice}`;
   return new SnapcommitError(code, message, { volume: volume.name, path, errno }, failure);
+}
+
+function ofVolume({ name }: VolumePlace, failure: SnapcommitError): SnapcommitError {
+  if (failure.code !== 'SOURCE_INVALID' || failure.details['volume'] !== undefined) return failure;
+  const message = `volume ${name}: ${failure.message}`;
+  return new SnapcommitError(failure.code, message, { ...failure.details, volume: name }, failure);
 }
 
 /** Runs `action` and translates what it throws. */
@@ -77,9 +83,9 @@ export async function translated<T>(
   }
 }
 
-/** Opens a directory, not through a symlink. Throws Node's own errors. */
-export function openDirectory(path: string): Promise<FileHandle> {
-  return open(path, DIRECTORY);
+/** Opens a directory, not through a symlink; the caller closes it. Throws Node's own errors. */
+export function openDirectory(path: string): Promise<number> {
+  return openDescriptor(path, DIRECTORY);
 }
 
 /**
@@ -87,12 +93,30 @@ export function openDirectory(path: string): Promise<FileHandle> {
  * a turn of a worker thread for it would keep, after a flush, a commit waiting. Throws Node's own errors.
  */
 export async function withDirectory<T>(path: string, action: (fd: number) => T | Promise<T>): Promise<T> {
-  const fd = await openDescriptor(path, DIRECTORY);
+  const fd = await openDirectory(path);
   try {
     return await action(fd);
   } finally {
     closeSync(fd);
   }
+}
+
+/** The publish directory, open: nobody can lead what goes through it elsewhere. Valid until the action that has it ends. */
+export interface OpenPlace {
+  readonly fd: number;
+  readonly here: string;
+  /** The path of an entry, for calls; entryPath's is for people. */
+  readonly path: (name: string) => string;
+}
+
+/** Opens the publish directory for the time of `action`. Throws Node's own errors, and SOURCE_INVALID where it is somebody else's. */
+export async function withPublishDirectory<T>(
+  volume: VolumePlace,
+  action: (open: OpenPlace) => T | Promise<T>,
+): Promise<T> {
+  return withOwned(volume.publishDirectory, (here, fd) =>
+    action({ fd, here, path: (name) => join(here, entryName(volume, name)) }),
+  );
 }
 
 /** Opens the live tree; VOLUME_UNAVAILABLE when it is gone or is no subvolume any more. */

@@ -9,51 +9,57 @@ import { deleteSubvolume, isReadOnly, isSubvolume, nestedSubvolumes, setReadOnly
 import { syncDirectory } from '../../native/sync.js';
 import { entryName } from '../../participant/names.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
-import { driverError, entryPath, errnoOf, withDirectory } from './place.js';
+import {
+  driverError,
+  entryPath,
+  errnoOf,
+  translated,
+  withDirectory,
+  withPublishDirectory,
+  type OpenPlace,
+} from './place.js';
 
 export async function remove(volume: VolumePlace, names: readonly string[]): Promise<void> {
   for (const name of names) entryName(volume, name);
   crashPoint('remove.before');
   const failures: SnapcommitError[] = [];
-  for (const name of names) {
-    const failure = await removeOne(volume, name);
-    if (failure !== null) failures.push(failure);
-    crashPoint('remove.after-first');
-  }
-  await syncDirectory(volume.publishDirectory).catch((failure: unknown) => {
-    throw driverError(volume, 'sync', volume.publishDirectory, failure, 'UNAVAILABLE');
-  });
+  await translated(volume, 'delete from', volume.publishDirectory, 'UNAVAILABLE', () =>
+    withPublishDirectory(volume, async (open) => {
+      for (const name of names) {
+        const failure = await removeOne(volume, open, name);
+        if (failure !== null) failures.push(failure);
+        crashPoint('remove.after-first');
+      }
+      await syncDirectory(open.here);
+    }),
+  );
   crashPoint('remove.after');
   const [first] = failures;
   if (first !== undefined) throw first;
 }
 
 /** Answers its failure: somebody's use of one tree must not keep the others. */
-async function removeOne(volume: VolumePlace, name: string): Promise<SnapcommitError | null> {
-  const path = entryPath(volume, name);
+async function removeOne(volume: VolumePlace, open: OpenPlace, name: string): Promise<SnapcommitError | null> {
+  const path = open.path(name);
   try {
     const found = await lstat(path);
     if (!found.isDirectory()) await unlink(path);
-    else if (await withDirectory(path, isSubvolume)) await removeSubvolume(volume, name, path);
+    else if (await withDirectory(path, isSubvolume)) await removeSubvolume(open, name);
     else await rmdir(path);
     return null;
   } catch (failure) {
-    if (errnoOf(failure) === 'ENOENT' && (await publishDirectoryExists(volume))) return null;
-    return removalError(volume, path, failure);
+    return errnoOf(failure) === 'ENOENT' ? null : removalError(volume, entryPath(volume, name), failure);
   }
 }
 
-async function removeSubvolume(volume: VolumePlace, name: string, path: string): Promise<void> {
+async function removeSubvolume(open: OpenPlace, name: string): Promise<void> {
+  const path = open.path(name);
   await withDirectory(path, async (fd) => {
     // the user's command may have made subvolumes in its clone; they cannot be unlinked from a read-only one
     const nested = nestedSubvolumes(fd, path, 1, () => false).length > 0;
     if (nested && isReadOnly(fd, path)) await setReadOnly(fd, false, path);
   });
-  await withDirectory(volume.publishDirectory, (directory) => deleteSubvolume(directory, name));
-}
-
-function publishDirectoryExists(volume: VolumePlace): Promise<boolean> {
-  return withDirectory(volume.publishDirectory, () => true).catch(() => false);
+  await deleteSubvolume(open.fd, name);
 }
 
 const IN_USE: Readonly<Record<string, string>> = {

@@ -3,22 +3,30 @@
  * mount, since a rename between two mounts of one filesystem fails. Where the live path is a mount point, or the two
  * stand in different mounts, that is a detached mount of the filesystem's top level.
  */
-import { closeSync } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { SnapcommitError } from '../../errors.js';
 import { mountTopLevel } from '../../native/mount-swap.js';
 import { mountOf, mountsAt, readMounts } from '../../native/mountinfo.js';
+import { pathOfOpen } from '../../native/owned-directory.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import { pathInFilesystem } from './mounts.js';
+import { withDirectory, withPublishDirectory } from './place.js';
 import { look } from './snapshots.js';
 
-export interface Site {
-  /** The directory that holds the live tree, its name there, and the publish directory. */
+interface LiveSite {
+  /** The directory that holds the live tree, and its name there. */
   readonly parent: string;
   readonly name: string;
-  readonly publish: string;
+  /** The publish directory through the detached top level; null where there is none. */
+  readonly publishFrom: string | null;
   /** Where the live path is a mount point: the detached top level, and the live tree's path from it. */
   readonly mounted: { readonly topLevelFd: number; readonly path: string } | null;
+}
+
+/** Every path leads through what is open, and is valid until the action that has it ends. */
+export interface Site extends LiveSite {
+  readonly publish: string;
 }
 
 /**
@@ -32,14 +40,14 @@ const ASIDE_SUFFIX = '.snapcommit-exchange';
 const NAME_BYTES_MAX = 255;
 
 /** The same name with its directory, for people. */
-export function shownAside({ source }: VolumePlace, { name, mounted }: Site): string {
+export function shownAside({ source }: VolumePlace, { name, mounted }: LiveSite): string {
   if (mounted === null) return join(dirname(source), asideName(name));
   return `${join('/', dirname(mounted.path), asideName(name))}, below the top level (subvolid=5) of the filesystem of ${source}`;
 }
 
 /** Why that name cannot be taken, for people; null where it can. After a commit an exchange that cannot go on would be there for good. */
 export async function obstacleAside(volume: VolumePlace): Promise<string | null> {
-  return withSite(volume, async (site) => {
+  return withLiveSite(volume, async (site) => {
     const aside = asideName(site.name);
     const shown = shownAside(volume, site);
     if (Buffer.byteLength(aside) > NAME_BYTES_MAX)
@@ -55,26 +63,46 @@ function liveNameOf(name: string): string {
 }
 
 export async function withSite<T>(volume: VolumePlace, action: (site: Site) => Promise<T>): Promise<T> {
+  return withLiveSite(volume, (site) =>
+    withPublishDirectory(volume, ({ here, fd }) => {
+      if (site.publishFrom === null) return action({ ...site, publish: here });
+      return withDirectory(site.publishFrom, (other) => {
+        if (!isSame(fd, other)) throw unmounted(volume);
+        return action({ ...site, publish: pathOfOpen(other) });
+      });
+    }),
+  );
+}
+
+function isSame(one: number, other: number): boolean {
+  const [a, b] = [fstatSync(one), fstatSync(other)];
+  return a.dev === b.dev && a.ino === b.ino;
+}
+
+async function withLiveSite<T>(volume: VolumePlace, action: (site: LiveSite) => Promise<T>): Promise<T> {
   const { source, publishDirectory } = volume;
   const mounts = readMounts('self');
   const [mount] = mountsAt(mounts, source);
   const around = mount ?? mountOf(mounts, source);
   const publishMount = mountOf(mounts, publishDirectory);
   if (around === undefined || publishMount === undefined) throw unmounted(volume);
-  if (mount === undefined && around.id === publishMount.id)
-    return action({ parent: dirname(source), name: basename(source), publish: publishDirectory, mounted: null });
+  if (mount === undefined && around.id === publishMount.id) {
+    const name = basename(source);
+    return withDirectory(dirname(source), (parent) =>
+      action({ parent: pathOfOpen(parent), name, publishFrom: null, mounted: null }),
+    );
+  }
 
   const topLevelFd = mountTopLevel(around.source);
   try {
-    const root = `/proc/self/fd/${String(topLevelFd)}`;
+    const root = pathOfOpen(topLevelFd);
     const path = pathInFilesystem(around, source);
     const name = liveNameOf(basename(path));
-    return await action({
-      parent: join(root, dirname(path)),
-      name,
-      publish: join(root, pathInFilesystem(publishMount, publishDirectory)),
-      mounted: mount === undefined ? null : { topLevelFd, path: join(dirname(path), name).slice(1) },
-    });
+    const mounted = mount === undefined ? null : { topLevelFd, path: join(dirname(path), name).slice(1) };
+    const publishFrom = join(root, pathInFilesystem(publishMount, publishDirectory));
+    return await withDirectory(join(root, dirname(path)), (parent) =>
+      action({ parent: pathOfOpen(parent), name, publishFrom, mounted }),
+    );
   } finally {
     closeSync(topLevelFd);
   }

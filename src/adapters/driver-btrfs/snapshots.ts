@@ -7,7 +7,17 @@ import { renameNoReplace } from '../../native/rename.js';
 import { syncDirectory } from '../../native/sync.js';
 import type { Listed, VolumePlace } from '../../ports/volume-driver.js';
 import { refuseNestedInClone } from './nested.js';
-import { driverError, entryPath, errnoOf, identity, translated, withDirectory, withLive } from './place.js';
+import {
+  driverError,
+  entryPath,
+  errnoOf,
+  identity,
+  translated,
+  withDirectory,
+  withLive,
+  withPublishDirectory,
+  type OpenPlace,
+} from './place.js';
 
 /** Every root of a subvolume has this inode number; the stub that a snapshot has of a nested one does not. */
 const SUBVOLUME_INODE = 256;
@@ -16,34 +26,45 @@ const LOOKED_AT_ONCE = 16;
 export async function clone(volume: VolumePlace, name: string, from: string | null): Promise<{ readonly id: string }> {
   entryPath(volume, name);
   if (from === null) return withLive(volume, 'clone', (live) => snapshot(volume, live, name, false));
-  return withEntry(volume, from, (fd) => snapshot(volume, fd, name, false));
+  return withEntry(volume, from, (open, fd) => snapshotIn(volume, open, fd, name, false));
 }
 
 export async function seal(volume: VolumePlace, cloneName: string, name: string): Promise<{ readonly id: string }> {
   entryPath(volume, name);
-  return withEntry(volume, cloneName, (fd, path) => {
+  return withEntry(volume, cloneName, (open, fd, path) => {
     refuseNestedInClone(volume, fd, path);
-    return snapshot(volume, fd, name, true);
+    return snapshotIn(volume, open, fd, name, true);
   });
 }
 
 async function withEntry<T>(
   volume: VolumePlace,
   name: string,
-  action: (fd: number, path: string) => Promise<T>,
+  action: (open: OpenPlace, fd: number, path: string) => Promise<T>,
 ): Promise<T> {
   const path = entryPath(volume, name);
-  return translated(volume, 'snapshot', path, 'STAGE_FAILED', () => withDirectory(path, (fd) => action(fd, path)));
+  return translated(volume, 'snapshot', path, 'STAGE_FAILED', () =>
+    withPublishDirectory(volume, (open) => withDirectory(open.path(name), (fd) => action(open, fd, path))),
+  );
 }
 
 /** A snapshot is durable when the call returns, and an existing name is a failure: never "already done" (T3). */
 async function snapshot(volume: VolumePlace, source: number, name: string, readOnly: boolean): Promise<{ id: string }> {
-  const path = entryPath(volume, name);
+  return translated(volume, 'make the snapshot', entryPath(volume, name), 'STAGE_FAILED', () =>
+    withPublishDirectory(volume, (open) => snapshotIn(volume, open, source, name, readOnly)),
+  );
+}
+
+async function snapshotIn(
+  volume: VolumePlace,
+  open: OpenPlace,
+  source: number,
+  name: string,
+  readOnly: boolean,
+): Promise<{ id: string }> {
   try {
-    return await withDirectory(volume.publishDirectory, async (directory) => {
-      await createSnapshot(source, directory, name, readOnly);
-      return { id: await withDirectory(path, (made) => identity(made, path)) };
-    });
+    await createSnapshot(source, open.fd, name, readOnly);
+    return { id: await withDirectory(open.path(name), (made) => identity(made, entryPath(volume, name))) };
   } catch (failure) {
     throw snapshotError(volume, name, failure);
   }
@@ -94,23 +115,27 @@ export async function rename(volume: VolumePlace, from: string, to: string): Pro
   const source = entryPath(volume, from);
   const target = entryPath(volume, to);
   try {
-    await renameNoReplace(source, target);
-    return 'renamed';
+    return await withPublishDirectory(volume, (open) => renameIn(open, from, to));
   } catch (failure) {
     const errno = errnoOf(failure);
-    if (errno === 'ENOENT' && (await directoryExists(volume))) return 'absent';
     if (errno !== 'EEXIST') throw driverError(volume, `rename ${source} to`, target, failure, 'UNAVAILABLE');
     const message = `volume ${volume.name}: ${target} exists already, so ${source} was not renamed to it; see what it is`;
     throw new SnapcommitError('EXISTS', message, { volume: volume.name, from, to }, failure);
   }
 }
 
-async function directoryExists(volume: VolumePlace): Promise<boolean> {
-  return withDirectory(volume.publishDirectory, () => true).catch(() => false);
+async function renameIn(open: OpenPlace, from: string, to: string): Promise<'renamed' | 'absent'> {
+  try {
+    await renameNoReplace(open.path(from), open.path(to));
+    return 'renamed';
+  } catch (failure) {
+    if (errnoOf(failure) === 'ENOENT') return 'absent';
+    throw failure;
+  }
 }
 
 export function sync(volume: VolumePlace): Promise<void> {
   return translated(volume, 'sync', volume.publishDirectory, 'UNAVAILABLE', () =>
-    syncDirectory(volume.publishDirectory),
+    withPublishDirectory(volume, ({ here }) => syncDirectory(here)),
   );
 }

@@ -2,8 +2,10 @@
  * Staging: a read-only snapshot of the live tree. Writers stand still while it is made, so both directories are opened
  * before, and its identity is read and all is closed after.
  */
-import type { FileHandle } from 'node:fs/promises';
+import { closeSync } from 'node:fs';
+import { join } from 'node:path';
 import { createSnapshot } from '../../native/btrfs.js';
+import { openOwned, pathOfOpen } from '../../native/owned-directory.js';
 import type { StageCall, VolumePlace } from '../../ports/volume-driver.js';
 import { assertLive, entryPath, identity, openDirectory, translated, withDirectory } from './place.js';
 import { snapshotError } from './snapshots.js';
@@ -11,22 +13,30 @@ import { snapshotError } from './snapshots.js';
 export async function openStage(volume: VolumePlace, name: string): Promise<StageCall> {
   const path = entryPath(volume, name);
   const rehearsed = rehearse(volume);
-  const opened: FileHandle[] = [];
-  const open = async (directory: string): Promise<FileHandle> => {
-    const handle = await openDirectory(directory);
-    opened.push(handle);
-    return handle;
+  const opened: number[] = [];
+  const open = async (fd: Promise<number>): Promise<number> => {
+    opened.push(await fd);
+    return fd;
   };
   const close = async (): Promise<void> => {
     // Opened for reading alone: nothing can be lost by a close that fails.
-    await Promise.allSettled(opened.splice(0).map(async (handle) => handle.close()));
+    for (const fd of opened.splice(0)) closeSync(fd);
+    return Promise.resolve();
   };
   try {
-    const live = await translated(volume, 'snapshot', volume.source, 'UNAVAILABLE', () => open(volume.source));
-    assertLive(volume, live.fd);
-    const publish = await translated(volume, 'snapshot', path, 'STAGE_FAILED', () => open(volume.publishDirectory));
+    const live = await translated(volume, 'snapshot', volume.source, 'UNAVAILABLE', () =>
+      open(openDirectory(volume.source)),
+    );
+    assertLive(volume, live);
+    const publish = await translated(volume, 'snapshot', path, 'STAGE_FAILED', () =>
+      open(openOwned(volume.publishDirectory)),
+    );
     await rehearsed;
-    return { take: () => take(volume, live.fd, publish.fd, name), identity: () => identityOf(volume, path), close };
+    return {
+      take: () => take(volume, live, publish, name),
+      identity: () => identityOf(volume, publish, name),
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -60,6 +70,9 @@ async function take(volume: VolumePlace, live: number, publish: number, name: st
   }
 }
 
-function identityOf(volume: VolumePlace, path: string): Promise<string> {
-  return translated(volume, 'look at', path, 'STAGE_FAILED', () => withDirectory(path, (made) => identity(made, path)));
+function identityOf(volume: VolumePlace, publish: number, name: string): Promise<string> {
+  const path = entryPath(volume, name);
+  return translated(volume, 'look at', path, 'STAGE_FAILED', () =>
+    withDirectory(join(pathOfOpen(publish), name), (made) => identity(made, path)),
+  );
 }

@@ -9,7 +9,7 @@
 import { readdir, statfs } from 'node:fs/promises';
 import { SnapcommitError } from '../../errors.js';
 import { renameNoReplace } from '../../native/rename.js';
-import { syncDirectory, syncFilesystem } from '../../native/sync.js';
+import { syncFilesystem } from '../../native/sync.js';
 import type { FreeSpace, Listed, VolumeDriver, VolumePlace } from '../../ports/volume-driver.js';
 import { makeClone, makeSnapshot } from './entries.js';
 import { exchangeTrees } from './exchange.js';
@@ -17,7 +17,7 @@ import { errnoOf, isMissing, volumeFailure } from './failures.js';
 import { lookupEntry, readIdentity, treeIdentity } from './identity.js';
 import { entryPaths } from './layout.js';
 import { changedPaths } from './listing.js';
-import { makePublishDirectory } from './publish-directory.js';
+import { makePublishDirectory, withPublishDirectory } from './publish-directory.js';
 import { removeEntries } from './remove.js';
 import { checkSource, inspectSource } from './source.js';
 import { verifySnapshot } from './verify.js';
@@ -46,7 +46,10 @@ export function createDirectoryDriver(): VolumeDriver {
         : makeClone(volume, entryPaths(volume, from).tree, name, false),
     seal: async (volume, cloneName, name) => makeSnapshot(volume, entryPaths(volume, cloneName).tree, name),
     rename: renameEntry,
-    sync: (volume) => withPath(volume, volume.publishDirectory, () => syncDirectory(volume.publishDirectory)),
+    sync: (volume) =>
+      withPath(volume, volume.publishDirectory, () =>
+        withPublishDirectory(volume, 'UNAVAILABLE', (publish) => publish.sync()),
+      ),
     lookup: (volume, name) => withPath(volume, volume.publishDirectory, () => lookupEntry(volume, name)),
     list,
     path: (volume, name) => entryPaths(volume, name).tree,
@@ -86,8 +89,7 @@ async function freeSpace(volume: VolumePlace): Promise<FreeSpace> {
 async function renameEntry(volume: VolumePlace, from: string, to: string): Promise<'renamed' | 'absent'> {
   const [source, target] = [entryPaths(volume, from).wrapper, entryPaths(volume, to).wrapper];
   try {
-    await renameNoReplace(source, target);
-    return 'renamed';
+    return await withPublishDirectory(volume, 'UNAVAILABLE', (_, place) => renameIn(place, from, to));
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') {
       throw new SnapcommitError(
@@ -99,9 +101,17 @@ async function renameEntry(volume: VolumePlace, from: string, to: string): Promi
         },
       );
     }
-    if (!isMissing(error)) throw volumeFailure(volume.name, source, error, 'UNAVAILABLE');
-    await withPath(volume, volume.publishDirectory, () => treeIdentity(volume.publishDirectory));
-    return 'absent';
+    throw volumeFailure(volume.name, source, error, 'UNAVAILABLE');
+  }
+}
+
+async function renameIn(place: VolumePlace, from: string, to: string): Promise<'renamed' | 'absent'> {
+  try {
+    await renameNoReplace(entryPaths(place, from).wrapper, entryPaths(place, to).wrapper);
+    return 'renamed';
+  } catch (error) {
+    if (isMissing(error)) return 'absent';
+    throw error;
   }
 }
 

@@ -6,7 +6,7 @@
 import { mkdir, type FileHandle } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { SnapcommitError, type ErrorCode } from '../../errors.js';
-import { childPath, handlePath, openDirectory } from '../../native/at.js';
+import { childPath, handlePath, openDirectory, openTrusted } from '../../native/at.js';
 import { syncDirectory } from '../../native/sync.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import { errnoOf, isMissing, volumeFailure } from './failures.js';
@@ -22,7 +22,8 @@ export async function withPublishDirectory<T>(
   act: (publish: FileHandle, place: VolumePlace) => Promise<T>,
 ): Promise<T> {
   const path = volume.publishDirectory;
-  const publish = await openDirectory(path).catch((error: unknown) => {
+  const publish = await openTrusted(path).catch((error: unknown) => {
+    if (errnoOf(error) === 'ELOOP') throw ledAway(volume);
     throw volumeFailure(volume.name, path, error, otherwise);
   });
   try {
@@ -31,6 +32,14 @@ export async function withPublishDirectory<T>(
   } finally {
     await publish.close();
   }
+}
+
+function ledAway({ name, publishDirectory }: VolumePlace): SnapcommitError {
+  return new SnapcommitError(
+    'VOLUME_UNAVAILABLE',
+    `volume ${name}: ${publishDirectory} leads through a symbolic link that others could have made; put the directory itself back there`,
+    { volume: name, path: publishDirectory },
+  );
 }
 
 export async function refuseForeign(volume: VolumePlace, directory: FileHandle, path: string): Promise<void> {
@@ -48,7 +57,7 @@ export async function makePublishDirectory(volume: VolumePlace): Promise<void> {
   const missing: string[] = [];
   let path = volume.publishDirectory;
   for (; !(await isDirectory(path)); path = dirname(path)) missing.unshift(basename(path));
-  let last = await openDirectory(path);
+  let last = await openTrusted(path);
   const opened = [last];
   try {
     for (const name of missing) {

@@ -9,7 +9,7 @@ import { isLive } from '../../machine/queries.js';
 import type { State } from '../../machine/state.js';
 import { currentName, parsePublished, publishedName } from '../../participant/names.js';
 import { raiseStamp } from '../../participant/stamps.js';
-import { replaceLink, prepareView, turnView, viewDirectory } from '../../participant/views.js';
+import { replaceLinkBeside, prepareView, turnView, viewDirectory } from '../../participant/views.js';
 import type { FoundVolume } from './found.js';
 import type { OpenDriver } from './scan.js';
 import { newestPublished, type Rebuilt } from './state.js';
@@ -42,10 +42,10 @@ export async function setAside(
     for (const { name } of listed) {
       const aside = nameAside(name, state);
       if (aside === null) continue;
-      const [from, to] = [join(record.publishDirectory, name), join(record.publishDirectory, aside)];
-      if (name.endsWith('.manifest.json')) await rename(from, to);
+      if (name.endsWith('.manifest.json'))
+        await nodeFiles.withOwned(record.publishDirectory, async (here) => rename(join(here, name), join(here, aside)));
       else await driver.rename(record, name, aside);
-      moved.push(to);
+      moved.push(join(record.publishDirectory, aside));
     }
     await driver.sync(record);
   }
@@ -78,7 +78,7 @@ export async function turnViews(
     await turnView(nodeFiles, stateDirectory, group, newest.generation);
     for (const { record } of held) {
       const view = join(viewDirectory(stateDirectory, group), 'current', record.name);
-      await replaceLink(nodeFiles, record.publishDirectory, currentName(group), view);
+      await replaceLinkBeside(nodeFiles, record.publishDirectory, currentName(group), view);
       await (await openDriver(record.driver)).sync(record);
     }
   }
