@@ -4,16 +4,17 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
+import { createSandbox } from '#src/adapters/sandbox/index.js';
 import { UNSHARE, unshareArguments } from '#src/adapters/sandbox/mount-mode.js';
 import { parseReply, type LaunchPlacement, type LaunchSpecification } from '#src/adapters/sandbox/specification.js';
 import { requireRoot } from '../support/requirements.js';
-import { shell } from '../support/sandboxes.js';
+import { PLAIN_REQUEST, shell } from '../support/sandboxes.js';
 import { temporaryDirectory } from '../support/temp.js';
 
 requireRoot(t);
@@ -127,4 +128,31 @@ void t.test('nothing runs where a directory above a live path or a source is a s
     t.match(reply, { status: 'failed', code: 'SOURCE_INVALID', message: /symbolic link to .*system.below/ });
     t.equal(stdout, '');
   }
+});
+
+void t.test('a tree is reached through a link of ours, and through no symlink of anybody else’s', async (t) => {
+  const { live, moved, system, snapshot } = makeTrees(t);
+  const sandbox = createSandbox();
+  const request = { ...PLAIN_REQUEST, command: ['/usr/bin/grep', '-q', '^snapshot', join(system, 'file')] };
+  const runWith = (from: string) => sandbox.run({ ...request, placements: [{ from, at: system }] });
+
+  const ours = join(live, 'app:1');
+  symlinkSync(snapshot, ours);
+  t.match(await runWith(ours), { status: 0 });
+
+  symlinkSync('.', moved);
+  const led = {
+    code: 'SOURCE_INVALID',
+    message: /app:1, which .* cannot be reached safely: .* through a symbolic link to /,
+  };
+  await t.rejects(runWith(join(moved, 'notes', 'app:1')), led, 'the directory around it is led away');
+
+  mkdirSync(join(system, 'below'));
+  symlinkSync(system, join(snapshot, 'away'));
+  const farther = join(live, 'app:2');
+  symlinkSync('../../snapshot/away/below', farther);
+  await t.rejects(runWith(farther), { code: 'SOURCE_INVALID', message: /app:2.*through a symbolic link to/ });
+
+  chownSync(live, 65534, 65534);
+  await t.rejects(runWith(ours), { code: 'SOURCE_INVALID', message: /app:1 is a link of user id 65534/ });
 });
