@@ -3,11 +3,12 @@
  * same. A tree that is walked like this cannot be left through a symlink that somebody puts in a directory's place
  * meanwhile, and its depth is not bounded by the longest path that the kernel takes.
  */
-import { constants } from 'node:fs';
+import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
 import { open, readdir, readlink, type FileHandle } from 'node:fs/promises';
 import { trustedPath } from './owned-directory.js';
 import { sortNames, type Name } from './path-bytes.js';
 
+const O_PATH = 0o10000000;
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /** Opens a directory; rejects with ELOOP or ENOTDIR where the last component is something else. The caller closes it. */
@@ -33,6 +34,27 @@ export async function openTrusted(path: string): Promise<FileHandle> {
     if (error instanceof Error && 'code' in error && error.code === 'ELOOP') return openPlain(trustedPath(path));
     throw error;
   });
+}
+
+/**
+ * The same for calls that only need the place: nothing is read through this descriptor, and no right to read is needed.
+ * `shown` is the path that the kernel must name it by. The caller closes it.
+ */
+export function openPlainPlace(path: string, shown = path): number {
+  const descriptor = openSync(path, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    const found = readlinkSync(placePath(descriptor));
+    if (found === shown) return descriptor;
+    throw Object.assign(new Error(`${shown} leads through a symbolic link to ${found}`), { code: 'ELOOP' });
+  } catch (error) {
+    closeSync(descriptor);
+    throw error;
+  }
+}
+
+/** A path that stands for what is open, and for nothing that is mounted over it later. */
+export function placePath(descriptor: number): string {
+  return `/proc/self/fd/${String(descriptor)}`;
 }
 
 /**
@@ -62,7 +84,7 @@ export function childPath(directory: FileHandle, name: Buffer | string): Buffer 
 
 /** A path that stands for what is open, even where its name is gone. */
 export function handlePath(handle: FileHandle): string {
-  return `/proc/self/fd/${String(handle.fd)}`;
+  return placePath(handle.fd);
 }
 
 /** The names in an open directory, in the order of every walk. */

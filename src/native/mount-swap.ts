@@ -4,6 +4,8 @@
  * descriptor: a crash leaves nothing behind.
  */
 import { closeSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { openPlainPlace, placePath } from './at.js';
 import type { ForeignFunction } from './call.js';
 import { checkResult, loadLibc } from './library.js';
 
@@ -81,13 +83,22 @@ export function mountDetached(type: string, source: string, options: Readonly<Re
 
 /**
  * Mounts `path`, looked up from the detached mount `topLevelFd`, beneath the mount at `mountPoint`, with the mount
- * options (`ro`, `noatime`, …) of `options`. Readers go on seeing the upper mount.
+ * options (`ro`, `noatime`, …) of `options`. Readers go on seeing the upper mount. Throws ELOOP or ENOTDIR where a
+ * symlink is on either way.
  */
 export function mountBeneath(topLevelFd: number, path: string, mountPoint: string, options: readonly string[]): void {
-  const tree = call('open_tree', path, topLevelFd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  const root = openPlainPlace(`${placePath(topLevelFd)}/${path}`, join('/', path));
+  let tree: number;
+  try {
+    tree = call('open_tree', path, root, '', AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  } finally {
+    closeSync(root);
+  }
   try {
     call('mount_setattr', mountPoint, tree, '', AT_EMPTY_PATH, attributes(options), ATTRIBUTE_BYTES);
-    call('move_mount', mountPoint, tree, '', AT_FDCWD, mountPoint, FROM_EMPTY_PATH | MOVE_MOUNT_BENEATH);
+    atMountPoint(mountPoint, (at) => {
+      call('move_mount', mountPoint, tree, '', AT_FDCWD, at, FROM_EMPTY_PATH | MOVE_MOUNT_BENEATH);
+    });
   } finally {
     closeSync(tree);
   }
@@ -108,10 +119,23 @@ function attributes(options: readonly string[]): Buffer {
 
 /** Takes the upper mount at `mountPoint` away at once; whoever is in it keeps it until it lets go. */
 export function detachMount(mountPoint: string): void {
-  call('umount2', mountPoint, mountPoint, MNT_DETACH | UMOUNT_NOFOLLOW);
+  atMountPoint(mountPoint, (at) => call('umount2', mountPoint, at, MNT_DETACH | UMOUNT_NOFOLLOW));
 }
 
 /** Takes a mount away that nobody uses. @throws EBUSY where somebody does. */
 export function unmountIdle(mountPoint: string): void {
-  call('umount2', mountPoint, mountPoint, UMOUNT_NOFOLLOW);
+  atMountPoint(mountPoint, (at) => call('umount2', mountPoint, at, UMOUNT_NOFOLLOW));
+}
+
+/**
+ * Acts on a mount point by its name in the directory around it, which is held meanwhile: whoever owns a directory further
+ * above cannot lead the call to another mount. The mount itself is not held, since that would be a use of it.
+ */
+function atMountPoint(mountPoint: string, act: (at: string) => void): void {
+  const around = openPlainPlace(dirname(mountPoint));
+  try {
+    act(`${placePath(around)}/${basename(mountPoint)}`);
+  } finally {
+    closeSync(around);
+  }
 }

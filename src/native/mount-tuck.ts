@@ -3,8 +3,9 @@
  * arrives by propagation where another one stands is put beneath that one (since Linux 4.11). So the directory below the
  * mount point is mounted a second time, at a private place, as a peer of the first; what is mounted there arrives beneath.
  */
-import { mkdirSync, rmdirSync } from 'node:fs';
+import { closeSync, mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { openPlainPlace, placePath } from './at.js';
 import { isWithin, readMounts } from './mountinfo.js';
 import { checkResult, loadLibc } from './library.js';
 
@@ -52,10 +53,17 @@ export function mountTucked({ workshop, type, source, at, parent, options, data 
     // what is mounted inside is nobody else's, but for the peers of the copy
     mount(null, workshop, null, MS_PRIVATE);
     mkdirSync(copy, { recursive: true });
-    mount(parent, copy, null, MS_BIND);
-    mount(source, below, type, flagsOf(options), data);
+    atPlain(parent, (place) => {
+      mount(place, copy, null, MS_BIND);
+    });
+    const mountBelow = (flags: number): void => {
+      atPlain(below, (place) => {
+        mount(source, place, type, flags | flagsOf(options), data, below);
+      });
+    };
+    mountBelow(0);
     // where somebody's namespace still holds the filesystem, from another mount point, it has not heard the data
-    if (data !== null) mount(source, below, type, MS_REMOUNT | flagsOf(options), data);
+    if (data !== null) mountBelow(MS_REMOUNT);
   } finally {
     clearWorkshop(workshop);
   }
@@ -75,9 +83,21 @@ export function clearWorkshop(workshop: string): void {
   }
 }
 
-/** Mounts `source` at `at`. Throws a SystemCallError: EBUSY, ENOENT, … */
+/** Mounts `source` at `at`. Throws EBUSY, ENOENT, …, and ELOOP or ENOTDIR where a symlink is on the way. */
 export function mountFilesystem(type: string, source: string, at: string, data: string | null): void {
-  mount(source, at, type, flagsOf([]), data);
+  atPlain(at, (place) => {
+    mount(source, place, type, flagsOf([]), data, at);
+  });
+}
+
+/** Acts on a directory that is held meanwhile: whoever owns a directory above cannot lead the call anywhere else. */
+function atPlain(path: string, act: (place: string) => void): void {
+  const held = openPlainPlace(path);
+  try {
+    act(placePath(held));
+  } finally {
+    closeSync(held);
+  }
 }
 
 function flagsOf(options: readonly string[]): number {
@@ -92,11 +112,12 @@ function mount(
   type: string | null,
   flags: number,
   data: string | null = null,
+  subject = target,
 ): void {
   const call = loadLibc().func(
     'int mount(const char *source, const char *target, const char *type, ulong flags, const char *data)',
   ) as (...values: unknown[]) => number;
-  checkResult(call(source, target, type, flags, data), 'mount', target);
+  checkResult(call(source, target, type, flags, data), 'mount', subject);
 }
 
 function unmount(path: string, flags: number): void {

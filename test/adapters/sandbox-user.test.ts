@@ -2,6 +2,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { run } from '../support/btrfs.js';
 import { requireRoot } from '../support/requirements.js';
 import { readableProgram, reported, runSandbox, shell, startSandbox, uniqueName } from '../support/sandboxes.js';
 import { temporaryDirectory } from '../support/temp.js';
@@ -50,6 +51,30 @@ void t.test('a placement can be made read-only', async (t) => {
   t.match(stderr, /Read-only file system/);
   t.notOk(existsSync(join(open, 'new')));
 });
+
+for (const readOnly of [true, false])
+  void t.test(
+    `a ${readOnly ? 'read-only' : 'writable'} tree with mounts below it can be shown over a mount point`,
+    async (t) => {
+      const { live, snapshot, open } = trees(t);
+      const below = join(snapshot, 'below');
+      mkdirSync(below);
+      for (const [from, at] of [
+        [open, below],
+        [live, live],
+      ] as const) {
+        run('mount', '--bind', from, at);
+        t.teardown(() => run('umount', at));
+      }
+      // the kernel shows an ordinary user nothing that a mount hides
+      const { stdout, stderr } = await runSandbox(t, {
+        command: ['/bin/cat', join(live, 'file'), join(live, 'below', 'file')],
+        placements: [{ from: snapshot, at: live, readOnly }],
+        asNobody,
+      });
+      t.equal(stdout, 'snapshotopen', stderr);
+    },
+  );
 
 for (const mount of [true, false]) {
   const how = mount ? 'with private mounts' : 'without mounts';

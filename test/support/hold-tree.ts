@@ -39,14 +39,14 @@ switch (kind) {
     checkResult((loadLibc().func('int chroot(const char *path)') as Foreign)(tree), 'chroot', tree);
     break;
   case 'mounted':
-    bindMount(tree, place);
+    show(tree, place);
     break;
   case 'opened-elsewhere':
-    bindMount(tree, place);
+    show(tree, place);
     openSync(join(place, 'file'), 'r');
     break;
   case 'detached':
-    bindMount(tree, place);
+    show(tree, place);
     openSync(join(place, 'file'), 'r');
     checkResult(
       (loadLibc().func('int umount2(const char *path, int flags)') as Foreign)(place, MNT_DETACH),
@@ -59,6 +59,13 @@ switch (kind) {
 }
 process.stdout.write('ready\n');
 process.stdin.resume();
+
+function show(from: string, at: string): void {
+  const [source, target] = [openSync(from, O_PATH), openSync(at, O_PATH)];
+  bindMount(source, target, `${from} over ${at}`);
+  closeSync(source);
+  closeSync(target);
+}
 
 function mapWithoutDescriptor(file: string): void {
   const fd = openSync(file, 'r');

@@ -3,10 +3,11 @@
  * becomes the command, so that pid, stdio, exit status and signals are the command's own. It never touches stdin or
  * stdout, starts nothing, and makes mounts only when it was started inside a private mount namespace.
  */
-import { closeSync, constants, openSync, readlinkSync, readSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { SnapcommitError } from '../../errors.js';
+import { openPlainPlace } from '../../native/at.js';
 import { SystemCallError } from '../../native/library.js';
-import { bindMount, makeMountReadOnly } from '../../native/mounts.js';
+import { bindMount, bindMountReadOnly } from '../../native/mounts.js';
 import { dropAmbientCapabilities, execute, keepAcrossExec, restoreSignals } from '../../native/processes.js';
 import { CHANNEL_FD, parseSpecification } from './specification.js';
 import type { LaunchPlacement, LaunchReply, LaunchSpecification } from './specification.js';
@@ -16,7 +17,8 @@ const STATUS_NOT_EXECUTABLE = 126;
 const STATUS_NOT_FOUND = 127;
 /** What execvp uses where the environment has no PATH. */
 const DEFAULT_PATH = '/bin:/usr/bin';
-const O_PATH = 0o10000000;
+/** A failure of these says that private mounts do not work here. */
+const MOUNT_CALLS = new Set(['mount', 'open_tree', 'mount_setattr', 'move_mount']);
 
 function main(): number {
   const text = readLine();
@@ -49,25 +51,23 @@ function prepare(specification: LaunchSpecification): void {
 
 function place(placements: readonly LaunchPlacement[]): void {
   // All sources are opened first: a source may lie below a live path that an earlier placement covers.
-  const sources = placements.map((placement) => openDirectory(placement.from));
-  placements.forEach((placement, index) => {
+  const sources = placements.map((placement) => ({ placement, source: openDirectory(placement.from) }));
+  for (const { placement, source } of sources) {
+    // Mounted over what is open, and not by its name: the owner of a directory above may turn that to anywhere else.
     const target = openDirectory(placement.at);
-    const found = readlinkSync(`/proc/self/fd/${String(target)}`);
+    const mount = placement.readOnly ? bindMountReadOnly : bindMount;
+    mount(source, target, `${placement.from} over ${placement.at}`);
     closeSync(target);
-    if (found !== placement.at) {
-      throw new SnapcommitError('SOURCE_INVALID', `${placement.at} leads to ${found}; use that path instead`);
-    }
-    bindMount(`/proc/self/fd/${String(sources[index])}`, placement.at);
-    if (placement.readOnly) makeMountReadOnly(placement.at);
-  });
-  for (const source of sources) closeSync(source);
+  }
+  for (const { source } of sources) closeSync(source);
 }
 
 function openDirectory(path: string): number {
   try {
-    return openSync(path, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    return openPlainPlace(path);
   } catch (cause) {
-    throw new SnapcommitError('SOURCE_INVALID', `${path} is no directory there (${reason(cause)})`, {}, cause);
+    const message = `${path} is no plain directory there (${reason(cause)}); see who changes it or what is above it`;
+    throw new SnapcommitError('SOURCE_INVALID', message, {}, cause);
   }
 }
 
@@ -129,7 +129,7 @@ function reply(message: LaunchReply): void {
 
 function failure(error: unknown): LaunchReply {
   if (error instanceof SnapcommitError) return { status: 'failed', code: error.code, message: error.message };
-  const code = error instanceof SystemCallError && error.syscall.startsWith('mount') ? 'UNSUPPORTED' : 'UNAVAILABLE';
+  const code = error instanceof SystemCallError && MOUNT_CALLS.has(error.syscall) ? 'UNSUPPORTED' : 'UNAVAILABLE';
   return { status: 'failed', code, message: `the command was not started: ${reason(error)}` };
 }
 

@@ -1,11 +1,10 @@
 /** Checking what a command is to see, before anything is started. Changes nothing. */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, realpathSync, statSync } from 'node:fs';
-import { dirname, isAbsolute, normalize } from 'node:path';
+import { closeSync, fstatSync, lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, isAbsolute, normalize, resolve } from 'node:path';
 import { SnapcommitError } from '../../errors.js';
+import { openPlainPlace, placePath } from '../../native/at.js';
 import type { Placement } from '../../ports/sandbox.js';
 import type { LaunchPlacement } from './specification.js';
-
-const O_PATH = 0o10000000;
 
 interface HeldPlacements {
   /** Parents before children. */
@@ -33,7 +32,7 @@ export function holdPlacements(placements: readonly Placement[]): HeldPlacements
       if (seen.has(at)) throw new SnapcommitError('SOURCE_INVALID', `two trees are to stand at ${at}`, { path: at });
       seen.add(at);
       // of what is held, and not of what the name leads to by now
-      const real = readlinkSync(`/proc/self/fd/${String(descriptor)}`);
+      const real = readlinkSync(placePath(descriptor));
       checkShown(descriptor, real);
       return { from: real, at, readOnly: readOnly ?? false };
     });
@@ -71,15 +70,52 @@ function checkLivePath(path: string): void {
 
 /**
  * Opened, and not only looked at: a snapshot of ZFS is mounted by the kernel when it is first opened, and only in our
- * namespace, from which the command's is copied.
+ * namespace, from which the command's is copied. The name itself may be a link, in a directory of ours or root's, as
+ * ZFS's generations have it; any other symlink on the way may be that of whoever owns a directory above.
  */
 function openSource(path: string): number {
   try {
-    return openSync(path, O_PATH | constants.O_DIRECTORY);
+    const around = openPlainPlace(dirname(path));
+    try {
+      return openIn(around, path);
+    } finally {
+      closeSync(around);
+    }
   } catch (cause) {
-    const message = `${path}, which a command is to see, is no directory that exists`;
+    if (cause instanceof SnapcommitError) throw cause;
+    const isLed = cause instanceof Error && 'code' in cause && cause.code === 'ELOOP';
+    const what = isLed ? `cannot be reached safely: ${cause.message}` : 'is no directory that exists';
+    const message = `${path}, which a command is to see, ${what}`;
     throw new SnapcommitError('SOURCE_INVALID', message, { path }, cause);
   }
+}
+
+function openIn(around: number, path: string): number {
+  const name = `${placePath(around)}/${basename(path)}`;
+  for (;;) {
+    const link = linkAt(name);
+    if (link === null) return openPlainPlace(name, path);
+    assertOurs(around, path);
+    try {
+      const from = isAbsolute(link) ? link : `${placePath(around)}/${link}`;
+      return openPlainPlace(from, resolve(dirname(path), link));
+    } catch (failure) {
+      // it was turned to another tree meanwhile
+      if (linkAt(name) === link) throw failure;
+    }
+  }
+}
+
+/** Where a link leads; null for what is none. */
+function linkAt(name: string): string | null {
+  return lstatSync(name).isSymbolicLink() ? readlinkSync(name) : null;
+}
+
+function assertOurs(around: number, path: string): void {
+  const { uid } = fstatSync(around);
+  if (uid === 0 || uid === process.geteuid?.()) return;
+  const message = `${path} is a link of user id ${String(uid)}, who may lead it anywhere; change the owner of ${dirname(path)}, or run snapcommit as that user`;
+  throw new SnapcommitError('SOURCE_INVALID', message, { path });
 }
 
 const SNAPSHOTS = '/.zfs/snapshot';
