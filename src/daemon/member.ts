@@ -24,7 +24,7 @@ import { ContactBook } from './cluster/contact-book.js';
 import { Certificates, requireAuthority, requireCredentials } from './cluster/certificates.js';
 import { joinLog } from './cluster/join-log.js';
 import { logLedger } from './cluster/ledger.js';
-import { MemberAdmin } from './cluster/member-admin.js';
+import { MemberAdmin, type MemberView } from './cluster/member-admin.js';
 import { addressesIn, addressIn } from './cluster/peers.js';
 import { clusterDirectory, readContacts } from './cluster/place.js';
 import { clusterStatus } from './cluster/status.js';
@@ -133,14 +133,14 @@ export async function openMember(options: MemberOptions): Promise<Member> {
   }
   return {
     log,
-    admin: new MemberAdmin(log, ledger, certificates, { status, isProven: (node) => link.isProven(node) }),
+    admin: new MemberAdmin(log, ledger, certificates, viewOver(link, status), systemTimers),
     certificates,
     calls: link.calls,
     metrics,
     listens: transport.address,
     address,
     status,
-    unreachableForMs: (node) => (node === identity.node ? null : link.progress.unreachableForMs(node)),
+    unreachableForMs: (node) => link.unreachableForMs(node),
     watch(listener) {
       opened.listener = listener;
     },
@@ -149,6 +149,15 @@ export async function openMember(options: MemberOptions): Promise<Member> {
       await log.end();
       await transport.close();
     },
+  };
+}
+
+function viewOver(link: PeerLink, status: MemberView['status']): MemberView {
+  return {
+    status,
+    isProven: (node) => link.isProven(node),
+    isReached: (node) => link.unreachableForMs(node) === null,
+    judgedWithinMs: link.judgedWithinMs,
   };
 }
 

@@ -25,8 +25,10 @@ export interface PeerLinkOptions {
 
 /** A member that was removed is talked to for this long, so that it hears of it. */
 const FAREWELL_MS = 60_000;
-/** A running node tells its peers of its store every 20 beats (log/greetings.ts); after this many they have judged it. */
-const BEATS_UNTIL_JUDGED = 60;
+/** A running node tells its peers of its store so often (log/greetings.ts). */
+const BEATS_A_GREETING = 20;
+/** After this many they have judged it. */
+const BEATS_UNTIL_JUDGED = 3 * BEATS_A_GREETING;
 
 export class PeerLink implements TransportUser {
   readonly progress: Progress;
@@ -115,6 +117,16 @@ export class PeerLink implements TransportUser {
   /** Whether its peers know that member's store; this one is judged like any other. */
   isProven(node: string): boolean {
     return node === this.#options.identity.node ? this.#isProvenHere() : this.progress.of(node).isProven;
+  }
+
+  /** For how long that node has not been reached, ms; null: it is, or it is this one. */
+  unreachableForMs(node: string): number | null {
+    return node === this.#options.identity.node ? null : this.progress.unreachableForMs(node);
+  }
+
+  /** How long it takes at this heartbeat until a member that is met is proven, and has said so, at the latest. */
+  get judgedWithinMs(): number {
+    return (BEATS_UNTIL_JUDGED + BEATS_A_GREETING) * this.#options.settings.heartbeatMs;
   }
 
   introduce(): Introduction {

@@ -86,3 +86,8 @@ t.test('who was removed and has gone is out of reach when it is a member again',
   know('b');
   t.type(link.progress.unreachableForMs('b'), 'number');
 });
+
+t.test('how long it takes until a member is judged is told by the heartbeat', async (t) => {
+  const { link } = await subjectOf(t);
+  t.equal(link.judgedWithinMs, 80);
+});

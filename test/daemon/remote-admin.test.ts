@@ -77,3 +77,46 @@ t.test('a change that every daemon refused was not begun', async (t) => {
   const { remote } = await over(t, { removeMember }, AT_LENGTH_MS, clock);
   await t.rejects(remote.removeMember('b', false), { code: 'UNAVAILABLE', message: /as they were/ });
 });
+
+/** What is said of a removal whose first daemon died, and that the next one refuses with `refusal`. */
+async function refusedAfterDoubt(t: Test, refusal: SnapcommitError): Promise<unknown> {
+  let asked = 0;
+  let cut = (): void => undefined;
+  const removeMember = async (): Promise<never> => {
+    asked += 1;
+    if (asked > 1) return Promise.reject(refusal);
+    cut();
+    return never();
+  };
+  const { remote, way } = await over(t, { removeMember }, AT_LENGTH_MS);
+  ({ cut } = way);
+  return remote.removeMember('b', true).catch((error: unknown) => error);
+}
+
+t.test('what a daemon refuses after one that died is told as unknown, with why', async (t) => {
+  const behind = new SnapcommitError('LOG_BEHIND_STAMP', 'the log is an older copy');
+  t.match(await refusedAfterDoubt(t, behind), {
+    code: 'OUTCOME_UNKNOWN',
+    message: /not known whether it was done: the log is an older copy\. See `snapcommit cluster members`/,
+  });
+  const half = new SnapcommitError('OUTCOME_UNKNOWN', 'b has lost its name');
+  t.match(await refusedAfterDoubt(t, half), { code: 'OUTCOME_UNKNOWN', message: /^b has lost its name$/ });
+});
+
+t.test(
+  'what was refused without a doubt is told as it is, and what was waited for is not waited for again',
+  async (t) => {
+    let asked = 0;
+    const { clock, end } = stoppedClock();
+    const addVoter = async (): Promise<never> => {
+      asked += 1;
+      if (asked > 1) end();
+      return Promise.reject(new SnapcommitError('UNAVAILABLE', 'd has not been heard of', { waited: true }));
+    };
+    const removeMember = async (): Promise<never> => Promise.reject(new SnapcommitError('IN_USE', 'b has volumes'));
+    const { remote } = await over(t, { addVoter, removeMember }, AT_LENGTH_MS, clock);
+    await t.rejects(remote.addVoter('d'), { code: 'UNAVAILABLE', message: /^d has not been heard of$/ });
+    t.equal(asked, 1);
+    await t.rejects(remote.removeMember('b', false), { code: 'IN_USE' });
+  },
+);

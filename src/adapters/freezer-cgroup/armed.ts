@@ -36,22 +36,29 @@ export function letGoOf({ guard, freezers }: Armed): void {
   guard.end();
 }
 
-/** For a guard that did not prove that it thawed. Null when nothing of ours is frozen any more; otherwise what is. */
-export function thawInGuardsPlace(armed: Armed, answer: GuardAnswer): string | null {
-  if (answer.kind === 'silent') armed.guard.kill();
-  return thawOurselves(armed);
+/** A cgroup whose freeze could not be taken back, and why. */
+export interface Unthawed {
+  readonly target: CgroupTarget;
+  readonly reason: string;
 }
 
-export function thawOurselves(armed: Armed): string | null {
-  const failures = armed.targets.flatMap((target) => {
+/** For a guard that did not prove that it thawed. Null when none of `targets` is frozen by us any more; otherwise what is. */
+export function thawInGuardsPlace(guard: Guard, answer: GuardAnswer, targets: readonly CgroupTarget[]): string | null {
+  if (answer.kind === 'silent') guard.kill();
+  const unthawed = thawOurselves(targets);
+  if (unthawed.length === 0) return null;
+  return unthawed.map(({ target, reason }) => `${target.cgroup}: ${reason}`).join('; ');
+}
+
+export function thawOurselves(targets: readonly CgroupTarget[]): readonly Unthawed[] {
+  return targets.flatMap((target) => {
     try {
       thaw(target);
       return [];
     } catch (error) {
-      return [`${target.cgroup}: ${String(error)}`];
+      return [{ target, reason: String(error) }];
     }
   });
-  return failures.length === 0 ? null : failures.join('; ');
 }
 
 export function reasonOf(error: unknown): string {

@@ -199,7 +199,7 @@ async function refuseFrozen(armed: Armed): Promise<void> {
 async function fail(armed: Armed, reason: string): Promise<never> {
   const end = await armed.guard.ask(`void ${reason}`, GUARD_ANSWER_MS);
   // Also when the guard has thawed: some of our requests may have come after that.
-  const stillFrozen = thawInGuardsPlace(armed, end);
+  const stillFrozen = thawInGuardsPlace(armed.guard, end, armed.targets);
   if (stillFrozen === null) await disarm(armed);
   else letGoOf(armed);
   const outcome =

@@ -5,6 +5,7 @@ import { logIdentity, readStoreIdentity } from '../open-log.js';
 import type { MemberSettings } from '../settings.js';
 import { assertOurs } from '../state-directory.js';
 import type { ClusterAdmin } from './admin.js';
+import { CHANGE_TIMEOUT_MS } from './patience.js';
 import { RemoteAdmin } from './remote-admin.js';
 
 export interface ClusterClient extends ClusterAdmin {
@@ -17,9 +18,6 @@ export interface ClusterOptions {
   /** For each request; null: as long as a change of membership may take. */
   readonly timeoutMs: number | null;
 }
-
-/** A change of membership waits for members to catch up. */
-const CHANGE_TIMEOUT_MS = 120_000;
 
 /** @throws UNAVAILABLE when this log is no cluster's member, or its daemon does not answer. */
 export async function openCluster({ stateDirectory, timeoutMs }: ClusterOptions): Promise<ClusterClient> {

@@ -1,5 +1,4 @@
 /** The cluster's administration as this member's daemon serves it. Every request may come twice. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { nodeFiles } from '../../adapters/node-files.js';
 import { SnapcommitError } from '../../errors.js';
 import { lookup } from '../../machine/record.js';
@@ -8,6 +7,7 @@ import { assertStamps } from '../../participant/stamps.js';
 import type { Configuration } from '../../paxos/configuration.js';
 import type { ClusterLog, MemberChange } from '../../ports/cluster-log.js';
 import type { ReplicatedLog } from '../../ports/log.js';
+import type { Timers } from '../../ports/timers.js';
 import type { TokenLedger } from '../../ports/token-ledger.js';
 import type {
   ClusterAdmin,
@@ -20,34 +20,44 @@ import type {
 import type { Certificates } from './certificates.js';
 import { appendKnown, refuse } from './ledger.js';
 import { isMemberOf, unknownMember, without, withReplacement, withVoter } from './member-sets.js';
+import { PROVEN_WAIT_MS } from './patience.js';
 import { addressesIn } from './peers.js';
 
-const PROVEN_WAIT_MS = 30_000;
 const PROVEN_POLL_MS = 50;
+
+/** What this member sees of the others. */
+export interface MemberView {
+  status(): ClusterStatus;
+  /** Whether that member's peers know its store. */
+  isProven(node: string): boolean;
+  isReached(node: string): boolean;
+  /** How long it takes them at this heartbeat, from when they meet it. */
+  readonly judgedWithinMs: number;
+}
 
 export class MemberAdmin implements ClusterAdmin {
   readonly #log: ReplicatedLog & ClusterLog;
   readonly #ledger: TokenLedger;
   readonly #certificates: Pick<Certificates, 'issueToken' | 'renew'>;
-  readonly #status: () => ClusterStatus;
-  /** Whether that member's peers know its store. */
-  readonly #isProven: (node: string) => boolean;
+  readonly #view: MemberView;
+  readonly #timers: Timers;
 
   constructor(
     log: ReplicatedLog & ClusterLog,
     ledger: TokenLedger,
     certificates: Pick<Certificates, 'issueToken' | 'renew'>,
-    seen: { readonly status: () => ClusterStatus; readonly isProven: (node: string) => boolean },
+    view: MemberView,
+    timers: Timers,
   ) {
     this.#log = log;
     this.#ledger = ledger;
     this.#certificates = certificates;
-    this.#status = seen.status;
-    this.#isProven = seen.isProven;
+    this.#view = view;
+    this.#timers = timers;
   }
 
   async status(): Promise<ClusterStatus> {
-    return Promise.resolve(this.#status());
+    return Promise.resolve(this.#view.status());
   }
 
   /** Names every member, this one first: any of them can let the node in. */
@@ -92,9 +102,9 @@ export class MemberAdmin implements ClusterAdmin {
    * abstain (D8), and the vote that it was to bring would be missing.
    */
   async #untilProven(node: string): Promise<void> {
-    for (let leftMs = PROVEN_WAIT_MS; !this.#isProven(node); leftMs -= PROVEN_POLL_MS) {
-      if (leftMs <= 0) throw notHeardOf(node);
-      await delay(PROVEN_POLL_MS);
+    for (let leftMs = PROVEN_WAIT_MS; !this.#view.isProven(node); leftMs -= PROVEN_POLL_MS) {
+      if (leftMs <= 0) throw this.#view.isReached(node) ? notJudged(node, this.#view) : notHeardOf(node);
+      await new Promise<void>((resolve) => this.#timers.after(PROVEN_POLL_MS, resolve));
     }
   }
 
@@ -168,9 +178,20 @@ function halfGone(node: string, error: SnapcommitError): SnapcommitError {
 }
 
 function notHeardOf(node: string): SnapcommitError {
-  return new SnapcommitError(
-    'UNAVAILABLE',
-    `${node} has not been heard of, so it cannot be let vote; nothing was changed. Start its daemon, and look at its log`,
-    { node },
+  return unproven(node, `${node} has not been heard of`, 'Start its daemon, and look at its log');
+}
+
+function notJudged(node: string, { judgedWithinMs }: MemberView): SnapcommitError {
+  const seconds = String(Math.ceil(judgedWithinMs / 1000));
+  return unproven(
+    node,
+    `${node} is connected, but its peers have not judged its store yet`,
+    `With this heartbeat that takes them up to ${seconds} s from its daemon's start: run it again then. Where it takes longer, look at its log`,
   );
+}
+
+/** `waited`: whoever asks again at once only waits as long again. */
+function unproven(node: string, why: string, next: string): SnapcommitError {
+  const message = `${why}, so it cannot be let vote; nothing was changed. ${next}`;
+  return new SnapcommitError('UNAVAILABLE', message, { node, waited: true });
 }

@@ -7,6 +7,10 @@ export function isMemberOf({ voters, learners }: Configuration, node: string): b
   return [...voters, ...learners].some((one) => one === node);
 }
 
+function isVoterIn({ voters }: Configuration, node: string): boolean {
+  return voters.some((one) => one === node);
+}
+
 /** @throws IN_USE when nobody would be left to vote. */
 export function without({ voters, learners }: Configuration, node: string): MemberSet {
   const left = voters.filter((one) => one !== node);
@@ -18,18 +22,30 @@ export function without({ voters, learners }: Configuration, node: string): Memb
 export function withVoter(now: Configuration, node: string): MemberSet {
   if (!isMemberOf(now, node)) throw unknownMember(node);
   const { voters, learners } = now;
-  if (voters.some((one) => one === node)) return now;
+  if (isVoterIn(now, node)) return now;
   return { voters: [...voters, node], learners: learners.filter((one) => one !== node) };
 }
 
-/** `next` votes, and `old` is gone: as one change, so that there is never one voter more or less. */
+/**
+ * `next` votes, and `old` is gone: as one change, so that there is never one voter more or less. Once that stands, it is
+ * answered as done. @throws NODE_NOT_FOUND where `old` was gone before, and has left no place to take.
+ */
 export function withReplacement(now: Configuration, old: string, next: string): MemberSet {
   const { voters, learners } = withVoter(now, next);
+  if (!isMemberOf(now, old) && !isVoterIn(now, next)) throw noPlaceOf(old, next);
   return { voters: voters.filter((one) => one !== old), learners: learners.filter((one) => one !== old) };
 }
 
 function onlyVoter(node: string): SnapcommitError {
   return new SnapcommitError('IN_USE', `${node} is the only voter; add another one first.`, { node });
+}
+
+function noPlaceOf(old: string, next: string): SnapcommitError {
+  return new SnapcommitError(
+    'NODE_NOT_FOUND',
+    `${old} is no member any more, so ${next} cannot take its place; ${next} votes no more than before. To let it vote as one more, run \`snapcommit cluster add ${next}\`.`,
+    { node: old },
+  );
 }
 
 export function unknownMember(node: string): SnapcommitError {

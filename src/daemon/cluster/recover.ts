@@ -13,7 +13,7 @@ import { crashPoint } from '../../crash-points.js';
 import { SnapcommitError } from '../../errors.js';
 import { encodeState } from '../../log/codec.js';
 import { startReplica } from '../../log/replica-start.js';
-import { lookup } from '../../machine/record.js';
+import { lookup, mapRecord } from '../../machine/record.js';
 import type { State } from '../../machine/state.js';
 import { nodeId } from '../../paxos/ballot.js';
 import type { Configuration } from '../../paxos/configuration.js';
@@ -111,6 +111,7 @@ function aloneFrom(loaded: Loaded, machine: Machine, incarnation: number): Store
     applied: at,
     incarnation,
     members: ownMember(machine.state, identity.node),
+    pins: ownPins(machine.state, identity.node),
     tokens: {},
   };
   return {
@@ -142,6 +143,11 @@ function newestConfiguration({ identity, entries }: Loaded): number {
 function ownMember({ members }: State, node: string): State['members'] {
   const own = lookup(members, node);
   return own === undefined ? {} : { [node]: own };
+}
+
+/** Of the nodes that are given up, nobody could tell any more whether a process still lives (as in machine/nodes.ts). */
+function ownPins({ pins }: State, node: string): State['pins'] {
+  return mapRecord(pins, (pin) => (pin.holder.node === node ? pin : undefined));
 }
 
 function previewOf({ identity, head }: Loaded): RecoveryPreview {

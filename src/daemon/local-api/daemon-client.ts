@@ -75,7 +75,11 @@ export class DaemonClient {
         const connection = await this.connected(deadline);
         return await deadline.within(connection.ask(request));
       } catch (error) {
-        if (!mayPass(error)) throw error;
+        if (!mayPass(error)) {
+          // What this daemon refuses, an earlier attempt may have done all the same.
+          if (unknown === null || doubt === null || isOutcomeUnknown(error)) throw error;
+          throw unknown(asRefusal(error));
+        }
         if (isUnavailable(error)) said = error;
         if (mayBeDone(error)) doubt ??= asUnavailable(error);
         if (await deadline.allowsAnother()) continue;
@@ -126,9 +130,10 @@ export class DaemonClient {
   }
 }
 
-/** What another try may not meet: the daemon restarts, the cluster elects. */
+/** What another try may not meet: the daemon restarts, the cluster elects. `waited`: the daemon has tried long enough. */
 function mayPass(error: unknown): boolean {
-  return error instanceof ConnectionLost || error instanceof TooLate || isUnavailable(error);
+  if (isUnavailable(error)) return error.details['waited'] !== true;
+  return error instanceof ConnectionLost || error instanceof TooLate;
 }
 
 /** It got out, and what became of it was not heard. */
@@ -140,9 +145,17 @@ export function isUnavailable(error: unknown): error is SnapcommitError {
   return error instanceof SnapcommitError && error.code === 'UNAVAILABLE';
 }
 
+function isOutcomeUnknown(error: unknown): boolean {
+  return error instanceof SnapcommitError && error.code === 'OUTCOME_UNKNOWN';
+}
+
 /** The daemon went away, or is about to; any other answer is one. */
 function isBetweenDaemons(error: unknown): boolean {
   return error instanceof ConnectionLost || (isUnavailable(error) && error.details['stopping'] === true);
+}
+
+function asRefusal(error: unknown): SnapcommitError {
+  return error instanceof SnapcommitError ? error : asUnavailable(error);
 }
 
 function asUnavailable(error: unknown): SnapcommitError {
