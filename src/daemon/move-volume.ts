@@ -33,6 +33,8 @@ export async function moveVolume(context: Context, request: MoveVolumeRequest): 
     await assertStampedByUs(context, place);
     await assertWhole(context, driver, place);
     const { name: volume, node, source, publishDirectory, filesystem } = place;
+    // Before the log says that it is here: where it belongs to somebody else, nothing can be written there.
+    await context.files.withOwned(publishDirectory, () => Promise.resolve());
     await append(context, { type: 'moveVolume', volume, node, source, publishDirectory, filesystem });
     const { cluster, incarnation } = context.log.identity;
     const state = await context.log.read();

@@ -23,10 +23,15 @@ export class UnreadableRecords {
     this.#records = records;
   }
 
-  /** Whether this checkpoint has one of them. @throws LOG_CORRUPT when it is not what it must be. */
+  /** Whether this checkpoint has one of them; one that cannot be decoded has none. */
   someIn({ state, slot }: CheckedCheckpoint): boolean {
-    const then = readState(state, slot, this.#store.file);
-    return this.#records.some(({ group, generation }) => isLive(then, group, generation));
+    try {
+      const then = readState(state, slot, this.#store.file);
+      return this.#records.some(({ group, generation }) => isLive(then, group, generation));
+    } catch (error) {
+      if (isCorrupt(error)) return false;
+      throw error;
+    }
   }
 
   /** They may have been mended since, or their generations retired. */

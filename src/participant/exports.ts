@@ -4,18 +4,21 @@
  */
 import type { NodeFiles } from '../ports/node-files.js';
 
-/** What clients have asked for since nfsd knows of it, and all that exportfs(8) has told it that they may. */
-const TABLES = ['/proc/fs/nfsd/exports', '/var/lib/nfs/etab'];
+/** What clients have asked for since nfsd knows of it: there while it is loaded. */
+const ASKED_FOR = '/proc/fs/nfsd/exports';
+/** All that exportfs(8) has said that they may; it stays there when no server runs any more. */
+const ALLOWED = '/var/lib/nfs/etab';
 
 /** The first export that holds one of these trees or lies in one; null where there is none. */
 export async function findExported(
   files: NodeFiles,
   sources: readonly string[],
-  tables: readonly string[] = TABLES,
+  { askedFor, allowed } = { askedFor: ASKED_FOR, allowed: ALLOWED },
 ): Promise<string | null> {
-  const texts = await Promise.all(tables.map(async (table) => files.readText(table).catch(() => null)));
-  const exported = texts
-    .flatMap((text) => (text ?? '').split('\n'))
+  const served = await files.readText(askedFor).catch(() => null);
+  if (served === null) return null;
+  const exported = [served, (await files.readText(allowed).catch(() => null)) ?? '']
+    .flatMap((text) => text.split('\n'))
     .filter((line) => line.startsWith('/'))
     .map((line) => unescapeOctal(line.split(/\s/)[0] ?? ''));
   return exported.find((path) => sources.some((source) => isInside(source, path) || isInside(path, source))) ?? null;

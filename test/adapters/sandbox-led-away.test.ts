@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -152,6 +152,15 @@ void t.test('a tree is reached through a link of ours, and through no symlink of
   const farther = join(live, 'app:2');
   symlinkSync('../../snapshot/away/below', farther);
   await t.rejects(runWith(farther), { code: 'SOURCE_INVALID', message: /app:2.*through a symbolic link to/ });
+
+  const trusted = mkdtempSync('/run/snapcommit-led-');
+  t.teardown(() => {
+    rmSync(trusted, { recursive: true });
+  });
+  mkdirSync(join(trusted, 'there'));
+  symlinkSync(snapshot, join(trusted, 'there', 'app:1'));
+  symlinkSync('there', join(trusted, 'roots'));
+  t.match(await runWith(join(trusted, 'roots', 'app:1')), { status: 0 }, 'a symlink that only root can have made');
 
   chownSync(live, 65534, 65534);
   await t.rejects(runWith(ours), { code: 'SOURCE_INVALID', message: /app:1 is a link of user id 65534/ });

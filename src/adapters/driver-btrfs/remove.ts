@@ -70,7 +70,9 @@ const IN_USE: Readonly<Record<string, string>> = {
 function removalError(volume: VolumePlace, path: string, failure: unknown): SnapcommitError {
   const errno = errnoOf(failure);
   const byRoot = errno === 'EPERM' && process.geteuid?.() === 0;
-  const why = byRoot ? 'is read by a `btrfs send`, or holds an active swap file; let that end' : IN_USE[errno];
+  const why = byRoot
+    ? 'is read by a `btrfs send`, holds an active swap file, or is the default subvolume of its filesystem; end that'
+    : IN_USE[errno];
   if (why === undefined) return driverError(volume, 'delete', path, failure, 'UNAVAILABLE');
   const message = `volume ${volume.name}: ${path} was not deleted, it ${why}, then try again`;
   return new SnapcommitError('IN_USE', message, { volume: volume.name, path }, failure);

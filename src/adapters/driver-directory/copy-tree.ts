@@ -71,8 +71,6 @@ export async function copyTree(
     };
     await mkdir(target, { mode: 0o700 });
     await copyInto(copy, from, Buffer.from(target), Buffer.alloc(0), source);
-    for (const { path, protection, text } of copy.protectLater)
-      await keepProtectionAt(Buffer.concat([Buffer.from(target), path]), protection, isForSwap, text);
     return { skippedSockets: copy.skippedSockets };
   } finally {
     await from.close();
@@ -86,12 +84,19 @@ async function copyInto(copy: Copy, source: FileHandle, target: Buffer, path: Bu
   try {
     const level = { source, target: to, path, text };
     for (const name of await readNames(source)) await copyEntry(copy, level, name);
+    // while nobody else can reach the copy, whose top gets its owner and mode with the rest
+    if (path.length === 0) await protectLinked(copy);
     await copyMetadata(source.fd, status, to, text);
     // the top of a tree is exchanged later
     if (path.length > 0) keepProtection(to, protectionOf(source.fd, text), copy.isForSwap, text);
   } finally {
     await to.close();
   }
+}
+
+async function protectLinked({ target, isForSwap, protectLater }: Copy): Promise<void> {
+  for (const { path, protection, text } of protectLater)
+    await keepProtectionAt(Buffer.concat([Buffer.from(target), path]), protection, isForSwap, text);
 }
 
 async function copyEntry(copy: Copy, level: Level, name: Name): Promise<void> {

@@ -47,7 +47,7 @@ export async function keepProtectionAt(path: Buffer, protection: number, must: b
 /** Whether this directory is immutable or append-only, so that neither it nor its names can be renamed. */
 export async function isProtected(path: string): Promise<boolean> {
   const directory = await openDirectory(path).catch((error: unknown) => {
-    if (errnoOf(error) === 'EACCES') return null;
+    if (['EACCES', 'ENOTDIR'].includes(errnoOf(error))) return null;
     throw error;
   });
   if (directory === null) return false;

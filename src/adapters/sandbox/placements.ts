@@ -1,8 +1,9 @@
 /** Checking what a command is to see, before anything is started. Changes nothing. */
 import { closeSync, fstatSync, lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, isAbsolute, normalize, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, normalize, resolve } from 'node:path';
 import { SnapcommitError } from '../../errors.js';
 import { openPlainPlace, placePath } from '../../native/at.js';
+import { trustedPath } from '../../native/owned-directory.js';
 import type { Placement } from '../../ports/sandbox.js';
 import type { LaunchPlacement } from './specification.js';
 
@@ -71,13 +72,14 @@ function checkLivePath(path: string): void {
 /**
  * Opened, and not only looked at: a snapshot of ZFS is mounted by the kernel when it is first opened, and only in our
  * namespace, from which the command's is copied. The name itself may be a link, in a directory of ours or root's, as
- * ZFS's generations have it; any other symlink on the way may be that of whoever owns a directory above.
+ * ZFS's generations have it; of other symlinks on the way only those are followed that nobody but root and we can have made.
  */
 function openSource(path: string): number {
   try {
-    const around = openPlainPlace(dirname(path));
+    const directory = trustedPath(dirname(path));
+    const around = openPlainPlace(directory);
     try {
-      return openIn(around, path);
+      return openIn(around, join(directory, basename(path)));
     } finally {
       closeSync(around);
     }

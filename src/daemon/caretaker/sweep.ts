@@ -10,6 +10,9 @@ import type { Context } from '../../participant/context.js';
 import { sweepLockFiles } from '../../participant/lock-files.js';
 import { messageOf } from './failures.js';
 
+/** Somebody stands still until these are done, so they are tried at the same pace. */
+const WAITED_FOR: ReadonlySet<string> = new Set(['reopen', 'pay', 'publish', 'thaw']);
+
 /** Between two sweeps while there is something to take; longer where all of it fails. */
 const SWEEP_MS = 5_000;
 /** Between two that nothing calls for: a snapshot may arrive late (G11). The longest pause. */
@@ -55,7 +58,7 @@ export class Sweep {
       for (const name of this.#told.keys()) if (name !== LOOKING && !names.has(name)) this.#told.delete(name);
       const ready = steps.filter(({ action }) => action.action === 'reopen' || this.#seen.has(nameOf(action)));
       let failures = 0;
-      for (const step of ready) if (!(await this.#take(step))) failures += 1;
+      for (const step of ready) if (!(await this.#take(step)) && !WAITED_FOR.has(step.action.action)) failures += 1;
       this.#seen = names;
       this.#again(steps.length, failures, longerMs);
       // Whoever was killed has left its own.
