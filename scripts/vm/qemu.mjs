@@ -1,4 +1,5 @@
 // QEMU's command line. Nothing is started here.
+import { totalmem } from 'node:os';
 
 /** Drivers of what every such machine has and nobody here uses: a sixth of what a boot costs an emulated processor. */
 const UNUSED_MODULES = [
@@ -55,11 +56,19 @@ function machineArguments(accelerator, memoryMiB) {
     // of them: two emulated ones wait for each other so much that two guests get half as much done on two processors.
     ...(accelerator === 'kvm'
       ? ['-accel', 'kvm', '-cpu', 'host', '-smp', '2']
-      : ['-accel', 'tcg,tb-size=512', '-cpu', 'Nehalem,+rdrand', '-smp', '1']),
+      : ['-accel', `tcg,tb-size=${String(translationMiB())}`, '-cpu', 'Nehalem,+rdrand', '-smp', '1']),
     ...['-machine', 'q35', '-m', String(memoryMiB), '-nodefaults', '-no-user-config', '-display', 'none'],
     ...['-no-reboot', '-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
     ...['-object', 'rng-random,id=entropy,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=entropy'],
   ];
+}
+
+/**
+ * Memory in MiB for translated instructions: QEMU forgets all of them when it is full, which each minute of tests would do at
+ * 512 MiB and costs them a quarter of their time. 2047 is the most that it takes; three guests run beside each other.
+ */
+function translationMiB() {
+  return Math.min(2047, Math.floor(totalmem() / 2 ** 20 / 10));
 }
 
 function diskArguments(name, file, format, isReadOnly) {
