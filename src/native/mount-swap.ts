@@ -1,10 +1,11 @@
 /**
  * Detached mounts, of a btrfs filesystem's top level above all, and replacing what a mount point shows without a gap
  * (MOVE_MOUNT_BENEATH, Linux 6.5). A detached mount is in no namespace, nobody else sees it, and it goes away with its
- * descriptor: a crash leaves nothing behind.
+ * descriptor: a crash leaves nothing behind. Each is made from the filesystem itself, never as a copy of a part of another
+ * detached one, which the kernel refuses before Linux 6.15 (open_tree: EINVAL).
  */
 import { closeSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { openPlainPlace, placePath } from './at.js';
 import type { ForeignFunction } from './call.js';
 import { checkResult, loadLibc } from './library.js';
@@ -14,8 +15,6 @@ const AT_EMPTY_PATH = 0x1000;
 const CLOEXEC = 1;
 const SET_STRING = 1;
 const CREATE = 6;
-const OPEN_TREE_CLONE = 1;
-const OPEN_TREE_CLOEXEC = 0x80000;
 const FROM_EMPTY_PATH = 0x4;
 const MOVE_MOUNT_BENEATH = 0x200;
 const MNT_DETACH = 2;
@@ -38,7 +37,6 @@ const DECLARATIONS = {
   fsopen: 'int fsopen(const char *type, uint flags)',
   fsconfig: 'int fsconfig(int fd, uint command, const char *key, const char *value, int aux)',
   fsmount: 'int fsmount(int fd, uint flags, uint attributes)',
-  open_tree: 'int open_tree(int fd, const char *path, uint flags)',
   mount_setattr: 'int mount_setattr(int fd, const char *path, uint flags, void *attributes, size_t bytes)',
   move_mount: 'int move_mount(int from, const char *fromPath, int to, const char *toPath, uint flags)',
   umount2: 'int umount2(const char *path, int flags)',
@@ -55,17 +53,12 @@ function call(name: keyof typeof DECLARATIONS, subject: string, ...values: reado
   return checkResult(declared(...values), name, subject);
 }
 
-/** Mounts the top level (subvolume 5) of the btrfs filesystem on `device`, detached. Close the descriptor to unmount. */
-export function mountTopLevel(device: string): number {
-  const context = call('fsopen', 'btrfs', 'btrfs', CLOEXEC);
-  try {
-    call('fsconfig', device, context, SET_STRING, 'source', device, 0);
-    call('fsconfig', device, context, SET_STRING, 'subvolid', '5', 0);
-    call('fsconfig', device, context, CREATE, null, null, 0);
-    return call('fsmount', device, context, CLOEXEC, 0);
-  } finally {
-    closeSync(context);
-  }
+/**
+ * Mounts a subvolume of the btrfs filesystem on `device`, detached; 5 is its top level. Close the descriptor to unmount.
+ * By number, so that no path is looked up.
+ */
+export function mountSubvolume(device: string, id: bigint): number {
+  return mountDetached('btrfs', device, { subvolid: String(id) });
 }
 
 /** Mounts the whole filesystem `source`, detached, for filesystems that take no more than that. */
@@ -82,26 +75,14 @@ export function mountDetached(type: string, source: string, options: Readonly<Re
 }
 
 /**
- * Mounts `path`, looked up from the detached mount `topLevelFd`, beneath the mount at `mountPoint`, with the mount
- * options (`ro`, `noatime`, …) of `options`. Readers go on seeing the upper mount. Throws ELOOP or ENOTDIR where a
- * symlink is on either way.
+ * Mounts what `detached` is open on beneath the mount at `mountPoint`, with the mount options (`ro`, `noatime`, …) of
+ * `options`. Readers go on seeing the upper mount. Throws ELOOP or ENOTDIR where a symlink is on the way there.
  */
-export function mountBeneath(topLevelFd: number, path: string, mountPoint: string, options: readonly string[]): void {
-  const root = openPlainPlace(`${placePath(topLevelFd)}/${path}`, join('/', path));
-  let tree: number;
-  try {
-    tree = call('open_tree', path, root, '', AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-  } finally {
-    closeSync(root);
-  }
-  try {
-    call('mount_setattr', mountPoint, tree, '', AT_EMPTY_PATH, attributes(options), ATTRIBUTE_BYTES);
-    atMountPoint(mountPoint, (at) => {
-      call('move_mount', mountPoint, tree, '', AT_FDCWD, at, FROM_EMPTY_PATH | MOVE_MOUNT_BENEATH);
-    });
-  } finally {
-    closeSync(tree);
-  }
+export function mountBeneath(detached: number, mountPoint: string, options: readonly string[]): void {
+  call('mount_setattr', mountPoint, detached, '', AT_EMPTY_PATH, attributes(options), ATTRIBUTE_BYTES);
+  atMountPoint(mountPoint, (at) => {
+    call('move_mount', mountPoint, detached, '', AT_FDCWD, at, FROM_EMPTY_PATH | MOVE_MOUNT_BENEATH);
+  });
 }
 
 function attributes(options: readonly string[]): Buffer {

@@ -9,6 +9,8 @@ import { createBtrfsDriver } from '#src/adapters/driver-btrfs/index.js';
 import type { VolumePlace } from '#src/ports/volume-driver.js';
 import { rejectsWith } from '../contract/volume-driver.js';
 import { makeBtrfs, run, type TestBtrfs } from '../support/btrfs.js';
+import { requireCommand } from '../support/requirements.js';
+import { temporaryDirectory } from '../support/temp.js';
 
 const driver = createBtrfsDriver();
 const CHILD = fileURLToPath(new URL('../support/driver-btrfs-child.js', import.meta.url));
@@ -118,6 +120,18 @@ void t.test('T7 the live tree stays read-only through the exchange', async (t) =
       t.match(run('btrfs', 'property', 'get', '-ts', tree, 'ro'), `ro=${String(old)}`, `${point}: ${tree}`);
     }
   }
+});
+
+void t.test('what is mounted is no part of another detached mount, which needs Linux 6.15', async (t) => {
+  const strace = requireCommand(t, 'strace');
+  const begun = await beginMounted(t);
+  const trace = join(temporaryDirectory(t), 'trace');
+  const request = JSON.stringify({ method: 'exchange', values: [begun.place, 'clone', begun.identities] });
+  const calls = 'trace=open_tree,fsmount,move_mount';
+  run(strace, '-f', '-qq', '-o', trace, '-e', calls, process.execPath, CHILD, request);
+  const made = Array.from(readFileSync(trace, 'utf8').matchAll(/ (\w+)\(/g), ([, name]) => name);
+  t.same(made, ['fsmount', 'fsmount', 'move_mount'], 'the top level, the live tree, and its place');
+  await assertExchanged(t, begun);
 });
 
 void t.test('a mount point is exchanged without a gap for a reader, and keeps its mount options', async (t) => {

@@ -7,14 +7,15 @@
  * Every step is judged by identities, never by what was done before: a crash anywhere in between, and a second call,
  * continue from where the trees are (T8).
  */
+import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { crashPoint } from '../../crash-points.js';
 import { SnapcommitError } from '../../errors.js';
-import { isReadOnly, setReadOnly } from '../../native/btrfs.js';
-import { detachMount, mountBeneath } from '../../native/mount-swap.js';
+import { isReadOnly, setReadOnly, subvolumeInfo } from '../../native/btrfs.js';
+import { detachMount, mountBeneath, mountSubvolume } from '../../native/mount-swap.js';
 import { renameExchange, renameNoReplace } from '../../native/rename.js';
 import { syncDirectory } from '../../native/sync.js';
-import { mountsAt, readMounts } from '../../native/mountinfo.js';
+import { type Mount, mountsAt, readMounts } from '../../native/mountinfo.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
 import { entryPath, translated, withDirectory } from './place.js';
 import { asideName, shownAside, withSite, type Site } from './site.js';
@@ -79,10 +80,32 @@ async function replaceMount(volume: VolumePlace, site: Site, wanted: Identities)
   if (upper === undefined) return false;
   // a crash between the two calls left ours beneath already
   if (!lower.some(({ root, device }) => root === `/${site.mounted?.path ?? ''}` && device === upper.device))
-    mountBeneath(site.mounted.topLevelFd, site.mounted.path, volume.source, upper.options);
+    await putBeneath(volume, site, site.mounted.device, wanted, upper);
   crashPoint('exchange.after-mount-beneath');
   detachMount(volume.source);
   return true;
+}
+
+/** By its number, which is read from the tree that was looked at: whatever its path leads to by then. */
+async function putBeneath(
+  volume: VolumePlace,
+  { parent, name }: Site,
+  device: string,
+  wanted: Identities,
+  upper: Mount,
+): Promise<void> {
+  const live = join(parent, name);
+  const number = await withDirectory(live, (fd) => {
+    const { id, uuid } = subvolumeInfo(fd, live);
+    if (uuid !== wanted.clone) throw conflict(volume, volume.source, uuid, wanted);
+    return id;
+  });
+  const detached = mountSubvolume(device, number);
+  try {
+    mountBeneath(detached, volume.source, upper.options);
+  } finally {
+    closeSync(detached);
+  }
 }
 
 /** Moves the replaced tree from beside the live one to the clone's name, read-only, and syncs both directories. */

@@ -6,7 +6,7 @@
 import { closeSync, fstatSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { SnapcommitError } from '../../errors.js';
-import { mountTopLevel } from '../../native/mount-swap.js';
+import { mountSubvolume } from '../../native/mount-swap.js';
 import { mountOf, mountsAt, readMounts } from '../../native/mountinfo.js';
 import { pathOfOpen } from '../../native/owned-directory.js';
 import type { VolumePlace } from '../../ports/volume-driver.js';
@@ -20,8 +20,8 @@ interface LiveSite {
   readonly name: string;
   /** The publish directory through the detached top level; null where there is none. */
   readonly publishFrom: string | null;
-  /** Where the live path is a mount point: the detached top level, and the live tree's path from it. */
-  readonly mounted: { readonly topLevelFd: number; readonly path: string } | null;
+  /** Where the live path is a mount point: the filesystem's device, and the live tree's path from its top level. */
+  readonly mounted: { readonly device: string; readonly path: string } | null;
 }
 
 /** Every path leads through what is open, and is valid until the action that has it ends. */
@@ -36,6 +36,7 @@ export interface Site extends LiveSite {
 export function asideName(name: string): string {
   return `.${name}${ASIDE_SUFFIX}`;
 }
+const TOP_LEVEL = 5n;
 const ASIDE_SUFFIX = '.snapcommit-exchange';
 const NAME_BYTES_MAX = 255;
 
@@ -93,12 +94,12 @@ async function withLiveSite<T>(volume: VolumePlace, action: (site: LiveSite) => 
     );
   }
 
-  const topLevelFd = mountTopLevel(around.source);
+  const topLevelFd = mountSubvolume(around.source, TOP_LEVEL);
   try {
     const root = pathOfOpen(topLevelFd);
     const path = pathInFilesystem(around, source);
     const name = liveNameOf(basename(path));
-    const mounted = mount === undefined ? null : { topLevelFd, path: join(dirname(path), name).slice(1) };
+    const mounted = mount === undefined ? null : { device: around.source, path: join(dirname(path), name).slice(1) };
     const publishFrom = join(root, pathInFilesystem(publishMount, publishDirectory));
     return await withDirectory(join(root, dirname(path)), (parent) =>
       action({ parent: pathOfOpen(parent), name, publishFrom, mounted }),

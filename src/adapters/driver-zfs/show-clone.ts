@@ -64,7 +64,7 @@ function putBeneath(volume: VolumePlace, family: Family, upper: Mount, mounts: r
   }
   const detached = mountDetached('zfs', family.liveName, { [MOUNT_POINT]: source });
   try {
-    mountBeneath(detached, '.', source, options);
+    mountBeneath(detached, source, options);
   } finally {
     closeSync(detached);
   }
