@@ -18,8 +18,9 @@ import type { Memory } from './memory.js';
 export const CHECKPOINT_INTERVAL_SLOTS = 16;
 
 /**
- * A state of so few records is checkpointed by the batch that ends the last transaction, too: that costs the batch less than
- * reading, checking and applying the transaction's rows costs the next command, whichever it is.
+ * A state of so few records is checkpointed by the batch that ends the last transaction, too, or that changes a group while
+ * there is none (a prune): that costs the batch less than reading, checking and applying its rows costs the next command,
+ * whichever it is.
  */
 const SMALL_STATE_RECORDS = 64;
 
@@ -51,7 +52,7 @@ export function commitBatch(transaction: StoreTransaction, memory: Memory, entri
   const ours = chosen.filter((one) => firstProposed !== null && one.slot >= firstProposed);
   assertInvariant(ours.length === entries.length, 'I9', 'a single voter did not choose what it proposed');
   const isDue = state.applied - transaction.head.checkpoint >= CHECKPOINT_INTERVAL_SLOTS;
-  if (isDue || (isSmall(state) && isAtWork(memory.state) && !isAtWork(state))) writeCheckpoint(transaction, state);
+  if (isDue || (isSmall(state) && comesToRest(memory.state, state))) writeCheckpoint(transaction, state);
   return { memory: { state, replica: forgetDecided(replica) }, chosen: ours };
 }
 
@@ -84,6 +85,10 @@ function archive(transaction: StoreTransaction, change: ArchiveChange): void {
     default:
       unreachable(change);
   }
+}
+
+function comesToRest(before: State, after: State): boolean {
+  return !isAtWork(after) && (isAtWork(before) || before.groups !== after.groups);
 }
 
 function isAtWork({ open, pending }: State): boolean {
