@@ -53,15 +53,12 @@ function call(name: keyof typeof DECLARATIONS, subject: string, ...values: reado
   return checkResult(declared(...values), name, subject);
 }
 
-/**
- * Mounts a subvolume of the btrfs filesystem on `device`, detached; 5 is its top level. Close the descriptor to unmount.
- * By number, so that no path is looked up.
- */
+/** Mounts a subvolume of the btrfs filesystem on `device`, detached; 5 is its top level. By number: no path is looked up. */
 export function mountSubvolume(device: string, id: bigint): number {
   return mountDetached('btrfs', device, { subvolid: String(id) });
 }
 
-/** Mounts the whole filesystem `source`, detached, for filesystems that take no more than that. */
+/** Mounts the filesystem `source` with these options of its own, detached. Close the descriptor to unmount. */
 export function mountDetached(type: string, source: string, options: Readonly<Record<string, string>>): number {
   const context = call('fsopen', type, type, CLOEXEC);
   try {

@@ -14,6 +14,9 @@ import { pathInFilesystem } from './mounts.js';
 import { withDirectory, withPublishDirectory } from './place.js';
 import { look } from './snapshots.js';
 
+/** The number of every filesystem's top level as a subvolume. */
+const TOP_LEVEL = 5n;
+
 interface LiveSite {
   /** The directory that holds the live tree, and its name there. */
   readonly parent: string;
@@ -36,7 +39,6 @@ export interface Site extends LiveSite {
 export function asideName(name: string): string {
   return `.${name}${ASIDE_SUFFIX}`;
 }
-const TOP_LEVEL = 5n;
 const ASIDE_SUFFIX = '.snapcommit-exchange';
 const NAME_BYTES_MAX = 255;
 
