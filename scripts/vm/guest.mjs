@@ -6,6 +6,7 @@ import { chooseAccelerator } from './accelerator.mjs';
 import { makeDataDisk, makeRootDisk, serveDisk } from './disks.mjs';
 import { ensureImage } from './image.mjs';
 import { claimDirectory, DOOR } from './directories.mjs';
+import { chooseQemu } from './emulator.mjs';
 import { chosenOpenZfs } from './openzfs.mjs';
 import { projectDisks } from './project.mjs';
 import { qemuArguments } from './qemu.mjs';
@@ -22,7 +23,8 @@ const BOOT_LIMIT_MS = 20 * 60_000;
 export async function prepareRig() {
   ensureTools();
   const image = await ensureImage(chosenOpenZfs());
-  return { image, accelerator: await chooseAccelerator(image), readOnlyDisks: await projectDisks() };
+  const accelerator = await chooseAccelerator(image);
+  return { image, accelerator, qemu: await chooseQemu(accelerator), readOnlyDisks: await projectDisks() };
 }
 
 export class Guest {
@@ -104,7 +106,7 @@ export class Guest {
       words,
     });
     rmSync(qmp, { force: true });
-    const qemu = spawn('setpriv', ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...args], {
+    const qemu = spawn('setpriv', ['--pdeathsig', 'KILL', this.#rig.qemu, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#qemu = qemu;

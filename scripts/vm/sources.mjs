@@ -6,13 +6,24 @@ import { RigError, tool } from './tools.mjs';
 
 /** The release of the guests: the modules at hand, the tools and the units are made for it. */
 export const suite = 'bookworm';
+const BACKPORTS = `${suite}-backports`;
 const COMPONENTS = 'main contrib';
 
 /** apt's sources for a guest, one line each, from the host's apt. @param {import('./openzfs.mjs').OpenZfs} openzfs */
 export async function guestSources({ backport }) {
+  const sources = await ownSources();
+  return backport ? withBackports(sources) : sources;
+}
+
+/** The line of a sources.list for the suite's backports. */
+export async function backportsSource() {
+  return withBackports(await ownSources()).find((line) => line.includes(` ${BACKPORTS} `));
+}
+
+async function ownSources() {
   const format = '$(ORIGIN)|$(REPO_URI)|$(RELEASE)';
   const sources = sourcesFrom(await tool('apt-get', ['indextargets', '--format', format, 'Created-By: Packages']));
-  if (sources.length > 0) return backport ? withBackports(sources) : sources;
+  if (sources.some((line) => line.includes(` ${suite} `))) return sources;
   throw new RigError(
     `this machine's apt knows no mirror with Debian ${suite}: add one to /etc/apt/sources.list and run apt-get update`,
   );
@@ -31,10 +42,9 @@ export function sourcesFrom(targets) {
 
 /** The mirror that has the suite itself has its backports, which this machine's own apt need not know. */
 export function withBackports(sources) {
-  const backports = `${suite}-backports`;
-  if (sources.some((line) => line.includes(` ${backports} `))) return sources;
+  if (sources.some((line) => line.includes(` ${BACKPORTS} `))) return sources;
   const own = sources.find((line) => line.includes(` ${suite} `));
-  return own === undefined ? sources : [...sources, own.replace(` ${suite} `, ` ${backports} `)];
+  return own === undefined ? sources : [...sources, own.replace(` ${suite} `, ` ${BACKPORTS} `)];
 }
 
 /** How the host's apt reaches its mirror (a proxy, a clock that is off): the guest's must do the same. */

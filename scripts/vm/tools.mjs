@@ -30,11 +30,11 @@ export function say(text) {
 /**
  * Runs a tool to its end; returns what it wrote to stdout.
  * @param {string} command @param {readonly string[]} args
- * @param {{ env?: NodeJS.ProcessEnv, timeoutMs?: number }} options
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, timeoutMs?: number }} options
  */
 export async function tool(command, args, options = {}) {
   const env = { ...process.env, LC_ALL: 'C', ...options.env };
-  const result = await run(command, args, { ...options, env, cwd: '/' });
+  const result = await run(command, args, { cwd: '/', ...options, env });
   if (result.status === 0) return result.stdout;
   const how = result.timedOut ? 'ran into its time limit' : `ended with ${String(result.status ?? result.signal)}`;
   throw new RigError(`${command} ${args.join(' ')} ${how}:\n${result.output.trimEnd()}`);

@@ -57,6 +57,14 @@ void t.test('the OpenZFS of a guest is chosen: of bookworm, or of its backports 
   t.end();
 });
 
+void t.test('a QEMU whose version nobody understands counts as an old one', (t) => {
+  const majorOf = (said: string): unknown => evaluated('emulator.mjs', 'it.majorOf(args[0])', said);
+  t.equal(majorOf('QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)\nCopyright (c) …'), 7);
+  t.equal(majorOf('QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2+deb13u1~bpo12+1)'), 10);
+  t.equal(majorOf('no such thing 11.0'), 0);
+  t.end();
+});
+
 void t.test('modules of another OpenZFS are not taken', (t) => {
   const names = ['zfs-2.1.11-1_linux-6.1.0-50-amd64', 'zfs-2.3.2-2~bpo12+2_linux-6.1.0-56-amd64', 'zfs-2.30.0_linux-6'];
   const directory = t.testdir(Object.fromEntries(names.map((name) => [`${name}.tar.zst`, ''])));
