@@ -22,8 +22,12 @@ const generations = new Map<number, string>();
 const problems: string[] = [];
 let looks = 0;
 let newest = 0;
-/** Bursts of the view's cheap looks; a pause now and then leaves the processor to those who are watched, longer where it is slow. */
-const PAUSE_MS = Math.round((kind === 'view' ? 2 : 20) / Number(process.env['SNAPCOMMIT_TEST_SHARE'] ?? 1));
+const share = Number(process.env['SNAPCOMMIT_TEST_SHARE'] ?? 1);
+/** Bursts of the view's cheap looks; a pause now and then leaves the processor to those who are watched. */
+const PAUSE_MS = Math.round((kind === 'view' ? 2 : 20) / share);
+/** Where the machine is slow, a reader rests so many times as long as it looked; not so where it waited for somebody. */
+const REST = share < 1 ? 4 : 0;
+const LONGEST_REST_MS = 2000;
 const over = new AbortController();
 
 function lookAtView(): Look {
@@ -58,6 +62,7 @@ process.stdin.on('end', () => {
 });
 process.stdin.resume();
 
+let began = performance.now();
 while (!over.signal.aborted) {
   try {
     judge(kind === 'view' ? lookAtView() : await lookByOpen());
@@ -66,6 +71,8 @@ while (!over.signal.aborted) {
   }
   looks += 1;
   if (kind === 'view' && looks % 100 > 0) continue;
-  await pause(PAUSE_MS);
+  const rest = Math.min(LONGEST_REST_MS, REST * (performance.now() - began));
+  await pause(Math.max(PAUSE_MS, rest));
+  began = performance.now();
 }
 process.stdout.write(JSON.stringify({ looks, generations: generations.size, problems: problems.slice(0, 20) }));
