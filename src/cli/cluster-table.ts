@@ -76,9 +76,9 @@ export const CLUSTER_COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./commands/cluster-undrain.js')).clusterUndrain,
   },
   'cluster replace': {
-    summary: "put a learner in a member's place, in one change",
+    summary: "put a learner in a voter's place, in one change",
     operands: [
-      { name: '<OLD>', description: 'the member that leaves; it may be lost' },
+      { name: '<OLD>', description: 'the voter that leaves; it may be lost' },
       { name: '<NEW>', description: 'the learner that votes in its place' },
     ],
     goesOnInDaemon: true,

@@ -11,6 +11,7 @@ import type { Clock } from '../ports/clock.js';
 import type { Timers } from '../ports/timers.js';
 import type { AppendLanes, LaneKey } from './append-lanes.js';
 import { encodeEntry } from './codec.js';
+import { tooLargeReason } from './entry-bytes.js';
 
 /** What a caller wants appended. */
 export interface AskedAppend {
@@ -195,10 +196,6 @@ export class ClientAppends {
 
 function nameOf({ client, sequence }: LaneKey): string {
   return `${client} ${String(sequence)}`;
-}
-
-function tooLargeReason(bytes: number, bytesMax: number): string {
-  return `too large: this entry of the log has ${String(bytes)} bytes, and members send each other ${String(bytesMax)} at most; do it in smaller parts, with fewer volumes or shorter texts in each`;
 }
 
 function busyReason(pending: number): string {

@@ -4,6 +4,7 @@ import type { Clock } from '../ports/clock.js';
 import type { ReplicaEvent, ReplicaMetrics } from '../ports/cluster-log.js';
 import type { ReplicaStore } from '../ports/replica-store.js';
 import type { Timers } from '../ports/timers.js';
+import { ENTRY_BYTES_MAX } from './entry-bytes.js';
 import type { AppliedSlot } from './state-machine.js';
 import type { State } from '../machine/state.js';
 
@@ -16,7 +17,7 @@ export interface HostSettings {
   /** What may wait for an answer; beyond it appends are a sure "not done", and reads are refused. */
   readonly pendingAppendsMax: number;
   readonly pendingAppendBytesMax: number;
-  /** A larger entry is refused: beside others it would fit into no message between members, and the log would stand still. */
+  /** A larger entry is refused (entry-bytes.ts). */
   readonly entryBytesMax: number;
   readonly pendingReadsMax: number;
   /** A checkpoint is written after this many slots, or bytes of entries, whichever comes first. */
@@ -40,7 +41,7 @@ export const DEFAULT_SETTINGS: HostSettings = {
   reconfigureTimeoutMs: 30_000,
   pendingAppendsMax: 2048,
   pendingAppendBytesMax: 16 << 20,
-  entryBytesMax: 4 << 20,
+  entryBytesMax: ENTRY_BYTES_MAX,
   pendingReadsMax: 4096,
   checkpointSlots: 8192,
   checkpointBytes: 16 << 20,

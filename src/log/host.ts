@@ -14,6 +14,7 @@ import type { LogStore, StoreView } from '../ports/log-store.js';
 import type { AppendResult, LogIdentity, LogStatus, ReplicatedLog, RequestKey } from '../ports/log.js';
 import { decodeGeneration, encodeEntry } from './codec.js';
 import { commitBatch, writeCheckpoint } from './commit-batch.js';
+import { ENTRY_BYTES_MAX, tooLargeReason } from './entry-bytes.js';
 import { catchUp, readable, type Memory } from './memory.js';
 
 /** At most this many entries share one transaction and its sync. */
@@ -46,7 +47,12 @@ export class EmbeddedLog implements ReplicatedLog {
   append(operation: Operation, request: RequestKey | null = null): Promise<AppendResult> {
     return new Promise((resolve, reject) => {
       const entry: Entry = { at: Math.floor(this.#clock.now()), request, append: null, operation };
-      this.#queue.push({ bytes: encodeEntry(entry), resolve, reject });
+      const bytes = encodeEntry(entry);
+      if (bytes.length > ENTRY_BYTES_MAX) {
+        resolve({ status: 'notDone', reason: tooLargeReason(bytes.length, ENTRY_BYTES_MAX) });
+        return;
+      }
+      this.#queue.push({ bytes, resolve, reject });
       // Appends of one turn of the event loop share a sync.
       if (this.#queue.length === 1)
         queueMicrotask(() => {

@@ -2,7 +2,8 @@
 import { mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { openEmbeddedLog } from '#src/daemon/embedded-log.js';
+import { openStore } from '#src/adapters/store-sqlite/index.js';
+import { LOG_FILE, openEmbeddedLog } from '#src/daemon/embedded-log.js';
 import { initCluster } from '#src/daemon/cluster/found.js';
 import { CRASH_POINTS } from '#src/crash-points.js';
 import { clock, volumeNamed } from '../log/support.js';
@@ -66,6 +67,21 @@ t.test('T2 a command that had the log open before the marking does nothing more 
   await t.rejects(log.append(volumeNamed('after')), { code: 'UNAVAILABLE' });
   await t.rejects(log.read(), { code: 'UNAVAILABLE' });
 });
+
+t.test(
+  'a member that joins is sent no entry of before: however large they are, a checkpoint brings them',
+  async (t) => {
+    const cluster = new TestCluster(t);
+    const { stateDirectory, address } = await withGeneration(cluster);
+    await initCluster({ stateDirectory, address });
+    const store = openStore(join(stateDirectory, 'log', LOG_FILE));
+    t.teardown(() => {
+      store.close();
+    });
+    const { decided, base } = store.snapshot(({ head }) => head);
+    t.equal(base, decided);
+  },
+);
 
 const POINTS = Object.keys(CRASH_POINTS).filter((point) =>
   ['before-credentials', 'after-credentials', 'before-mark', 'after-mark'].some((name) => point === `cluster.${name}`),

@@ -239,6 +239,35 @@ t.test('a place that is taken is not taken again, and who left none is replaced 
   t.same((await admin.replaceMember('c', 'd')).voters, ['alpha', 'd']);
 });
 
+t.test('a learner leaves no vote to whoever replaces it: nobody votes more, and it stays', async (t) => {
+  const log = await namedMembers(t, ['alpha', 'b', 'c']);
+  const { applied: before } = await log.read();
+  const refused = { code: 'EXPECTATION_FAILED', message: /b is a learner.*`.* cluster remove b`.*`.* cluster add c`/ };
+  const asked: string[] = [];
+  const { log: member, changes } = memberOver(log);
+  await t.rejects(adminOver(member, (node) => asked.push(node) > 0).replaceMember('b', 'c'), refused);
+  t.same([(await log.read()).applied, asked, changes], [before, [], []], 'nothing is appended, or waited for');
+});
+
+t.test('who joins anew as a learner while it is replaced keeps its name', async (t) => {
+  const log = await namedMembers(t, ['alpha', 'b', 'c']);
+  const { applied: before } = await log.read();
+  const two: Configuration = { ...CONFIGURATION, voters: [nodeId('alpha'), nodeId('b')], learners: [nodeId('c')] };
+  let isFirst = true;
+  const over: { log: MemberLog | null } = { log: null };
+  const { log: member, changes } = memberOver(log, two, async () => {
+    if (!isFirst) return;
+    isFirst = false;
+    await over.log?.reconfigure(() => ({ voters: ['alpha'], learners: ['b', 'c'] }));
+  });
+  over.log = member;
+  await t.rejects(adminOver(member).replaceMember('b', 'c'), { code: 'EXPECTATION_FAILED', message: /b is a learner/ });
+  t.equal(changes.length, 1, 'c votes no more than before');
+  const { applied, members } = await log.read();
+  t.match(members, { b: { address: 'b:7420' } });
+  t.equal(applied, before + 2, 'its name went, and came back');
+});
+
 t.test('the addresses of the others are kept beside the log, for when it cannot be read', async (t) => {
   const stateDirectory = temporaryDirectory(t);
   mkdirSync(clusterDirectory(stateDirectory));

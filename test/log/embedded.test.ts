@@ -256,6 +256,15 @@ t.test('missing, existing and foreign logs are told apart', async (t) => {
   t.equal((await rejection(() => ours.read())).code, 'UNAVAILABLE', 'a closed log says so');
 });
 
+t.test('an entry that members could not send each other enters no log that may become a cluster’s', async (t) => {
+  const { log } = await freshLog(t);
+  const naming = (bytes: number) => ({ type: 'removeVolume', volume: 'x'.repeat(bytes) }) as const;
+  const tooLarge = { status: 'notDone', reason: /^too large: this entry of the log has .* 4194304 at most; do it in/ };
+  t.match(await log.append(naming(4 << 20)), tooLarge);
+  t.equal((await log.status()).lastSlot, 0);
+  t.match(await log.append(naming((4 << 20) - 1024)), { status: 'chosen', slot: 1 }, 'and the log goes on');
+});
+
 t.test('an operation that is not what its type says is refused before it is proposed', async (t) => {
   const { log } = await freshLog(t);
   await t.rejects(log.append({ type: 'retire', group: 'app', generations: [0.5] }), TypeError);

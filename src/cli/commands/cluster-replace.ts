@@ -1,4 +1,4 @@
-/** `snapcommit cluster replace`: a learner takes a member's place, in one change. */
+/** `snapcommit cluster replace`: a learner takes a voter's place, in one change. */
 import type { CommandModule } from '../command.js';
 import { usage } from '../failure.js';
 import { nameOf } from '../input.js';

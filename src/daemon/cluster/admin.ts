@@ -74,7 +74,7 @@ export interface ClusterAdmin {
   addVoter(node: string): Promise<MembershipChange>;
   /** `forfeit`: consent that its volumes, and what groups freeze there, are given up with it. */
   removeMember(node: string, forfeit: boolean): Promise<MembershipChange>;
-  /** A learner takes a member's place, in one change. */
+  /** A learner takes a voter's place, in one change. */
   replaceMember(old: string, next: string): Promise<MembershipChange>;
   renewCertificate(): Promise<RenewedCertificate>;
 }

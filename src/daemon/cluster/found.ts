@@ -68,6 +68,8 @@ async function enterFirstMember(stateDirectory: string, node: string, address: s
     if (result.status !== 'chosen') throw new SnapcommitError('UNAVAILABLE', result.reason);
     const { outcome } = result;
     if (!outcome.ok) throw new SnapcommitError(outcome.code, outcome.message, outcome.details);
+    // Who joins learns all up to here in pieces: entries from before they had a bound fit into no message.
+    await log.checkpoint();
   } finally {
     log.close();
   }

@@ -1,6 +1,6 @@
 /** The cluster's administration as this member's daemon serves it. Every request may come twice. */
 import { nodeFiles } from '../../adapters/node-files.js';
-import { SnapcommitError } from '../../errors.js';
+import { SnapcommitError, type ErrorCode } from '../../errors.js';
 import { lookup } from '../../machine/record.js';
 import type { State } from '../../machine/state.js';
 import { assertStamps } from '../../participant/stamps.js';
@@ -19,11 +19,14 @@ import type {
 } from './admin.js';
 import type { Certificates } from './certificates.js';
 import { appendKnown, refuse } from './ledger.js';
-import { isMemberOf, unknownMember, without, withReplacement, withVoter } from './member-sets.js';
+import { assertNoLearner, isMemberOf, unknownMember, without, withReplacement, withVoter } from './member-sets.js';
 import { PROVEN_WAIT_MS } from './patience.js';
 import { addressesIn } from './peers.js';
 
 const PROVEN_POLL_MS = 50;
+
+/** By which the sets of members refuse a change (member-sets.ts). */
+const LEFT_AS_IT_WAS: readonly ErrorCode[] = ['IN_USE', 'NODE_NOT_FOUND', 'EXPECTATION_FAILED'];
 
 /** What this member sees of the others. */
 export interface MemberView {
@@ -90,6 +93,8 @@ export class MemberAdmin implements ClusterAdmin {
     await this.#current();
     const now = this.#configuration();
     if (!isMemberOf(now, next)) throw unknownMember(next);
+    // Before its name goes: where it becomes a learner later, the change is refused, and the name put back.
+    assertNoLearner(now, old, next);
     // Where it votes, this was done before.
     if (!now.voters.some((one) => one === next)) await this.#untilProven(next);
     return this.#changeWithout(old, false, (members) => withReplacement(members, old, next));
@@ -120,7 +125,7 @@ export class MemberAdmin implements ClusterAdmin {
       return await this.#change(change);
     } catch (error) {
       if (!(error instanceof SnapcommitError) || error.code === 'OUTCOME_UNKNOWN') throw error;
-      if (error.code !== 'IN_USE' && error.code !== 'NODE_NOT_FOUND') throw halfGone(node, error);
+      if (!LEFT_AS_IT_WAS.includes(error.code)) throw halfGone(node, error);
       if (address !== null) refuse(await appendKnown(this.#log, { type: 'putMember', node, address }));
       throw error;
     }

@@ -28,12 +28,19 @@ export function withVoter(now: Configuration, node: string): MemberSet {
 
 /**
  * `next` votes, and `old` is gone: as one change, so that there is never one voter more or less. Once that stands, it is
- * answered as done. @throws NODE_NOT_FOUND where `old` was gone before, and has left no place to take.
+ * answered as done. @throws NODE_NOT_FOUND where `old` was gone before, and has left no place to take; EXPECTATION_FAILED
+ * where it is a learner.
  */
 export function withReplacement(now: Configuration, old: string, next: string): MemberSet {
+  assertNoLearner(now, old, next);
   const { voters, learners } = withVoter(now, next);
   if (!isMemberOf(now, old) && !isVoterIn(now, next)) throw noPlaceOf(old, next);
   return { voters: voters.filter((one) => one !== old), learners: learners.filter((one) => one !== old) };
+}
+
+/** A learner has no vote to hand on: `next` would be one voter more. @throws EXPECTATION_FAILED */
+export function assertNoLearner({ learners }: Configuration, old: string, next: string): void {
+  if (learners.some((one) => one === old)) throw noVoteOf(old, next);
 }
 
 function onlyVoter(node: string): SnapcommitError {
@@ -44,6 +51,14 @@ function noPlaceOf(old: string, next: string): SnapcommitError {
   return new SnapcommitError(
     'NODE_NOT_FOUND',
     `${old} is no member any more, so ${next} cannot take its place; ${next} votes no more than before. To let it vote as one more, run \`snapcommit cluster add ${next}\`.`,
+    { node: old },
+  );
+}
+
+function noVoteOf(old: string, next: string): SnapcommitError {
+  return new SnapcommitError(
+    'EXPECTATION_FAILED',
+    `${old} is a learner, so it has no vote that ${next} could take over; nothing was changed. To take ${old} out of the cluster, run \`snapcommit cluster remove ${old}\`; to let ${next} vote as one more, run \`snapcommit cluster add ${next}\`.`,
     { node: old },
   );
 }
