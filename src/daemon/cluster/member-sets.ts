@@ -35,7 +35,7 @@ export function withReplacement(now: Configuration, old: string, next: string): 
   assertNoLearner(now, old, next);
   const { voters, learners } = withVoter(now, next);
   if (!isMemberOf(now, old) && !isVoterIn(now, next)) throw noPlaceOf(old, next);
-  return { voters: voters.filter((one) => one !== old), learners: learners.filter((one) => one !== old) };
+  return { voters: voters.filter((one) => one !== old), learners };
 }
 
 /** A learner has no vote to hand on: `next` would be one voter more. @throws EXPECTATION_FAILED */
