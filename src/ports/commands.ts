@@ -7,6 +7,7 @@ export interface CommandResult {
   /** The exit status, or null when a signal ended it. */
   readonly status: number | null;
   readonly signal: string | null;
+  /** What was too long to be read to its end counts as cut off by SIGPIPE, which stderr says then. */
   readonly stdout: string;
   readonly stderr: string;
   /** By `timeoutMs` it was ended, by `letBe` left running. */

@@ -3,7 +3,7 @@ import t from 'tap';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createCommandRunner } from '#src/adapters/command-runner/index.js';
-import type { CommandRunner } from '#src/ports/commands.js';
+import type { CommandResult, CommandRunner } from '#src/ports/commands.js';
 import { isRunning, readProcessStat } from '#src/native/proc.js';
 import { temporaryDirectory } from '../support/temp.js';
 import { until } from '../support/until.js';
@@ -33,6 +33,20 @@ void t.test('input is passed on; without it a program reads nothing', async (t) 
 void t.test('a status and a signal are answers, not errors', async (t) => {
   t.match(await run(SH, ['-c', 'echo out; echo err >&2; exit 7']), { status: 7, stdout: 'out\n', stderr: 'err\n' });
   t.match(await run(SH, ['-c', 'kill -9 $$']), { status: null, signal: 'SIGKILL', timedOut: false });
+});
+
+void t.test('output that was not read to its end is no answer, whatever the program ended with', async (t) => {
+  const printing = async (characters: number, to: 1 | 2): Promise<CommandResult> =>
+    run(SH, ['-c', `yes 0123456789 | head -c ${String(characters)} >&${String(to)}; exit 0`]);
+  const whole = await printing(100_000_000, 1);
+  t.equal(whole.status, 0);
+  t.equal(whole.stdout.length, 100_000_000);
+  const { status, signal, stderr } = await printing(100_000_001, 1);
+  t.strictSame({ status, signal }, { status: null, signal: 'SIGPIPE' });
+  t.match(stderr, 'it printed more than 100000000 characters');
+  const loud = await printing(100_000_001, 2);
+  t.not(loud.status, 0);
+  t.ok(loud.stderr.length < 5_000, 'what is told of it is short');
 });
 
 void t.test('what cannot be started is named', async (t) => {

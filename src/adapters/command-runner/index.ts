@@ -20,6 +20,11 @@ const FIXED_ENVIRONMENT = { LC_ALL: 'C', PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }
 
 let execa: Promise<Execa> | undefined;
 
+/** In characters, of either output. What is longer is not read to its end, and so nobody may take it for the whole. */
+const OUTPUT_MAX = 100_000_000;
+/** How much of what such a program said on stderr is told. */
+const SAID_KEPT = 2_000;
+
 interface RunnerOptions {
   /**
    * Programs inherit what is handed down (native/handed-down): for those that change a volume under its lock, and never for
@@ -48,6 +53,7 @@ async function run(
     detached: true,
     env: { ...options.environment, ...FIXED_ENVIRONMENT },
     extendEnv: false,
+    maxBuffer: OUTPUT_MAX,
     ...inputOf(options),
     reject: false,
     // Without a pipe for nothing, a program costs a quarter less of our time.
@@ -60,11 +66,21 @@ async function run(
     const result = await unlessLetBe(subprocess, options.letBe);
     if (result === null) return leave(subprocess);
     if (subprocess.pid === undefined) throw notStarted(file, result.code, result.cause);
+    const { stdout, stderr } = result;
+    const timedOut = limits.timedOut();
+    // It may have written the last of it, and ended with 0, before we turned away.
+    if (result.isMaxBuffer) return { status: null, signal: 'SIGPIPE', stdout, stderr: overlong(stderr), timedOut };
     const { exitCode: status, signalCode: signal } = subprocess;
-    return { status, signal, stdout: result.stdout, stderr: result.stderr, timedOut: limits.timedOut() };
+    return { status, signal, stdout, stderr, timedOut };
   } finally {
     limits.clear();
   }
+}
+
+function overlong(stderr: string): string {
+  const said = stderr.slice(0, SAID_KEPT).trimEnd();
+  const what = `it printed more than ${String(OUTPUT_MAX)} characters, which were not read to their end`;
+  return said === '' ? what : `${said}\n${what}`;
 }
 
 function inputOf({ input }: RunOptions): { readonly input?: string | Readable } {
