@@ -1,5 +1,5 @@
 /**
- * Reads generations again and again, as fast as it can, until its input ends; then it prints what went wrong as JSON.
+ * Reads generations again and again until its input ends; then it prints what went wrong as JSON.
  *
  *   generation-reader-process.js path|lookup VOLUME NUMBER...
  *
@@ -34,6 +34,7 @@ process.stdin.resume().on('end', () => {
   over.abort();
 });
 while (!over.signal.aborted) {
+  const from = performance.now();
   for (const one of wanted) {
     const [number = '', content = ''] = one.split(':');
     await look(`app@${number}`, content).catch((error: unknown) => {
@@ -43,7 +44,7 @@ while (!over.signal.aborted) {
     looks += 1;
   }
   if (looks === wanted.length) process.stdout.write('reading\n');
-  // leaves the processor to those who are watched
-  await pause(kind === 'path' ? 3 : 200);
+  // leaves the processor to those who are watched, also where each look takes long
+  await pause(Math.max(kind === 'path' ? 3 : 200, 2 * (performance.now() - from)));
 }
 process.stdout.write(JSON.stringify({ looks, problems: [...problems].slice(0, 20) }));

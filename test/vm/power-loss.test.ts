@@ -16,11 +16,9 @@ const CUTS: readonly (readonly [operation: string, point: string | null])[] = [
   // Before the swaps: what one takes depends, over ZFS, on how many generations there are.
   ['prune', 'retire.after'],
   ['prune', 'trash.after-rename'],
-  ['prune', 'remove.after-first'],
   ['transact', 'clone.after-first'],
   ['transact', 'seal.after-first'],
   ['transact', 'exchange.after-exchange'],
-  ['transact', 'view.before-flip'],
 ];
 /** SNAPCOMMIT_POWER_CUTS=transact@exchange,prune picks the cuts whose OPERATION@POINT begins with one of these. */
 const picked = (process.env['SNAPCOMMIT_POWER_CUTS'] ?? '').split(',');
